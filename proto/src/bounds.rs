@@ -1,0 +1,52 @@
+//! How large and how many: what either end refuses, whatever the other sends (PROMISES.md).
+
+/// A WebSocket message or one frame of a `POST /1` to the relay, in bytes.
+pub const MAX_FRAME: usize = 64 * 1024;
+
+/// One `POST /1`, in bytes: an outbox of 16 commands with room to spare.
+pub const MAX_ROUND: usize = 512 * 1024;
+
+/// An answer of the relay, in bytes: a long roster in one `Invited`, or one page of entries.
+pub const MAX_ANSWER: usize = 4 * 1024 * 1024;
+
+/// The sealed body of one message, in bytes.
+pub const MAX_SEALED: usize = 16 * 1024;
+
+/// Commands that a client leaves unanswered on a lane, and answers that the relay remembers.
+pub const MAX_UNANSWERED: usize = 16;
+
+/// Members of a family.
+pub const MAX_MEMBERS: usize = 32;
+
+/// Live devices of a family.
+pub const MAX_DEVICES: usize = 32;
+
+/// Open invites of a family.
+pub const MAX_INVITES: usize = 12;
+
+/// Lanes of one connection.
+pub const MAX_LANES: usize = 64;
+
+/// A fact's key, in bytes.
+pub const MAX_KEY: usize = 64;
+
+/// A roster link, in bytes.
+pub const MAX_LINK: usize = 16 * 1024;
+
+/// The wraps of a link, in bytes: 32 devices and 12 invites at 119 bytes, and the array's head.
+pub const MAX_WRAPS: usize = 8 * 1024;
+
+/// The sealed blob of an invite, in bytes.
+pub const MAX_CARD: usize = 4 * 1024;
+
+/// A case code, in bytes.
+pub const MAX_CASE_CODE: usize = 64;
+
+/// Schedules of a family that run.
+pub const MAX_SCHEDULES: usize = 256;
+
+/// Held bodies of a family.
+pub const MAX_HELD: usize = 512;
+
+/// Entries in one frame.
+pub const MAX_ENTRIES: usize = 64;

@@ -1,0 +1,490 @@
+//! What stands in a family's log: shapes only; the store gives the numbers.
+//!
+//! An entry's content is a kind and a body, as a frame is. The relay stores these two CBOR items
+//! as they are and sends them on without writing them again; a kind that a reader does not know is
+//! kept as [`Content::Unknown`], so that an older client never destroys what a newer one wrote.
+
+use minicbor::{Decode, Decoder, Encode, Encoder};
+
+use crate::id::{DeviceId, Epoch, MemberId, Millis, Ref};
+
+/// The place of an entry in its log, from 1; 0 is the place before the first.
+pub type Seq = u64;
+
+/// Which life of the log a [`Seq`] counts in: drawn anew when a log is rebuilt.
+pub type Generation = u32;
+
+/// How far a device has read: all entries up to and with `seq`.
+///
+/// The tag is the 4 random bytes which the store gave that place at commit (0 for place 0), so that
+/// a log that lost its end and grew again is noticed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Cursor {
+    /// The life of the log that `seq` counts in.
+    #[n(0)]
+    pub generation: Generation,
+    /// The last place read.
+    #[n(1)]
+    pub seq: Seq,
+    /// What the store wrote beside that place.
+    #[n(2)]
+    pub tag: u32,
+}
+
+/// The kinds of sealed bodies. Numbers below 16 are sealed by devices, those from 16 on are clear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MessageKind {
+    /// A few lines.
+    Text,
+    /// A voice note; its blob is named in clear.
+    Voice,
+    /// One of the child's picture answers.
+    Picture,
+    /// Rings until somebody marks it done.
+    Reminder,
+    /// A member's name: the fact `name/N`.
+    Name,
+}
+
+impl MessageKind {
+    /// All kinds, for tables and tests.
+    pub const ALL: [Self; 5] = [Self::Text, Self::Voice, Self::Picture, Self::Reminder, Self::Name];
+
+    /// The number on the wire, and in the additional data of the seal.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        match self {
+            Self::Text => 1,
+            Self::Voice => 2,
+            Self::Picture => 3,
+            Self::Reminder => 4,
+            Self::Name => 5,
+        }
+    }
+
+    /// The kind of that number, if this version knows it.
+    #[must_use]
+    pub fn from_number(number: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.number() == number)
+    }
+
+    /// The word in `--json`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Voice => "voice",
+            Self::Picture => "picture",
+            Self::Reminder => "reminder",
+            Self::Name => "name",
+        }
+    }
+}
+
+/// The first number of a kind that is not sealed.
+pub const FIRST_CLEAR_KIND: u32 = 16;
+
+/// Numbers of the clear kinds.
+pub mod kind {
+    /// [`super::Content::Link`].
+    pub const LINK: u32 = 16;
+    /// [`super::Content::Wraps`].
+    pub const WRAPS: u32 = 17;
+    /// [`super::Content::Receipt`].
+    pub const RECEIPT: u32 = 18;
+    /// [`super::Content::Schedule`].
+    pub const SCHEDULE: u32 = 19;
+    /// [`super::Content::Member`].
+    pub const MEMBER: u32 = 20;
+    /// [`super::Content::Consent`].
+    pub const CONSENT: u32 = 21;
+}
+
+/// What an entry says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    /// A sealed body, with its kind.
+    Message(u32, Message),
+    /// One link of the roster, as received: the fact `link/N`.
+    Link(LinkFact),
+    /// The newest link's wraps: the fact `wraps`.
+    Wraps(WrapsFact),
+    /// How far a message came with a member: the fact `receipt/REF/MEMBER`.
+    Receipt(Receipt),
+    /// A rule and who it is for: the fact `schedule/ID`.
+    Schedule(Schedule),
+    /// Zone and language of a member: the fact `member/N`.
+    Member(MemberFact),
+    /// That a member takes part: the fact `consent/N`.
+    Consent(Consent),
+    /// Written by a newer version: its kind.
+    Unknown(u32),
+}
+
+/// A sealed message, as posted or as fired by a schedule.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Message {
+    /// The device that sealed it.
+    #[n(0)]
+    pub device: DeviceId,
+    /// The member in whose name.
+    #[n(1)]
+    pub from: MemberId,
+    /// Its name; of a fired one the occurrence's (DESIGN.md section 5), not the nonce.
+    #[n(2)]
+    pub entry_ref: Ref,
+    /// Number of the key it is sealed under.
+    #[n(3)]
+    pub epoch: Epoch,
+    /// For whom, ascending; empty is for all.
+    #[n(4)]
+    pub to: Vec<MemberId>,
+    /// The sealed text, with its 16-byte tag.
+    #[cbor(n(5), with = "minicbor::bytes")]
+    pub sealed: Vec<u8>,
+    /// Makes it a fact.
+    #[n(6)]
+    pub key: Option<String>,
+    /// After this it is handed out no more, in ms; of a fired one as computed at firing.
+    #[n(7)]
+    pub until: Option<Millis>,
+    /// The stored bytes it needs.
+    #[n(8)]
+    pub blob: Option<Ref>,
+    /// Of a fired one: where it came from.
+    #[n(9)]
+    pub fired: Option<Fired>,
+}
+
+/// Where a fired message came from, and what its seal needs beside the message's own fields.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Fired {
+    /// Nonce of the held body.
+    #[n(0)]
+    pub body_ref: Ref,
+    /// The schedule's id.
+    #[n(1)]
+    pub schedule: Ref,
+    /// Civil time in the schedule's zone as planned, `YYYY-MM-DDThh:mm:ss`, before any shift.
+    #[n(2)]
+    pub planned: String,
+    /// The instant it was due, in ms; the entry's own time is when it fired.
+    #[n(3)]
+    pub due_at: Millis,
+    /// Set if the planned time does not exist, or exists twice, on that day.
+    #[n(4)]
+    pub adjust: Option<Adjust>,
+    /// As sealed: how long after its time it is worth something, in ms.
+    #[n(5)]
+    pub valid_for: Option<Millis>,
+}
+
+/// How a planned civil time met a change of the clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Adjust {
+    /// It does not exist that day: moved forward by the gap.
+    #[n(1)]
+    Gap,
+    /// It exists twice that day: the first.
+    #[n(2)]
+    Overlap,
+}
+
+impl Adjust {
+    /// The word in `--json`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gap => "gap",
+            Self::Overlap => "overlap",
+        }
+    }
+}
+
+/// A roster link.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct LinkFact {
+    /// CBOR of body and signature, as signed and received.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub link: Vec<u8>,
+}
+
+/// The wraps beside the newest link.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct WrapsFact {
+    /// Number of the link they belong to.
+    #[n(0)]
+    pub number: Epoch,
+    /// CBOR of the wraps, as hashed and received.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub wraps: Vec<u8>,
+}
+
+/// How far a message came with a member. The higher rung supersedes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Rung {
+    /// On a device of the member; derived from its cursor, never sent.
+    #[n(1)]
+    Device,
+    /// The text was opened.
+    #[n(2)]
+    Opened,
+    /// The voice was played, at least in part.
+    #[n(3)]
+    Played,
+    /// Shown to the child.
+    #[n(4)]
+    Shown,
+}
+
+impl Rung {
+    /// The word in `--json`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Device => "device",
+            Self::Opened => "opened",
+            Self::Played => "played",
+            Self::Shown => "shown",
+        }
+    }
+}
+
+/// Says how far a message came, to its author.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Receipt {
+    /// The device that says so.
+    #[n(0)]
+    pub device: DeviceId,
+    /// The member it came to.
+    #[n(1)]
+    pub from: MemberId,
+    /// The message.
+    #[n(2)]
+    pub of: Ref,
+    /// The message's author, who is told.
+    #[n(3)]
+    pub to: MemberId,
+    /// How far.
+    #[n(4)]
+    pub rung: Rung,
+    /// When, by the device's clock, in ms.
+    #[n(5)]
+    pub at: Millis,
+    /// Of a played one: the share, in percent.
+    #[n(6)]
+    pub share: Option<u8>,
+}
+
+/// Whether a schedule runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum ScheduleState {
+    /// It fires.
+    #[n(1)]
+    Active,
+    /// Ended by a person.
+    #[n(2)]
+    Cancelled,
+    /// Its last occurrence has fired.
+    #[n(3)]
+    Spent,
+}
+
+impl ScheduleState {
+    /// The word in `--json`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Cancelled => "cancelled",
+            Self::Spent => "spent",
+        }
+    }
+}
+
+/// When, as sent: RFC 5545 in text, so that both ends parse the same words.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct RuleText {
+    /// First civil time, `YYYY-MM-DDThh:mm:ss`.
+    #[n(0)]
+    pub start: String,
+    /// IANA zone, the recipient's.
+    #[n(1)]
+    pub zone: String,
+    /// Value of an RRULE; absent fires once.
+    #[n(2)]
+    pub rrule: Option<String>,
+}
+
+/// A rule that releases a held body each time.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Schedule {
+    /// Ref of the command that created it; unchanged by edits.
+    #[n(0)]
+    pub id: Ref,
+    /// The device that wrote this version.
+    #[n(1)]
+    pub device: DeviceId,
+    /// The member who writes.
+    #[n(2)]
+    pub from: MemberId,
+    /// For whom, ascending; empty is for all.
+    #[n(3)]
+    pub to: Vec<MemberId>,
+    /// When.
+    #[n(4)]
+    pub rule: RuleText,
+    /// Whether it runs.
+    #[n(5)]
+    pub state: ScheduleState,
+}
+
+/// What the family's screens need of a member beside the roster.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct MemberFact {
+    /// The member.
+    #[n(0)]
+    pub member: MemberId,
+    /// IANA zone.
+    #[n(1)]
+    pub zone: String,
+    /// BCP 47 language.
+    #[n(2)]
+    pub language: String,
+}
+
+/// That a member takes part. A child needs the guardian's consent and the child's own assent.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Consent {
+    /// The member.
+    #[n(0)]
+    pub member: MemberId,
+    /// Civil date of the consent, `YYYY-MM-DD`; of a child the guardian's.
+    #[n(1)]
+    pub consent_on: Option<String>,
+    /// Civil date of the child's assent.
+    #[n(2)]
+    pub assent_on: Option<String>,
+}
+
+impl Content {
+    /// The kind's number.
+    #[must_use]
+    pub fn kind(&self) -> u32 {
+        match self {
+            Self::Message(kind, _) | Self::Unknown(kind) => *kind,
+            Self::Link(_) => kind::LINK,
+            Self::Wraps(_) => kind::WRAPS,
+            Self::Receipt(_) => kind::RECEIPT,
+            Self::Schedule(_) => kind::SCHEDULE,
+            Self::Member(_) => kind::MEMBER,
+            Self::Consent(_) => kind::CONSENT,
+        }
+    }
+
+    /// The fact's key, or `None` for an entry that supersedes nothing.
+    #[must_use]
+    pub fn key(&self) -> Option<String> {
+        match self {
+            Self::Message(_, message) => message.key.clone(),
+            // The number stands in the signed body; who commits the link has read it there.
+            Self::Link(_) | Self::Unknown(_) => None,
+            Self::Wraps(_) => Some(WRAPS_KEY.into()),
+            Self::Receipt(receipt) => Some(format!("receipt/{}/{}", receipt.of, receipt.from)),
+            Self::Schedule(schedule) => Some(schedule_key(schedule.id)),
+            Self::Member(fact) => Some(format!("member/{}", fact.member)),
+            Self::Consent(consent) => Some(consent_key(consent.member)),
+        }
+    }
+
+    /// The two CBOR items, kind and body, as the store keeps them and frames carry them.
+    ///
+    /// A content of an unknown kind cannot be written again and gives its kind with an empty body.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut e = Encoder::new(Vec::new());
+        let written = e.u32(self.kind()).and_then(|e| match self {
+            Self::Message(_, body) => e.encode(body),
+            Self::Link(body) => e.encode(body),
+            Self::Wraps(body) => e.encode(body),
+            Self::Receipt(body) => e.encode(body),
+            Self::Schedule(body) => e.encode(body),
+            Self::Member(body) => e.encode(body),
+            Self::Consent(body) => e.encode(body),
+            Self::Unknown(_) => e.array(0),
+        });
+        written.expect("writing to memory cannot fail");
+        e.into_writer()
+    }
+
+    /// Reads [`Content::to_bytes`] back; extra fields of a newer version are passed over.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are not these two items, or something follows them.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, minicbor::decode::Error> {
+        let mut d = Decoder::new(bytes);
+        let kind = d.u32()?;
+        let content = match kind {
+            kind if MessageKind::from_number(kind).is_some() => Self::Message(kind, d.decode()?),
+            kind::LINK => Self::Link(d.decode()?),
+            kind::WRAPS => Self::Wraps(d.decode()?),
+            kind::RECEIPT => Self::Receipt(d.decode()?),
+            kind::SCHEDULE => Self::Schedule(d.decode()?),
+            kind::MEMBER => Self::Member(d.decode()?),
+            kind::CONSENT => Self::Consent(d.decode()?),
+            kind => {
+                d.skip()?;
+                Self::Unknown(kind)
+            }
+        };
+        if d.position() == bytes.len() {
+            Ok(content)
+        } else {
+            Err(minicbor::decode::Error::message("bytes after the content"))
+        }
+    }
+}
+
+/// Key of the newest link's wraps.
+pub const WRAPS_KEY: &str = "wraps";
+
+/// What the keys of all roster links begin with.
+pub const LINK_KEYS: &str = "link/";
+
+/// Key of the roster link of that number; sorts by number.
+#[must_use]
+pub fn link_key(number: Epoch) -> String {
+    format!("{LINK_KEYS}{number:010}")
+}
+
+/// Key of a schedule.
+#[must_use]
+pub fn schedule_key(id: Ref) -> String {
+    format!("schedule/{id}")
+}
+
+/// Key of a member's consent.
+#[must_use]
+pub fn consent_key(member: MemberId) -> String {
+    format!("consent/{member}")
+}
+
+/// Key of a member's name.
+#[must_use]
+pub fn name_key(member: MemberId) -> String {
+    format!("name/{member}")
+}

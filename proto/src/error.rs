@@ -1,0 +1,105 @@
+//! What the relay may answer instead: only what a client can act on, never an internal cause.
+
+use minicbor::{Decode, Encode};
+
+/// Why a command was not done. Each says in its comment what a client does then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
+#[cbor(index_only)]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// Not a frame of this protocol: a bug, report it.
+    #[n(1)]
+    Malformed,
+    /// A kind that this relay does not know: go without it, or ask the operator to update.
+    #[n(2)]
+    UnknownKind,
+    /// Over a limit of size: shorten.
+    #[n(3)]
+    TooLarge,
+    /// The token is wrong or the device was removed: ask the family for a new card.
+    #[n(4)]
+    Unauthorised,
+    /// Taking part is not yet recorded: keep it in the outbox and try later.
+    #[n(5)]
+    NotActive,
+    /// The key changed: read on, seal again under the new key, same n and ref.
+    #[n(6)]
+    EpochOld,
+    /// What the command was built on has changed: read on, decide again.
+    #[n(7)]
+    Stale,
+    /// The counter is not the next: take `last` + 1 and on for all that is unanswered.
+    #[n(8)]
+    Renumber,
+    /// This device, or this member, may not do that.
+    #[n(9)]
+    NotAllowed,
+    /// The invite is wrong, used or expired (one answer for all): ask for a new one.
+    #[n(10)]
+    Invite,
+    /// Too many: wait for `retry_after_ms`.
+    #[n(11)]
+    SlowDown,
+    /// The relay cannot write just now: keep it and try again.
+    #[n(12)]
+    Unavailable,
+    /// The roster link fails a check; the text says which.
+    #[n(13)]
+    BadLink,
+    /// The rule of a schedule is refused; the text says why.
+    #[n(14)]
+    BadRule,
+    /// A limit of number is reached (devices, invites, schedules): end one first.
+    #[n(15)]
+    Full,
+    /// Something of that name or number is there already.
+    #[n(16)]
+    Exists,
+    /// There is no such thing.
+    #[n(17)]
+    Unknown,
+    /// The lane has not said hello.
+    #[n(18)]
+    HelloFirst,
+}
+
+impl ErrorCode {
+    /// The word in `--json` and logs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::UnknownKind => "unknown_kind",
+            Self::TooLarge => "too_large",
+            Self::Unauthorised => "unauthorised",
+            Self::NotActive => "not_active",
+            Self::EpochOld => "epoch_old",
+            Self::Stale => "stale",
+            Self::Renumber => "renumber",
+            Self::NotAllowed => "not_allowed",
+            Self::Invite => "invite",
+            Self::SlowDown => "slow_down",
+            Self::Unavailable => "unavailable",
+            Self::BadLink => "bad_link",
+            Self::BadRule => "bad_rule",
+            Self::Full => "full",
+            Self::Exists => "exists",
+            Self::Unknown => "unknown",
+            Self::HelloFirst => "hello_first",
+        }
+    }
+}
+
+/// Why the relay closes a WebSocket, in the range that RFC 6455 7.4.2 leaves to applications.
+pub mod close {
+    /// A newer connection of the same device took over.
+    pub const REPLACED: u16 = 4001;
+    /// The token does not hold.
+    pub const UNAUTHORISED: u16 = 4003;
+    /// No first frame in time.
+    pub const TOO_SLOW_TO_START: u16 = 4008;
+    /// Nothing was read from this connection for too long.
+    pub const NO_PROGRESS: u16 = 4009;
+    /// The relay restarts; the reason is the number of ms to wait.
+    pub const RESTART: u16 = 1012;
+}

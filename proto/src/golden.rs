@@ -1,0 +1,446 @@
+//! Golden bytes: what each frame and entry looks like on the wire, for ever.
+//!
+//! `proto/vectors/frames.json` maps a name to the hex of a frame; a browser is checked against the
+//! same file. `JIASHU_WRITE_VECTORS=1 cargo test -p jiashu-proto` writes it anew, which is right
+//! only for a frame that never left this machine.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use crate::entry::{
+    Adjust, Consent, Content, Cursor, Fired, LinkFact, MemberFact, Message, Receipt, RuleText,
+    Rung, Schedule, ScheduleState, WrapsFact, kind,
+};
+use crate::error::ErrorCode;
+use crate::frame::*;
+use crate::id::{CodeHash, DeviceId, InviteId, MemberId, Ref, Scope, Token, TokenHash};
+
+const AT: i64 = 1_795_500_000_000;
+
+fn rule() -> RuleText {
+    RuleText {
+        start: "2027-03-28T19:30:00".into(),
+        zone: "Asia/Shanghai".into(),
+        rrule: Some("FREQ=WEEKLY;BYDAY=SU,WE".into()),
+    }
+}
+
+fn card() -> Card {
+    Card { invite: InviteId(1), code_hash: CodeHash([7; 32]), blob: vec![1, 2, 3] }
+}
+
+fn client_frames() -> Vec<(&'static str, u8, ClientFrame)> {
+    let token = Token { scope: Scope(u64::MAX), device: DeviceId(2), secret: [9; 16] };
+    let (entry_ref, from, to) = (Ref([1; 12]), MemberId(1), vec![MemberId(2), MemberId(3)]);
+    let post = Post {
+        n: 1,
+        entry_ref,
+        epoch: 4,
+        from,
+        to: vec![],
+        kind: 1,
+        sealed: vec![0xaa; 20],
+        key: None,
+        until: None,
+        blob: None,
+    };
+    vec![
+        (
+            "hello, first",
+            0,
+            ClientFrame::Hello(Hello { token: token.clone(), cursor: None, cursors_at: None }),
+        ),
+        (
+            "hello, lane 3",
+            3,
+            ClientFrame::Hello(Hello {
+                token,
+                cursor: Some(Cursor { generation: 5, seq: 300, tag: 0xdead_beef }),
+                cursors_at: Some(AT),
+            }),
+        ),
+        ("post", 0, ClientFrame::Post(post.clone())),
+        (
+            "post, a fact for some with an end",
+            0,
+            ClientFrame::Post(Post {
+                to: to.clone(),
+                key: Some("name/2".into()),
+                until: Some(AT),
+                blob: Some(Ref([8; 12])),
+                ..post
+            }),
+        ),
+        ("ack", 0, ClientFrame::Ack(Ack { seq: 301, tag: 17 })),
+        (
+            "report",
+            0,
+            ClientFrame::Report(Report {
+                n: 2,
+                entry_ref,
+                from,
+                of: Ref([2; 12]),
+                to: MemberId(2),
+                rung: Rung::Shown,
+                at: AT,
+                share: None,
+            }),
+        ),
+        (
+            "hold",
+            0,
+            ClientFrame::Hold(Hold {
+                n: 3,
+                body_ref: entry_ref,
+                epoch: 4,
+                from,
+                to: to.clone(),
+                kind: 1,
+                sealed: vec![0xbb; 20],
+                schedule: Ref([3; 12]),
+                valid_for: Some(7_200_000),
+                blob: None,
+            }),
+        ),
+        (
+            "plan",
+            0,
+            ClientFrame::Plan(Plan {
+                n: 4,
+                entry_ref: Ref([3; 12]),
+                from,
+                to,
+                rule: rule(),
+                state: ScheduleState::Active,
+                schedule: None,
+            }),
+        ),
+        (
+            "turn",
+            0,
+            ClientFrame::Turn(Turn {
+                n: 5,
+                entry_ref,
+                link: vec![1],
+                wraps: vec![2],
+                cards: vec![card()],
+            }),
+        ),
+        ("look", 0, ClientFrame::Look(Look { scope: Scope(7), code: [4; 16] })),
+        (
+            "join",
+            0,
+            ClientFrame::Join(Join {
+                scope: Scope(7),
+                code: [4; 16],
+                link: vec![1],
+                wraps: vec![2],
+            }),
+        ),
+        ("beat", 0, ClientFrame::Beat(Beat {})),
+        (
+            "setup",
+            0,
+            ClientFrame::Setup(Setup {
+                code: [4; 16],
+                programme: Scope(9),
+                token_hash: TokenHash([5; 32]),
+            }),
+        ),
+        (
+            "enrol",
+            0,
+            ClientFrame::Enrol(Enrol {
+                case_code: "GS-001".into(),
+                family: Scope(7),
+                link: vec![1],
+                cards: vec![card()],
+                members: vec![member()],
+                consents: vec![consent()],
+            }),
+        ),
+        (
+            "record consent",
+            0,
+            ClientFrame::RecordConsent(RecordConsent {
+                case_code: "GS-001".into(),
+                consent: consent(),
+            }),
+        ),
+    ]
+}
+
+fn member() -> MemberFact {
+    MemberFact { member: MemberId(3), zone: "Asia/Shanghai".into(), language: "zh-Hans".into() }
+}
+
+fn consent() -> Consent {
+    Consent {
+        member: MemberId(3),
+        consent_on: Some("2026-11-01".into()),
+        assent_on: Some("2026-11-02".into()),
+    }
+}
+
+fn contents() -> Vec<Content> {
+    let message = Message {
+        device: DeviceId(1),
+        from: MemberId(1),
+        entry_ref: Ref([1; 12]),
+        epoch: 4,
+        to: vec![],
+        sealed: vec![0xaa; 20],
+        key: None,
+        until: None,
+        blob: None,
+        fired: None,
+    };
+    let fired = Message {
+        to: vec![MemberId(3)],
+        until: Some(AT + 1),
+        fired: Some(Fired {
+            body_ref: Ref([2; 12]),
+            schedule: Ref([3; 12]),
+            planned: "2027-03-28T02:30:00".into(),
+            due_at: AT,
+            adjust: Some(Adjust::Gap),
+            valid_for: Some(1),
+        }),
+        ..message.clone()
+    };
+    vec![
+        Content::Message(1, message),
+        Content::Message(4, fired),
+        Content::Link(LinkFact { link: vec![1, 2] }),
+        Content::Wraps(WrapsFact { number: 2, wraps: vec![3] }),
+        Content::Receipt(Receipt {
+            device: DeviceId(2),
+            from: MemberId(3),
+            of: Ref([1; 12]),
+            to: MemberId(1),
+            rung: Rung::Opened,
+            at: AT,
+            share: None,
+        }),
+        Content::Schedule(Schedule {
+            id: Ref([3; 12]),
+            device: DeviceId(1),
+            from: MemberId(1),
+            to: vec![MemberId(3)],
+            rule: rule(),
+            state: ScheduleState::Active,
+        }),
+        Content::Member(member()),
+        Content::Consent(consent()),
+    ]
+}
+
+fn relay_frames() -> Vec<(&'static str, u8, RelayFrame)> {
+    let entries = contents()
+        .iter()
+        .zip(1..)
+        .map(|(content, step)| WireEntry {
+            seq: 300 + step * step,
+            at: AT - 5 * step.cast_signed(),
+            content: content.to_bytes(),
+        })
+        .collect();
+    vec![
+        (
+            "welcome",
+            0,
+            RelayFrame::Welcome(Welcome { now: AT, last_n: 41, generation: 5, restart: None }),
+        ),
+        (
+            "welcome, another log",
+            3,
+            RelayFrame::Welcome(Welcome { now: AT, last_n: 0, generation: 6, restart: Some(true) }),
+        ),
+        (
+            "entries of every kind",
+            0,
+            RelayFrame::Entries(Entries { after: 300, upto: 400, tag: 17, floor: 0, entries }),
+        ),
+        (
+            "posted",
+            0,
+            RelayFrame::Posted(Posted { n: 1, entry_ref: Ref([1; 12]), seq: 301, at: AT }),
+        ),
+        (
+            "refused, renumber",
+            0,
+            RelayFrame::Refused(Refused {
+                code: ErrorCode::Renumber,
+                text: "the next n is 42".into(),
+                n: Some(1),
+                retry_after_ms: None,
+                last_n: Some(41),
+            }),
+        ),
+        (
+            "cursors",
+            0,
+            RelayFrame::Cursors(Cursors {
+                reached: vec![Reached { device: DeviceId(2), seq: 301, at: AT }],
+            }),
+        ),
+        (
+            "invited",
+            0,
+            RelayFrame::Invited(Invited {
+                invite: InviteId(1),
+                blob: vec![1],
+                links: vec![vec![2].into(), vec![3].into()],
+                wraps: Some(vec![4].into()),
+                expires_at: AT,
+            }),
+        ),
+        ("joined", 0, RelayFrame::Joined(Joined { device: DeviceId(2), seq: 9 })),
+        ("staffed", 0, RelayFrame::Staffed(Staffed { programme: Scope(9), number: DeviceId(1) })),
+        (
+            "enrolled",
+            0,
+            RelayFrame::Enrolled(Enrolled {
+                case_code: "GS-001".into(),
+                family: Scope(7),
+                active: true,
+            }),
+        ),
+        ("beaten", 0, RelayFrame::Beaten(Beaten { now: AT })),
+    ]
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn every_frame_has_its_golden_bytes() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/frames.json");
+    let client = client_frames();
+    let relay = relay_frames();
+    let made: BTreeMap<String, String> = client
+        .iter()
+        .map(|(name, lane, frame)| (name, frame.to_bytes(*lane)))
+        .chain(relay.iter().map(|(name, lane, frame)| (name, frame.to_bytes(*lane))))
+        .map(|(name, bytes)| ((*name).to_owned(), hex(&bytes)))
+        .collect();
+    if std::env::var_os("JIASHU_WRITE_VECTORS").is_some() {
+        std::fs::write(path, serde_json::to_string_pretty(&made).unwrap() + "\n").unwrap();
+    }
+
+    let golden: BTreeMap<String, String> =
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+
+    assert_eq!(made, golden);
+}
+
+#[test]
+fn every_frame_reads_back() {
+    for (name, lane, frame) in client_frames() {
+        assert_eq!(ClientFrame::from_bytes(&frame.to_bytes(lane)), Ok((lane, frame)), "{name}");
+    }
+    for (name, lane, frame) in relay_frames() {
+        assert_eq!(RelayFrame::from_bytes(&frame.to_bytes(lane)), Ok((lane, frame)), "{name}");
+    }
+    for content in contents() {
+        assert_eq!(Content::from_bytes(&content.to_bytes()).unwrap(), content);
+    }
+}
+
+#[test]
+fn a_cut_frame_is_refused_at_every_length() {
+    for (name, lane, frame) in client_frames() {
+        let bytes = frame.to_bytes(lane);
+        for length in 0..bytes.len() {
+            let cut = ClientFrame::from_bytes(&bytes[..length]);
+            assert_eq!(cut, Err(FrameError::Malformed), "{name} cut to {length}");
+        }
+    }
+}
+
+#[test]
+fn bytes_after_a_frame_are_refused_or_the_next_frame() {
+    let beat = ClientFrame::Beat(Beat {}).to_bytes(0);
+    let two = [beat.clone(), beat.clone()].concat();
+
+    assert_eq!(ClientFrame::from_bytes(&two), Err(FrameError::TrailingBytes));
+    let mut rest = two.as_slice();
+    assert!(ClientFrame::read_from(&mut rest).is_ok());
+    assert_eq!(rest, beat);
+}
+
+#[test]
+fn a_newer_peers_extra_fields_are_passed_over() {
+    // beat with a field, and a fourth item behind the lane
+    let newer = [0x84, 0x0a, 0x81, 0x01, 0x00, 0x18, 0x2a];
+
+    assert_eq!(ClientFrame::from_bytes(&newer), Ok((0, ClientFrame::Beat(Beat {}))));
+}
+
+#[test]
+fn a_frame_of_an_unknown_kind_is_known_as_such() {
+    let newer = [0x82, 0x19, 0x03, 0xe7, 0x81, 0x01];
+
+    assert_eq!(ClientFrame::from_bytes(&newer), Ok((0, ClientFrame::Unknown(999))));
+}
+
+#[test]
+fn deep_nesting_and_huge_lengths_are_refused_without_harm() {
+    let deep = [&[0x82, 0x0a][..], &[0x81; 60_000]].concat();
+    let huge_array = [0x82, 0x02, 0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+    let huge_bytes = [0x82, 0x02, 0x81, 0x5b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+
+    assert_eq!(ClientFrame::from_bytes(&deep), Err(FrameError::Malformed));
+    assert_eq!(ClientFrame::from_bytes(&huge_array), Err(FrameError::Malformed));
+    assert_eq!(ClientFrame::from_bytes(&huge_bytes), Err(FrameError::Malformed));
+}
+
+#[test]
+fn an_unknown_kind_of_entry_is_kept_as_unknown() {
+    let newer = [0x18, 0xc8, 0x82, 0x01, 0x02];
+
+    assert_eq!(Content::from_bytes(&newer).unwrap(), Content::Unknown(200));
+    assert_eq!(Content::Unknown(kind::LINK).key(), None);
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = ClientFrame::from_bytes(&bytes);
+        let _ = RelayFrame::from_bytes(&bytes);
+        let _ = Content::from_bytes(&bytes);
+    }
+
+    #[test]
+    fn a_damaged_frame_never_panics(
+        which in 0usize..12,
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let (client, relay) = (client_frames(), relay_frames());
+        for mut bytes in [client[which % client.len()].2.to_bytes(0), relay[which % relay.len()].2.to_bytes(0)] {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            let _ = ClientFrame::from_bytes(&bytes);
+            let _ = RelayFrame::from_bytes(&bytes);
+        }
+    }
+
+    #[test]
+    fn a_post_reads_back(
+        n in any::<u64>(), entry_ref in any::<[u8; 12]>(), epoch in any::<u32>(),
+        from in any::<u32>(), to in proptest::collection::vec(any::<u32>(), 0..8),
+        kind in any::<u32>(), sealed in proptest::collection::vec(any::<u8>(), 0..300),
+        key in proptest::option::of(".{0,20}"), until in proptest::option::of(any::<i64>()),
+        lane in any::<u8>(),
+    ) {
+        let post = ClientFrame::Post(Post {
+            n, entry_ref: Ref(entry_ref), epoch, from: MemberId(from),
+            to: to.into_iter().map(MemberId).collect(), kind, sealed, key, until, blob: None,
+        });
+
+        prop_assert_eq!(ClientFrame::from_bytes(&post.to_bytes(lane)), Ok((lane, post)));
+    }
+}
