@@ -1,1 +1,5 @@
-//! To be written.
+//! The Jiashu relay: keeps every family's entries until each of its devices has them.
+
+pub mod store;
+
+pub mod clock;

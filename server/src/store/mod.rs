@@ -1,0 +1,459 @@
+//! The family log and all that changes together with it.
+//!
+//! A store is small: commit, read after a cursor, look up who has access, what is due, note how far
+//! devices are. What the words mean is decided above, in `family`, which is pure; a store checks
+//! preconditions and makes a batch durable, whole or not at all. Two stores are foreseen, one suite
+//! of promises (`conformance`) holds for both.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiashu_proto::entry::{Cursor, Generation, Seq};
+use jiashu_proto::frame::Reached;
+use jiashu_proto::id::{
+    CodeHash, DeviceId, Epoch, InviteId, LinkHash, MemberId, Millis, N, Ref, Scope, TokenHash,
+};
+use minicbor::{Decode, Encode};
+use tokio::sync::broadcast;
+
+pub mod embedded;
+
+#[cfg(test)]
+pub(crate) mod conformance;
+
+/// All that one step changes in one scope, and what must hold for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// When, in ms, by the relay's clock: the time of its entries.
+    pub at: Millis,
+    /// Whose command it is: its counter moves with the batch. `None` for the relay's own steps.
+    pub author: Option<Author>,
+    /// What must hold, or nothing is written.
+    pub requires: Vec<Precondition>,
+    /// Added to the log in this order.
+    pub entries: Vec<NewEntry>,
+    /// What else changes, in this order, after the entries have their places.
+    pub changes: Vec<Change>,
+}
+
+impl Batch {
+    /// A batch that changes nothing yet.
+    #[must_use]
+    pub fn new(at: Millis) -> Self {
+        Self { at, author: None, requires: Vec::new(), entries: Vec::new(), changes: Vec::new() }
+    }
+}
+
+/// A device (or a member of staff) and the command by which it writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Author {
+    /// Whose counter moves. It must be live.
+    pub device: DeviceId,
+    /// Must be the last + 1.
+    pub n: N,
+    /// The command's name: a repeat of one of the last
+    /// [`MAX_UNANSWERED`](jiashu_proto::bounds::MAX_UNANSWERED) writes nothing and gets the answer
+    /// it got then, whatever `n` says and whatever else no longer holds.
+    pub entry_ref: Ref,
+}
+
+/// An entry that has no place yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEntry {
+    /// Makes it a fact: the content of the earlier entry with this key goes, its place and tag stay.
+    pub key: Option<String>,
+    /// Of a fact: with a rank above 0 it is written only if it is above the rank of the fact that
+    /// stands; else the entry is left out and the batch answers with the place of the one that
+    /// stands.
+    pub rank: u8,
+    /// Kind and body, see [`jiashu_proto::entry::Content::to_bytes`].
+    pub content: Vec<u8>,
+}
+
+/// What must hold when a batch is written; the first that does not is named in
+/// [`StoreError::Stale`]. Checked in the order given, after the author's counter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Precondition {
+    /// The scope does not exist: the batch must create it by [`Change::Create`].
+    Absent,
+    /// Letters may move.
+    Active,
+    /// This is the key in force.
+    Epoch(Epoch),
+    /// This is the newest link of the roster.
+    RosterHead(LinkHash),
+    /// The invite is open.
+    InviteOpen(InviteId),
+    /// The fact of this key stands at this place; `None`: there is no such fact.
+    FactAt(String, Option<Seq>),
+    /// The item is due at exactly this time.
+    DueAt(DueItem, Millis),
+    /// Fewer bodies than this are held.
+    HeldBelow(usize),
+}
+
+impl fmt::Display for Precondition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("that the scope is new"),
+            Self::Active => f.write_str("that the family takes part"),
+            Self::Epoch(epoch) => write!(f, "epoch {epoch}"),
+            Self::RosterHead(_) => f.write_str("the roster's head"),
+            Self::InviteOpen(invite) => write!(f, "that invite {invite} is open"),
+            Self::FactAt(key, _) => write!(f, "the version of {key}"),
+            Self::DueAt(item, _) => write!(f, "the due time of {item:?}"),
+            Self::HeldBelow(count) => write!(f, "that fewer than {count} bodies are held"),
+        }
+    }
+}
+
+/// What changes beside the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Makes the scope, of this kind. First of all changes, with [`Precondition::Absent`].
+    Create(ScopeKind),
+    /// A new link is the roster's head.
+    Turn {
+        /// Its number: the epoch from now on.
+        epoch: Epoch,
+        /// Its hash.
+        head: LinkHash,
+    },
+    /// Whether letters may move.
+    SetActive(bool),
+    /// Lets a device (or a member of staff) in, with counter 0.
+    AddSeat {
+        /// Its number.
+        device: DeviceId,
+        /// Of its token.
+        token_hash: TokenHash,
+        /// Whom it serves; empty for staff.
+        members: Vec<MemberId>,
+    },
+    /// The token is dead.
+    RevokeSeat(DeviceId),
+    /// The device serves these from now on.
+    SetMembers(DeviceId, Vec<MemberId>),
+    /// Opens an invite.
+    AddInvite {
+        /// Its number.
+        invite: InviteId,
+        /// Of its code.
+        code_hash: CodeHash,
+        /// In ms.
+        expires_at: Millis,
+        /// Sealed under its secret; given to whoever has the code.
+        blob: Vec<u8>,
+    },
+    /// The invite let this device in, at the first place of the batch; its blob goes.
+    UseInvite(InviteId, DeviceId, TokenHash),
+    /// The invite is closed; its blob goes.
+    CloseInvite(InviteId),
+    /// Keeps a body until its hour; one with the same `body_ref` is replaced.
+    PutHeld(HeldBody),
+    /// The body is no longer needed.
+    DropHeld(Ref),
+    /// None of the schedule's bodies is needed any longer.
+    DropHeldOf(Ref),
+    /// The item is due then, and at no other time.
+    SetDue(DueItem, Millis),
+    /// The item is not due any more.
+    ClearDue(DueItem),
+}
+
+/// What a scope is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum ScopeKind {
+    /// The relay itself.
+    #[n(0)]
+    Relay,
+    /// An NGO's project.
+    #[n(1)]
+    Programme,
+    /// A family.
+    #[n(2)]
+    Family,
+}
+
+/// A sealed body that waits for its hour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldBody {
+    /// Its name.
+    pub body_ref: Ref,
+    /// The schedule that releases it.
+    pub schedule: Ref,
+    /// Kind and body of the message as it will stand in the log, less what firing adds.
+    pub content: Vec<u8>,
+}
+
+/// What may be due in a scope. Its bytes are its identity in the due index.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(flat)]
+pub enum DueItem {
+    /// The next occurrence of this schedule.
+    #[n(1)]
+    Occurrence(#[n(0)] Ref),
+    /// Step two of enrolling the family under this case code.
+    #[n(2)]
+    Enrolment(#[n(0)] String),
+    /// Step two of making this programme.
+    #[n(3)]
+    Programme(#[n(0)] Scope),
+}
+
+/// Something that is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Since when, in ms.
+    pub at: Millis,
+    /// Where.
+    pub scope: Scope,
+    /// What.
+    pub item: DueItem,
+}
+
+/// What the store did, or had done when it saw the command first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// Place of the batch's first entry; 0 if it has none.
+    pub first: Seq,
+    /// Time of that entry in ms; of a batch without one the time of this answer.
+    pub at: Millis,
+    /// Whether this is the answer to a repeat, and nothing was written.
+    pub repeat: bool,
+}
+
+/// What the store knows of a scope beside its log.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct ScopeState {
+    /// What it is.
+    #[n(0)]
+    pub kind: ScopeKind,
+    /// Life of its log.
+    #[n(1)]
+    pub generation: Generation,
+    /// Last place of its log.
+    #[n(2)]
+    pub head: Seq,
+    /// The key in force; 0 before the first.
+    #[n(3)]
+    pub epoch: Epoch,
+    /// The newest link of its roster.
+    #[n(4)]
+    pub roster_head: LinkHash,
+    /// Whether letters may move.
+    #[n(5)]
+    pub active: bool,
+    /// Devices or staff, the revoked ones too.
+    #[n(6)]
+    pub seats: BTreeMap<DeviceId, Seat>,
+    /// Invites, the used and closed ones too.
+    #[n(7)]
+    pub invites: BTreeMap<InviteId, Invite>,
+}
+
+/// One device or member of staff.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Seat {
+    /// Of its token.
+    #[n(0)]
+    pub token_hash: TokenHash,
+    /// Whom it serves.
+    #[n(1)]
+    pub members: Vec<MemberId>,
+    /// Whether its token is dead.
+    #[n(2)]
+    pub revoked: bool,
+    /// The last counter it used.
+    #[n(3)]
+    pub last_n: N,
+    /// The last commands it was answered, the newest last: the first 8 bytes of the ref, and the
+    /// place (0 for none). Eight bytes of 12 random ones keep the row small and still tell refs
+    /// apart.
+    #[n(4)]
+    pub recent: Vec<(u64, Seq)>,
+}
+
+/// One invite.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Invite {
+    /// Of its code.
+    #[n(0)]
+    pub code_hash: CodeHash,
+    /// In ms; enforced above the store.
+    #[n(1)]
+    pub expires_at: Millis,
+    /// Whether it can be used.
+    #[n(2)]
+    pub state: InviteState,
+}
+
+/// Whether an invite can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(flat)]
+pub enum InviteState {
+    /// Yes.
+    #[n(0)]
+    Open,
+    /// By a device with this token, whose link has this place.
+    #[n(1)]
+    Used(#[n(0)] DeviceId, #[n(1)] TokenHash, #[n(2)] Seq),
+    /// No.
+    #[n(2)]
+    Closed,
+}
+
+/// An entry as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Its place.
+    pub seq: Seq,
+    /// When it was committed, in ms.
+    pub at: Millis,
+    /// Kind and body.
+    pub content: Vec<u8>,
+}
+
+/// What stands after a cursor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Where reading goes on.
+    pub upto: Cursor,
+    /// Last place of the log when it was read; the page ends there if `upto` does.
+    pub head: Seq,
+    /// Ascending, less what was superseded.
+    pub records: Vec<Record>,
+}
+
+/// How much of the log to read at once. At least one record is read, however large.
+#[derive(Clone, Copy, Debug)]
+pub struct PageLimit {
+    /// Places looked at.
+    pub entries: usize,
+    /// Bytes of content.
+    pub bytes: usize,
+}
+
+/// Whether a store can do its work, for `/healthz`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Reads and writes.
+    Ok,
+    /// Does not write any more, and why: one line for the operator.
+    Degraded(String),
+}
+
+/// A scope's log has grown, or access to it has changed: look. May be lost or doubled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wake {
+    /// Which.
+    pub scope: Scope,
+}
+
+/// Why the store could not do as asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// A precondition no longer held and nothing was written: read again, decide again.
+    #[error("{precondition} no longer holds")]
+    Stale {
+        /// The first that did not hold.
+        precondition: Precondition,
+    },
+    /// The author's counter is not the next, and its ref is none of the last.
+    #[error("the last counter used is {last_n}")]
+    Renumber {
+        /// The last that was used.
+        last_n: N,
+    },
+    /// The author is unknown or revoked.
+    #[error("the device is not, or no longer, of this scope")]
+    NotLive,
+    /// There is no such scope.
+    #[error("there is no such scope")]
+    NoScope,
+    /// The cursor does not stand in this log: another generation, another tag, or beyond the head.
+    #[error("the cursor does not stand in this log")]
+    OtherLog,
+    /// Try again later; nothing was written, or it is not known (a repeat finds out).
+    #[error("the {backend} store is unavailable")]
+    Unavailable {
+        /// Which store.
+        backend: &'static str,
+        /// For the log.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// The log of every scope and all that must change together with it.
+///
+/// Every method is one atomic step: its effects are visible all at once or not at all. A caller
+/// never needs two calls to keep a promise.
+#[async_trait]
+pub trait Store: fmt::Debug + Send + Sync + 'static {
+    /// Writes the whole batch if all its preconditions hold, and answers once that is durable.
+    ///
+    /// The order of checks: the scope exists; the author is live; its ref is among its last (then
+    /// the first answer is repeated); its `n` is the next; the preconditions in their order.
+    /// A batch that fails undoes nothing of others that were written with it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NoScope`], [`StoreError::NotLive`], [`StoreError::Renumber`],
+    /// [`StoreError::Stale`]: nothing was written. [`StoreError::Unavailable`]: repeat it.
+    async fn commit(&self, scope: Scope, batch: Batch) -> Result<Committed, StoreError>;
+
+    /// What is known of a scope; `None` if there is no such scope.
+    async fn state(&self, scope: Scope) -> Result<Option<Arc<ScopeState>>, StoreError>;
+
+    /// The records after `cursor`, that place excluded, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::OtherLog`] if the cursor does not stand in this log. A cursor at place 0 of
+    /// the log's generation always does.
+    async fn read_after(
+        &self,
+        scope: Scope,
+        cursor: Cursor,
+        limit: PageLimit,
+    ) -> Result<Page, StoreError>;
+
+    /// The facts whose key begins with `prefix`, ascending by key, with their keys.
+    async fn facts(&self, scope: Scope, prefix: &str) -> Result<Vec<(String, Record)>, StoreError>;
+
+    /// The bodies that this schedule will release, in the order they were first held.
+    async fn held(&self, scope: Scope, schedule: Ref) -> Result<Vec<HeldBody>, StoreError>;
+
+    /// The blob of an open invite.
+    async fn card(&self, scope: Scope, invite: InviteId) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// What is due at `now` or before, the earliest first, at most `limit`.
+    async fn due(&self, now: Millis, limit: usize) -> Result<Vec<Due>, StoreError>;
+
+    /// When the next thing is due, in ms.
+    async fn next_due(&self) -> Result<Option<Millis>, StoreError>;
+
+    /// Notes how far a device has read. Not a commit: coalesced, written within 5 s, may be lost.
+    /// Seen by [`Store::cursors`] at once. Never moves back, unless the log is another one.
+    fn note_cursor(&self, scope: Scope, device: DeviceId, seq: Seq, now: Millis);
+
+    /// How far the scope's devices have read.
+    async fn cursors(&self, scope: Scope) -> Result<Vec<Reached>, StoreError>;
+
+    /// Hints that a log has grown. They may be lost or doubled: the log is the truth, and the look
+    /// at every heartbeat finds what a lost hint hid.
+    fn wakes(&self) -> broadcast::Receiver<Wake>;
+
+    /// Whether it can do its work.
+    fn health(&self) -> Health;
+
+    /// Finishes what was handed in, writes the cursors noted, and stops. Nothing is done after it.
+    async fn close(&self);
+}
