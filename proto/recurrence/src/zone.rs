@@ -1,0 +1,79 @@
+//! Zones and what their clock changes do to a civil time. Only the database that is compiled in is
+//! asked, so that a relay and a phone do not disagree because one machine is older.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
+
+use crate::RuleError;
+use crate::error::shown;
+
+/// What a clock change did to an occurrence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Adjust {
+    /// The planned time does not exist: it happens later, by as much as the clocks jump.
+    Gap,
+    /// The planned time exists twice: it happens the first time.
+    Overlap,
+}
+
+impl Adjust {
+    /// The word for it, as in `--json` and CSV files: `gap` or `overlap`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gap => "gap",
+            Self::Overlap => "overlap",
+        }
+    }
+}
+
+impl fmt::Display for Adjust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The zone of that IANA name, in any case of letters.
+pub(crate) fn find(name: &str) -> Result<TimeZone, RuleError> {
+    TimeZoneDatabase::bundled()
+        .get(name)
+        .ok()
+        // "Etc/Unknown" is found, but is nowhere.
+        .filter(|tz| tz.iana_name().is_some())
+        .ok_or_else(|| RuleError::Zone(shown(name)))
+}
+
+/// The instant of a civil time of our centuries (RFC 5545, 3.3.5; `compatible` of RFC 9557).
+pub(crate) fn resolve(tz: &TimeZone, planned: DateTime) -> (Timestamp, Option<Adjust>) {
+    let found = tz.to_ambiguous_timestamp(planned);
+    let adjust = match found.offset() {
+        AmbiguousOffset::Unambiguous { .. } => None,
+        AmbiguousOffset::Gap { .. } => Some(Adjust::Gap),
+        AmbiguousOffset::Fold { .. } => Some(Adjust::Overlap),
+    };
+    let at = found.compatible().expect("a rule's years are far from the end of time");
+    (at, adjust)
+}
+
+/// The instant on the clocks of `zone`, to the second below: `2027-03-28T19:30:00+08:00` (RFC 3339).
+///
+/// # Errors
+///
+/// [`RuleError::Zone`] if there is no such zone.
+pub fn local_text(at: Timestamp, zone: &str) -> Result<String, RuleError> {
+    find(zone).map(|tz| local_text_in(at, &tz))
+}
+
+/// As [`local_text`], of a zone already found.
+pub(crate) fn local_text_in(at: Timestamp, tz: &TimeZone) -> String {
+    format!("{:.0}", at.display_with_offset(tz.to_offset(at)))
+}
+
+/// The instant in UTC, to the second below: `2027-03-28T11:30:00Z` (RFC 3339).
+#[must_use]
+pub fn utc_text(at: Timestamp) -> String {
+    format!("{at:.0}")
+}
