@@ -1,5 +1,145 @@
 //! The Jiashu relay: keeps every family's entries until each of its devices has them.
+//!
+//! Read in this order: a socket arrives (`listener`), becomes a conversation (`session`) with
+//! somebody (`access`), whose commands are decided (`family`) and committed (`store`) by `execute`;
+//! `hub` wakes those who are behind, `scheduler` fires what is due. `setup` lets the first
+//! coordinator in.
+
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+
+pub mod listener;
+
+pub mod session;
+
+pub mod access;
+
+pub mod execute;
+
+pub mod family;
 
 pub mod store;
 
+pub mod hub;
+
+pub mod scheduler;
+
+pub mod setup;
+
 pub mod clock;
+pub mod config;
+pub mod metrics;
+pub mod relay;
+pub mod tls;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::hub::{Hub, WHEEL_SLOTS};
+use crate::metrics::Metrics;
+use crate::relay::Relay;
+use crate::store::Store;
+
+/// Why a relay could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address is taken, or not this machine's.
+    #[error("cannot listen on {listen}: is a relay running there already?")]
+    Listen {
+        /// The address.
+        listen: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The certificate's files.
+    #[error(transparent)]
+    Tls(#[from] tls::TlsError),
+    /// The setup link.
+    #[error(transparent)]
+    Setup(#[from] setup::SetupError),
+}
+
+/// What is known once a relay listens.
+#[derive(Clone, Debug)]
+pub struct Started {
+    /// Where it listens.
+    pub listen: std::net::SocketAddr,
+    /// The first coordinator's link, until it is used.
+    pub setup_link: Option<String>,
+}
+
+/// Runs a relay until `stop`, and calls `started` once it listens.
+///
+/// # Errors
+///
+/// [`ServeError`], if it cannot begin.
+pub async fn serve(
+    config: Config,
+    store: Arc<dyn Store>,
+    clock: Clock,
+    stop: CancellationToken,
+    started: impl FnOnce(Started),
+) -> Result<(), ServeError> {
+    let tls = match (&config.tls_cert, &config.tls_key) {
+        (Some(cert), Some(key)) => Some(tls::acceptor(cert, key)?),
+        _ => None,
+    };
+    let listen = config.listen;
+    let socket = TcpListener::bind(listen).await;
+    let socket = socket.map_err(|source| ServeError::Listen { listen, source })?;
+    let listen = socket.local_addr().map_err(|source| ServeError::Listen { listen, source })?;
+    let origin = config.public_url.clone();
+    let origin = origin.unwrap_or_else(|| listener::own_origin(listen, tls.is_some()));
+    let setup_link =
+        setup::offer_link(&*store, &origin, &config.data, clock.now()).await?;
+    let (hub, metrics) = (Hub::new(), Metrics::new());
+    let relay = Arc::new(Relay { config, store, clock, hub, metrics });
+    started(Started { listen, setup_link });
+    let loops = CancellationToken::new();
+    let background = [
+        tokio::spawn(pass_on_wakes(relay.clone(), loops.clone())),
+        tokio::spawn(turn_wheel(relay.clone(), loops.clone())),
+        tokio::spawn(scheduler::run(relay.clone(), loops.clone())),
+    ];
+    listener::run(relay.clone(), socket, tls, stop).await;
+    loops.cancel();
+    for task in background {
+        // A panic in a loop has been logged where it happened; stopping goes on.
+        let _ = task.await;
+    }
+    relay.store.close().await;
+    Ok(())
+}
+
+/// Carries the store's hints to the sessions.
+async fn pass_on_wakes(relay: Arc<Relay>, stop: CancellationToken) {
+    let mut wakes = relay.store.wakes();
+    loop {
+        let wake = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            wake = wakes.recv() => wake,
+        };
+        match wake {
+            Ok(wake) => relay.hub.wake(wake.scope),
+            Err(broadcast::error::RecvError::Lagged(_)) => relay.hub.wake_all(),
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+/// One wheel for all heartbeats, not a timer a socket.
+async fn turn_wheel(relay: Arc<Relay>, stop: CancellationToken) {
+    let slots = u32::try_from(WHEEL_SLOTS).unwrap_or(1);
+    let mut step = tokio::time::interval(relay.config.heartbeat() / slots);
+    step.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    for slot in (0..WHEEL_SLOTS).cycle() {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            _ = step.tick() => relay.hub.turn_wheel(slot),
+        }
+    }
+}

@@ -279,6 +279,21 @@ pub struct Seat {
     pub recent: Vec<(u64, Seq)>,
 }
 
+impl Seat {
+    /// The place of a command that is among the last it was answered.
+    #[must_use]
+    pub fn place_of(&self, entry_ref: Ref) -> Option<Seq> {
+        let name = short_name(entry_ref);
+        self.recent.iter().find(|(known, _)| *known == name).map(|(_, seq)| *seq)
+    }
+}
+
+/// The first 8 bytes of a ref, as [`Seat::recent`] keeps it.
+#[must_use]
+pub fn short_name(entry_ref: Ref) -> u64 {
+    entry_ref.0.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+}
+
 /// One invite.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]

@@ -1,0 +1,110 @@
+//! A token becomes a device and whom it serves. Nothing behind this sees a token.
+
+use std::sync::Arc;
+
+use jiashu_proto::error::ErrorCode;
+use jiashu_proto::id::{DeviceId, Scope, Token};
+use jiashu_roster::token_hash;
+use subtle::ConstantTimeEq;
+
+use crate::family::{Refusal, Sender};
+use crate::store::{ScopeKind, ScopeState, Store, StoreError};
+
+/// Who speaks on a lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// A device of a family.
+    Device(Sender),
+    /// A member of staff of a programme.
+    Staff(DeviceId),
+}
+
+/// A lane that has said who it is.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// The family or programme.
+    pub scope: Scope,
+    /// Who it is there.
+    pub who: Who,
+    /// The scope as it was then.
+    pub state: Arc<ScopeState>,
+}
+
+impl Access {
+    /// The number of the device or member of staff.
+    #[must_use]
+    pub fn seat(&self) -> DeviceId {
+        match &self.who {
+            Who::Device(sender) => sender.device,
+            Who::Staff(number) => *number,
+        }
+    }
+
+    /// The last counter that it used.
+    #[must_use]
+    pub fn last_n(&self) -> u64 {
+        self.state.seats.get(&self.seat()).map_or(0, |seat| seat.last_n)
+    }
+}
+
+/// Why nobody is let in.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// The token does not hold; the same for an unknown family, a wrong secret, a revoked device.
+    #[error("the token does not hold")]
+    Unauthorised,
+    /// It could not be looked up.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl AccessError {
+    /// What the client is told.
+    #[must_use]
+    pub fn refusal(&self) -> Refusal {
+        match self {
+            Self::Unauthorised => Refusal::new(
+                ErrorCode::Unauthorised,
+                "this phone is not, or no longer, part of the family: ask for a new card",
+            ),
+            Self::Store(_) => Refusal::new(ErrorCode::Unavailable, "try again later"),
+        }
+    }
+}
+
+/// Looks up whose token it is. The secret is compared in constant time.
+///
+/// # Errors
+///
+/// [`AccessError`].
+pub async fn authenticate(store: &dyn Store, token: &Token) -> Result<Access, AccessError> {
+    let hash = token_hash(&token.secret);
+    let access = look(store, token.scope, token.device).await?;
+    let seat = access.state.seats.get(&token.device).ok_or(AccessError::Unauthorised)?;
+    if bool::from(seat.token_hash.0.ct_eq(&hash.0)) {
+        Ok(access)
+    } else {
+        Err(AccessError::Unauthorised)
+    }
+}
+
+/// Looks up a seat again, which was let in before: it may serve others now, or be revoked.
+///
+/// # Errors
+///
+/// [`AccessError`].
+pub async fn look(
+    store: &dyn Store,
+    scope: Scope,
+    device: DeviceId,
+) -> Result<Access, AccessError> {
+    let state = store.state(scope).await?.ok_or(AccessError::Unauthorised)?;
+    let seat = state.seats.get(&device).filter(|seat| !seat.revoked);
+    let members = seat.ok_or(AccessError::Unauthorised)?.members.clone();
+    let who = match state.kind {
+        ScopeKind::Family => Who::Device(Sender { device, members }),
+        ScopeKind::Programme => Who::Staff(device),
+        ScopeKind::Relay => return Err(AccessError::Unauthorised),
+    };
+    Ok(Access { scope, who, state })
+}

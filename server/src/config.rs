@@ -1,0 +1,227 @@
+//! What an operator may set: defaults, then a file, then `JIASHU_*` variables, then checked.
+//!
+//! This alone reads the environment. `jiashu-server config` prints every key with its default.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use confique::Config as _;
+
+/// Every key, its default and its unit.
+#[derive(Clone, Debug, confique::Config)]
+pub struct Config {
+    /// Where the relay listens. Keep it on localhost behind a proxy that speaks TLS, or set
+    /// `tls_cert` and `tls_key` and listen for the world.
+    #[config(env = "JIASHU_LISTEN", default = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+
+    /// The folder that holds everything: the store, and on first start the setup link.
+    #[config(env = "JIASHU_DATA", default = "jiashu-data")]
+    pub data: PathBuf,
+
+    /// What links begin with, as phones see the relay: `https://relay.example`. Default: the
+    /// address it listens on.
+    #[config(env = "JIASHU_PUBLIC_URL")]
+    pub public_url: Option<String>,
+
+    /// PEM file of the certificate chain. With `tls_key` the relay speaks TLS itself.
+    #[config(env = "JIASHU_TLS_CERT")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// PEM file of the certificate's private key.
+    #[config(env = "JIASHU_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Web pages that may open a WebSocket, as `https://relay.example`; requests without an Origin
+    /// header (the command line) always may. Default: `public_url` alone.
+    #[config(env = "JIASHU_ORIGINS", default = [], parse_env = confique::env::parse::list_by_comma)]
+    pub origins: Vec<String>,
+
+    /// How the log looks: `text` or `json`.
+    #[config(env = "JIASHU_LOG_FORMAT", default = "text")]
+    pub log_format: String,
+
+    /// What is logged, as `info` or `jiashu_server=debug`.
+    #[config(env = "JIASHU_LOG", default = "info")]
+    pub log: String,
+
+    /// How long an HTTP request's head may take, in ms.
+    #[config(env = "JIASHU_HANDSHAKE_MS", default = 15_000)]
+    pub handshake_ms: u64,
+
+    /// How long a WebSocket may take until its first frame, in ms.
+    #[config(env = "JIASHU_FIRST_FRAME_MS", default = 10_000)]
+    pub first_frame_ms: u64,
+
+    /// How often a quiet WebSocket is pinged, in ms. The log is looked at as often, lest a lost
+    /// wake hide an entry.
+    #[config(env = "JIASHU_HEARTBEAT_MS", default = 240_000)]
+    pub heartbeat_ms: u64,
+
+    /// How long a connection may take to read what was sent to it, in ms.
+    #[config(env = "JIASHU_NO_PROGRESS_MS", default = 120_000)]
+    pub no_progress_ms: u64,
+
+    /// How long the relay waits for its connections when it stops, in ms.
+    #[config(env = "JIASHU_DRAIN_MS", default = 10_000)]
+    pub drain_ms: u64,
+}
+
+/// A value that the relay cannot run with.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file or a variable cannot be read.
+    #[error("cannot read the configuration")]
+    Unreadable(#[from] confique::Error),
+    /// A key has a wrong value.
+    #[error("{key}: {reason}")]
+    Wrong {
+        /// Which key.
+        key: &'static str,
+        /// What it should be.
+        reason: &'static str,
+    },
+}
+
+impl Config {
+    /// Reads defaults, the file if one is given, and the environment, in this order of growing
+    /// weight.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`], naming the key.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut builder = Self::builder().env();
+        if let Some(file) = file {
+            builder = builder.file(file);
+        }
+        let config = builder.load()?;
+        config.checked()
+    }
+
+    /// All defaults, for tests and as a base.
+    ///
+    /// # Panics
+    ///
+    /// Never: every key has a default or is optional.
+    #[must_use]
+    pub fn defaults() -> Self {
+        use confique::Layer as _;
+        let layer = <Self as confique::Config>::Layer::default_values();
+        Self::from_layer(layer).expect("every key has a default or is optional")
+    }
+
+    /// Refuses what cannot work, by key.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Wrong`].
+    pub fn checked(self) -> Result<Self, ConfigError> {
+        let wrong = |key, reason| Err(ConfigError::Wrong { key, reason });
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            return wrong("tls_cert, tls_key", "set both or none");
+        }
+        if !["text", "json"].contains(&self.log_format.as_str()) {
+            return wrong("log_format", "is text or json");
+        }
+        if self.public_url.as_ref().is_some_and(|url| !is_origin(url)) {
+            return wrong("public_url", "is https://HOST or http://HOST, without a path");
+        }
+        let times = [
+            ("handshake_ms", self.handshake_ms),
+            ("first_frame_ms", self.first_frame_ms),
+            ("heartbeat_ms", self.heartbeat_ms),
+            ("no_progress_ms", self.no_progress_ms),
+        ];
+        match times.into_iter().find(|(_, ms)| !(100..=86_400_000).contains(ms)) {
+            Some((key, _)) => wrong(key, "is 100 ms to a day"),
+            None => Ok(self),
+        }
+    }
+
+    /// Every key with its comment and default, as a file to start from.
+    #[must_use]
+    pub fn template() -> String {
+        confique::toml::template::<Self>(confique::toml::FormatOptions::default())
+    }
+
+    /// Whether a page from there may open a WebSocket.
+    #[must_use]
+    pub fn allows_origin(&self, origin: &str) -> bool {
+        let own = self.public_url.as_deref().map(|url| url.trim_end_matches('/'));
+        own == Some(origin) || self.origins.iter().any(|allowed| allowed == origin)
+    }
+
+    pub(crate) fn handshake(&self) -> Duration {
+        Duration::from_millis(self.handshake_ms)
+    }
+
+    pub(crate) fn first_frame(&self) -> Duration {
+        Duration::from_millis(self.first_frame_ms)
+    }
+
+    pub(crate) fn no_progress(&self) -> Duration {
+        Duration::from_millis(self.no_progress_ms)
+    }
+
+    pub(crate) fn heartbeat(&self) -> Duration {
+        Duration::from_millis(self.heartbeat_ms)
+    }
+
+    pub(crate) fn drain(&self) -> Duration {
+        Duration::from_millis(self.drain_ms)
+    }
+}
+
+fn is_origin(url: &str) -> bool {
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    host.is_some_and(|host| {
+        let host = host.strip_suffix('/').unwrap_or(host);
+        !host.is_empty() && !host.contains(['/', '?', '#', '@', ' '])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid_and_in_the_template() {
+        let config = Config::defaults().checked().unwrap();
+
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+        assert!(Config::template().contains("127.0.0.1:8080"));
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_by_its_key() {
+        let base = Config::defaults;
+        let cases: Vec<(&str, Config)> = vec![
+            ("tls_cert", Config { tls_cert: Some("cert.pem".into()), ..base() }),
+            ("log_format", Config { log_format: "xml".into(), ..base() }),
+            ("public_url", Config { public_url: Some("https://host/path".into()), ..base() }),
+            ("public_url", Config { public_url: Some("relay.example".into()), ..base() }),
+            ("heartbeat_ms", Config { heartbeat_ms: 0, ..base() }),
+        ];
+
+        for (key, config) in cases {
+            let error = config.checked().unwrap_err().to_string();
+            assert!(error.starts_with(key), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_listed_pages_may_open_a_socket() {
+        let config = Config {
+            public_url: Some("https://relay.example".into()),
+            origins: vec!["https://app.example".into()],
+            ..Config::defaults()
+        };
+
+        assert!(config.allows_origin("https://relay.example"));
+        assert!(config.allows_origin("https://app.example"));
+        assert!(!config.allows_origin("https://evil.example"));
+        assert!(!config.allows_origin("null"));
+    }
+}

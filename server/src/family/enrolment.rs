@@ -1,0 +1,195 @@
+//! How a family comes to be: a worker's client sends link 1 and what is recorded, without a name.
+//!
+//! Two scopes change: the programme notes the case, then the family's log begins. The first step is
+//! an intent with a due item, the second may be repeated, so a crash between them loses nothing.
+
+use jiashu_proto::bounds;
+use jiashu_proto::entry::{Consent, Content, LinkFact, Seq, consent_key, link_key};
+use jiashu_proto::error::ErrorCode;
+use jiashu_proto::frame::{Enrol, RecordConsent};
+use jiashu_proto::id::{MemberId, Millis};
+use jiashu_recurrence::{Rule, RuleError};
+use jiashu_roster::{Author as LinkAuthor, Link, Op, Roster};
+
+use super::roster::{check_bounds, refusal};
+use super::{Refusal, check_cards, takes_part};
+use crate::store::{Batch, Change, DueItem, NewEntry, Precondition, ScopeKind};
+
+/// Key of a case in its programme's log.
+#[must_use]
+pub fn case_key(case_code: &str) -> String {
+    format!("case/{case_code}")
+}
+
+/// The kind of a case in a programme's log; its body is the [`Enrol`] as received.
+const CASE: u32 = 64;
+
+/// A case as it stands in the programme's log.
+///
+/// # Errors
+///
+/// If the content is not one.
+pub fn read_case(content: &[u8]) -> Result<Enrol, minicbor::decode::Error> {
+    let mut d = minicbor::Decoder::new(content);
+    if d.u32()? == CASE { d.decode() } else { Err(minicbor::decode::Error::message("not a case")) }
+}
+
+fn write_case(enrol: &Enrol) -> Vec<u8> {
+    let mut e = minicbor::Encoder::new(Vec::new());
+    e.u32(CASE).and_then(|e| e.encode(enrol)).expect("writing to memory cannot fail");
+    e.into_writer()
+}
+
+/// Step one, in the programme: the case is noted, its family is due.
+///
+/// # Errors
+///
+/// [`Refusal`], if step two could not be done.
+pub fn decide_enrolment(enrol: &Enrol, now: Millis) -> Result<Batch, Refusal> {
+    check_case_code(&enrol.case_code)?;
+    found_family(enrol, now)?;
+    let key = case_key(&enrol.case_code);
+    Ok(Batch {
+        requires: vec![Precondition::FactAt(key.clone(), None)],
+        entries: vec![NewEntry { key: Some(key), rank: 0, content: write_case(enrol) }],
+        changes: vec![Change::SetDue(DueItem::Enrolment(enrol.case_code.clone()), now)],
+        ..Batch::new(now)
+    })
+}
+
+/// Step two, in the new family: its log begins, its cards are open.
+///
+/// # Errors
+///
+/// [`Refusal`], if link 1 fails a check or what came with it does not belong to it.
+pub fn found_family(enrol: &Enrol, now: Millis) -> Result<Batch, Refusal> {
+    let body =
+        Link::parse(&enrol.link).and_then(|link| link.read()).map_err(|error| refusal(&error))?;
+    let mut roster = Roster::new();
+    let change = roster.append(&enrol.link, None).map_err(|error| refusal(&error))?;
+    if !matches!(change.author, LinkAuthor::Founder(_)) {
+        return Err(Refusal::new(ErrorCode::BadLink, "a family begins with link 1"));
+    }
+    check_bounds(&roster)?;
+    let invites: Vec<_> = roster.invites().keys().copied().collect();
+    check_cards(&enrol.cards, &invites)?;
+    check_members(enrol, &roster)?;
+    let link = Content::Link(LinkFact { link: enrol.link.clone() }).to_bytes();
+    let mut entries = vec![NewEntry { key: Some(link_key(1)), rank: 0, content: link }];
+    entries.extend(enrol.members.iter().cloned().map(Content::Member).map(fact));
+    entries.extend(enrol.consents.iter().cloned().map(Content::Consent).map(fact));
+    let mut changes = vec![
+        Change::Create(ScopeKind::Family),
+        Change::Turn { epoch: change.number, head: change.hash },
+        Change::SetActive(takes_part(roster.members(), &enrol.consents)),
+    ];
+    let expiries = body.ops.iter().filter_map(|op| match op {
+        Op::AddInvite { expires_at, .. } => Some(*expires_at),
+        _ => None,
+    });
+    changes.extend(enrol.cards.iter().zip(expiries).map(|(card, expires_at)| Change::AddInvite {
+        invite: card.invite,
+        code_hash: card.code_hash,
+        expires_at,
+        blob: card.blob.clone(),
+    }));
+    Ok(Batch { requires: vec![Precondition::Absent], entries, changes, ..Batch::new(now) })
+}
+
+fn fact(content: Content) -> NewEntry {
+    NewEntry { key: content.key(), rank: 0, content: content.to_bytes() }
+}
+
+/// Zones and consents are those of the link's members, each once, in a known zone.
+fn check_members(enrol: &Enrol, roster: &Roster) -> Result<(), Refusal> {
+    let malformed = |text: &str| Err(Refusal::new(ErrorCode::Malformed, text));
+    if !enrol.members.iter().map(|fact| &fact.member).eq(roster.members().keys()) {
+        return malformed("zone and language of each member, in order");
+    }
+    if enrol.members.iter().any(|fact| !is_zone(&fact.zone)) {
+        return malformed("an unknown time zone");
+    }
+    if enrol.members.iter().any(|fact| fact.language.len() > bounds::MAX_KEY) {
+        return malformed("a language tag is too long");
+    }
+    if !enrol.consents.is_sorted_by(|one, next| one.member < next.member)
+        || enrol.consents.iter().any(|consent| !roster.members().contains_key(&consent.member))
+    {
+        return malformed("consents are of members, in order");
+    }
+    enrol.consents.iter().try_for_each(check_dates)
+}
+
+fn is_zone(zone: &str) -> bool {
+    !matches!(Rule::parse("2027-01-01T00:00:00", zone, None), Err(RuleError::Zone(_)))
+}
+
+fn check_dates(consent: &Consent) -> Result<(), Refusal> {
+    let dates = [&consent.consent_on, &consent.assent_on];
+    if dates.into_iter().flatten().all(|date| is_date(date)) {
+        Ok(())
+    } else {
+        Err(Refusal::new(ErrorCode::Malformed, "a date is YYYY-MM-DD"))
+    }
+}
+
+fn is_date(text: &str) -> bool {
+    text.parse::<jiff::civil::Date>().is_ok_and(|date| date.to_string() == text)
+}
+
+fn check_case_code(case_code: &str) -> Result<(), Refusal> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
+    if (1..=bounds::MAX_CASE_CODE).contains(&case_code.len()) && case_code.bytes().all(allowed) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        ErrorCode::Malformed,
+        "a case code is 1 to 64 letters, digits or any of - _ . /",
+    ))
+}
+
+/// Records consent: what is absent stays as it stands. Also says whether letters may then move.
+///
+/// `standing` is what is recorded of the whole family, with its places: none of it may change
+/// meanwhile, or two records at once would each miss the other.
+///
+/// # Errors
+///
+/// [`Refusal`] for a member who is not of the family, or a date that is none.
+pub fn decide_consent(
+    record: &RecordConsent,
+    roster: &Roster,
+    standing: &[(Seq, Consent)],
+    now: Millis,
+) -> Result<(Batch, bool), Refusal> {
+    let member = record.consent.member;
+    if !roster.members().contains_key(&member) {
+        return Err(Refusal::new(ErrorCode::Unknown, "the family has no such member"));
+    }
+    check_dates(&record.consent)?;
+    let of = |member: MemberId| standing.iter().find(|(_, consent)| consent.member == member);
+    let earlier = of(member).map(|(_, consent)| consent);
+    let merged = Consent {
+        member,
+        consent_on: or_earlier(&record.consent.consent_on, earlier.map(|it| &it.consent_on)),
+        assent_on: or_earlier(&record.consent.assent_on, earlier.map(|it| &it.assent_on)),
+    };
+    let mut consents: Vec<_> = standing.iter().map(|(_, consent)| consent.clone()).collect();
+    consents.retain(|consent| consent.member != member);
+    consents.push(merged.clone());
+    let active = takes_part(roster.members(), &consents);
+    let requires = roster.members().keys().map(|member| {
+        Precondition::FactAt(consent_key(*member), of(*member).map(|(place, _)| *place))
+    });
+    let batch = Batch {
+        requires: requires.collect(),
+        entries: vec![fact(Content::Consent(merged))],
+        changes: vec![Change::SetActive(active)],
+        ..Batch::new(now)
+    };
+    Ok((batch, active))
+}
+
+fn or_earlier(date: &Option<String>, earlier: Option<&Option<String>>) -> Option<String> {
+    date.clone().or_else(|| earlier.cloned().flatten())
+}

@@ -1,0 +1,202 @@
+//! Who may write what: the one table. `docs/PROTOCOL.md` shows it and is tested against it.
+
+use jiashu_proto::entry::{MessageKind, kind};
+use jiashu_proto::error::ErrorCode;
+
+use super::Refusal;
+
+/// What holds for one kind of entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The number on the wire.
+    pub kind: u32,
+    /// The word.
+    pub name: &'static str,
+    /// `sealed` or `clear`.
+    pub form: &'static str,
+    /// By whom.
+    pub writer: &'static str,
+    /// What must hold.
+    pub precondition: &'static str,
+    /// Its key, if it is a fact.
+    pub key: &'static str,
+    /// How long it is kept.
+    pub kept: &'static str,
+    /// Who gets it.
+    pub to: &'static str,
+}
+
+const RETENTION: &str = "90 days";
+const SUPERSEDED: &str = "until superseded";
+const POSTED: &str = "takes part, epoch, next n";
+
+/// The table, a row a kind.
+pub const TABLE: &[Row] = &[
+    Row {
+        kind: 1,
+        name: "text",
+        form: "sealed",
+        writer: "a device for a member it serves; the relay, when a schedule fires",
+        precondition: POSTED,
+        key: "",
+        kept: RETENTION,
+        to: "addressees and author",
+    },
+    Row {
+        kind: 4,
+        name: "reminder",
+        form: "sealed",
+        writer: "a device for a member it serves; the relay, when a schedule fires",
+        precondition: POSTED,
+        key: "",
+        kept: RETENTION,
+        to: "addressees and author",
+    },
+    Row {
+        kind: 5,
+        name: "name",
+        form: "sealed",
+        writer: "a device for a member it serves",
+        precondition: POSTED,
+        key: "name/N",
+        kept: SUPERSEDED,
+        to: "all",
+    },
+    Row {
+        kind: kind::LINK,
+        name: "link",
+        form: "clear",
+        writer: "a device of a parent or caregiver; an invite; staff (link 1)",
+        precondition: "roster head; signature and rules of the chain",
+        key: "link/N",
+        kept: "until the family is erased",
+        to: "all",
+    },
+    Row {
+        kind: kind::WRAPS,
+        name: "wraps",
+        form: "clear",
+        writer: "with a link",
+        precondition: "exactly the live devices and open invites",
+        key: "wraps",
+        kept: SUPERSEDED,
+        to: "all",
+    },
+    Row {
+        kind: kind::RECEIPT,
+        name: "receipt",
+        form: "clear",
+        writer: "a device for a member it serves",
+        precondition: "next n; a higher rung than stands",
+        key: "receipt/REF/MEMBER",
+        kept: SUPERSEDED,
+        to: "the message's author, and the member it is of",
+    },
+    Row {
+        kind: kind::SCHEDULE,
+        name: "schedule",
+        form: "clear",
+        writer: "a device for a member it serves, a change for its author; the relay, when spent",
+        precondition: "takes part, next n, the version seen",
+        key: "schedule/ID",
+        kept: SUPERSEDED,
+        to: "all",
+    },
+    Row {
+        kind: kind::MEMBER,
+        name: "member",
+        form: "clear",
+        writer: "staff, at enrolment",
+        precondition: "the family is new",
+        key: "member/N",
+        kept: SUPERSEDED,
+        to: "all",
+    },
+    Row {
+        kind: kind::CONSENT,
+        name: "consent",
+        form: "clear",
+        writer: "staff",
+        precondition: "the version seen",
+        key: "consent/N",
+        kept: SUPERSEDED,
+        to: "all",
+    },
+];
+
+/// Whether a device may seal a body of this kind, with that key.
+///
+/// # Errors
+///
+/// [`ErrorCode::NotAllowed`].
+pub fn check_sealed(number: u32, key: Option<&str>) -> Result<(), Refusal> {
+    let refused = |text| Err(Refusal::new(ErrorCode::NotAllowed, text));
+    let known = TABLE.iter().any(|row| row.kind == number && row.form == "sealed");
+    match (MessageKind::from_number(number), key) {
+        (Some(MessageKind::Name), Some(key)) if is_name_key(key) => Ok(()),
+        (Some(MessageKind::Name), _) => refused("a name is the fact name/N"),
+        (Some(_), None) if known => Ok(()),
+        (Some(_), Some(_)) if known => refused("a message of this kind has no key"),
+        _ => refused("this relay takes no message of this kind"),
+    }
+}
+
+fn is_name_key(key: &str) -> bool {
+    key.strip_prefix("name/").is_some_and(|number| {
+        number.parse::<u32>().is_ok_and(|member| member > 0 && member.to_string() == number)
+    })
+}
+
+/// The table as Markdown, as it stands in `docs/PROTOCOL.md`.
+#[must_use]
+pub fn as_markdown() -> String {
+    let mut text = String::from(
+        "| kind | entry | form | who may write it | precondition | key | kept | delivered to |\n\
+         | ---: | --- | --- | --- | --- | --- | --- | --- |\n",
+    );
+    for row in TABLE {
+        let key = if row.key.is_empty() { String::new() } else { format!("`{}`", row.key) };
+        text.push_str(&format!(
+            "| {} | {} | {} | {} | {} | {key} | {} | {} |\n",
+            row.kind, row.name, row.form, row.writer, row.precondition, row.kept, row.to
+        ));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_are_sealed_facts() {
+        let cases: &[(u32, Option<&str>, bool)] = &[
+            (1, None, true),
+            (1, Some("name/1"), false),
+            (4, None, true),
+            (5, Some("name/1"), true),
+            (5, None, false),
+            (5, Some("name/01"), false),
+            (5, Some("name/0"), false),
+            (5, Some("name/x"), false),
+            (5, Some("wraps"), false),
+            (2, None, false),
+            (16, None, false),
+            (0, None, false),
+            (u32::MAX, None, false),
+        ];
+
+        for (kind, key, allowed) in cases {
+            assert_eq!(check_sealed(*kind, *key).is_ok(), *allowed, "{kind} {key:?}");
+        }
+    }
+
+    #[test]
+    fn the_protocol_page_shows_this_table() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/PROTOCOL.md");
+
+        let text = std::fs::read_to_string(page).unwrap();
+
+        assert!(text.contains(&as_markdown()), "put this table into it:\n{}", as_markdown());
+    }
+}

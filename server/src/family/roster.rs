@@ -1,0 +1,222 @@
+//! The roster: who joins, and links that a device writes.
+//!
+//! The chain's own rules are `jiashu_roster`'s, the same as the clients check. Here is what the
+//! relay adds: which invite a code opens, and what a link changes in who has access.
+
+use jiashu_proto::bounds;
+use jiashu_proto::entry::{Content, LinkFact, WRAPS_KEY, WrapsFact, link_key};
+use jiashu_proto::error::ErrorCode;
+use jiashu_proto::frame::{Join, Turn};
+use jiashu_proto::id::{DeviceId, InviteId, Millis, TokenHash};
+use jiashu_roster::{Author as LinkAuthor, Link, LinkBody, LinkError, Op, Roster, code_hash};
+use subtle::ConstantTimeEq;
+
+use super::{Refusal, Sender, check_cards, no_such_invite};
+use crate::store::{
+    Author, Batch, Change, Invite, InviteState, NewEntry, Precondition, ScopeState,
+};
+
+/// What a `join` comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Joining {
+    /// The device is let in by this batch.
+    New(DeviceId, Batch),
+    /// It was let in before, by the link at this place; the answer was lost.
+    Before(DeviceId, u64),
+}
+
+/// Which invite a code opens, now or before; compared in constant time.
+#[must_use]
+pub fn find_invite<'a>(state: &'a ScopeState, code: &[u8; 16]) -> Option<(InviteId, &'a Invite)> {
+    let hash = code_hash(code);
+    state
+        .invites
+        .iter()
+        .filter(|(_, invite)| bool::from(invite.code_hash.0.ct_eq(&hash.0)))
+        .map(|(number, invite)| (*number, invite))
+        .next()
+}
+
+/// The open, unexpired invite that a code opens.
+///
+/// # Errors
+///
+/// One and the same [`Refusal`] for wrong, used, closed and expired.
+pub fn open_invite(state: &ScopeState, code: &[u8; 16], now: Millis) -> Result<InviteId, Refusal> {
+    find_invite(state, code)
+        .filter(|(_, invite)| invite.state == InviteState::Open && invite.expires_at > now)
+        .map(|(number, _)| number)
+        .ok_or_else(no_such_invite)
+}
+
+/// A device comes in by an invite. `roster` is the family's as of now.
+///
+/// # Errors
+///
+/// [`ErrorCode::Invite`]; [`ErrorCode::Stale`] if another link came first; [`ErrorCode::BadLink`].
+pub fn decide_join(
+    state: &ScopeState,
+    roster: Roster,
+    join: Join,
+    now: Millis,
+) -> Result<Joining, Refusal> {
+    check_sizes(&join.link, &join.wraps)?;
+    let (number, invite) = find_invite(state, &join.code).ok_or_else(no_such_invite)?;
+    let body = read(&join.link)?;
+    let (device, token_hash) = joining(&body, number)?;
+    match invite.state {
+        // Before the head is looked at: the repeat of a join follows no head any more.
+        InviteState::Used(by, token, place) if token == token_hash => {
+            return Ok(Joining::Before(by, place));
+        }
+        InviteState::Open if invite.expires_at > now => {}
+        InviteState::Open | InviteState::Used(..) | InviteState::Closed => {
+            return Err(no_such_invite());
+        }
+    }
+    let members = roster.invites().get(&number).map(|invite| invite.members.clone());
+    let mut batch = link_batch(roster, &body, join.link, join.wraps, now)?;
+    batch.requires.insert(0, Precondition::InviteOpen(number));
+    batch.changes.push(Change::AddSeat {
+        device,
+        token_hash,
+        members: members.ok_or_else(no_such_invite)?,
+    });
+    batch.changes.push(Change::UseInvite(number, device, token_hash));
+    Ok(Joining::New(device, batch))
+}
+
+/// The one op of a join by this invite.
+fn joining(body: &LinkBody, invite: InviteId) -> Result<(DeviceId, TokenHash), Refusal> {
+    match (&body.author, &body.ops[..]) {
+        (LinkAuthor::Invite(author), [Op::Join { device, token_hash, .. }])
+            if *author == invite =>
+        {
+            Ok((*device, *token_hash))
+        }
+        _ => Err(Refusal::new(ErrorCode::BadLink, "not a join by this invite")),
+    }
+}
+
+/// A link that a device writes: members, invites, removals, or a key that only turns.
+///
+/// # Errors
+///
+/// [`ErrorCode::Stale`] if another link came first; [`ErrorCode::BadLink`] if it fails a check;
+/// [`ErrorCode::Full`] beyond a bound of the family.
+pub fn decide_turn(
+    sender: &Sender,
+    roster: Roster,
+    turn: Turn,
+    now: Millis,
+) -> Result<Batch, Refusal> {
+    check_sizes(&turn.link, &turn.wraps)?;
+    let body = read(&turn.link)?;
+    if body.author != LinkAuthor::Device(sender.device) {
+        return Err(Refusal::new(ErrorCode::NotAllowed, "a device hands in its own links"));
+    }
+    let invites: Vec<_> = body
+        .ops
+        .iter()
+        .filter_map(|op| match op {
+            Op::AddInvite { invite, .. } => Some(*invite),
+            _ => None,
+        })
+        .collect();
+    check_cards(&turn.cards, &invites)?;
+    let before = roster.clone();
+    let mut batch = link_batch(roster, &body, turn.link, turn.wraps, now)?;
+    batch.author = Some(Author { device: sender.device, n: turn.n, entry_ref: turn.entry_ref });
+    let mut cards = turn.cards.into_iter();
+    for op in body.ops {
+        batch.changes.extend(access_changes(op, &before, &mut cards));
+    }
+    Ok(batch)
+}
+
+/// What an op changes in who has access.
+fn access_changes(
+    op: Op,
+    before: &Roster,
+    cards: &mut impl Iterator<Item = jiashu_proto::frame::Card>,
+) -> Vec<Change> {
+    match op {
+        Op::AddInvite { invite, expires_at, .. } => cards
+            .next()
+            .map(|card| Change::AddInvite {
+                invite,
+                code_hash: card.code_hash,
+                expires_at,
+                blob: card.blob,
+            })
+            .into_iter()
+            .collect(),
+        Op::RemoveDevice { device, .. } => {
+            let made = before.invites().iter().filter(|(_, invite)| invite.made_by == Some(device));
+            std::iter::once(Change::RevokeSeat(device))
+                .chain(made.map(|(invite, _)| Change::CloseInvite(*invite)))
+                .collect()
+        }
+        Op::CloseInvite { invite, .. } => vec![Change::CloseInvite(invite)],
+        Op::SetMembers { device, members } => vec![Change::SetMembers(device, members)],
+        Op::AddMember { .. } | Op::Join { .. } => Vec::new(),
+    }
+}
+
+/// A link and its wraps as entries, the new head, and the precondition that nobody was faster.
+fn link_batch(
+    mut roster: Roster,
+    body: &LinkBody,
+    link: Vec<u8>,
+    wraps: Vec<u8>,
+    now: Millis,
+) -> Result<Batch, Refusal> {
+    let change = roster.append(&link, Some(&wraps)).map_err(|error| refusal(&error))?;
+    check_bounds(&roster)?;
+    let link = Content::Link(LinkFact { link }).to_bytes();
+    let wraps = Content::Wraps(WrapsFact { number: change.number, wraps }).to_bytes();
+    Ok(Batch {
+        requires: vec![Precondition::RosterHead(body.prev)],
+        entries: vec![
+            NewEntry { key: Some(link_key(change.number)), rank: 0, content: link },
+            NewEntry { key: Some(WRAPS_KEY.into()), rank: 0, content: wraps },
+        ],
+        changes: vec![Change::Turn { epoch: change.number, head: change.hash }],
+        ..Batch::new(now)
+    })
+}
+
+/// A family stays within its bounds.
+pub(super) fn check_bounds(roster: &Roster) -> Result<(), Refusal> {
+    let full = |text| Err(Refusal::new(ErrorCode::Full, text));
+    if roster.members().len() > bounds::MAX_MEMBERS {
+        return full("a family has at most 32 members");
+    }
+    if roster.devices().len() > bounds::MAX_DEVICES {
+        return full("a family has at most 32 devices");
+    }
+    if roster.invites().len() > bounds::MAX_INVITES {
+        return full("a family has at most 12 open invites: close one first");
+    }
+    Ok(())
+}
+
+fn check_sizes(link: &[u8], wraps: &[u8]) -> Result<(), Refusal> {
+    if link.len() > bounds::MAX_LINK || wraps.len() > bounds::MAX_WRAPS {
+        return Err(Refusal::new(ErrorCode::TooLarge, "the link or its wraps are too large"));
+    }
+    Ok(())
+}
+
+fn read(link: &[u8]) -> Result<LinkBody, Refusal> {
+    Link::parse(link).and_then(|link| link.read()).map_err(|error| refusal(&error))
+}
+
+/// What a failed check is for the client: one that was late reads on, any other is at fault.
+pub(super) fn refusal(error: &LinkError) -> Refusal {
+    let code = match error {
+        LinkError::DoesNotFollow { .. } => ErrorCode::Stale,
+        _ => ErrorCode::BadLink,
+    };
+    Refusal::new(code, error.to_string())
+}

@@ -1,0 +1,24 @@
+//! What every part of a running relay shares.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::hub::Hub;
+use crate::metrics::Metrics;
+use crate::store::Store;
+
+/// One relay process.
+#[derive(Debug)]
+pub struct Relay {
+    /// How it is set.
+    pub config: Config,
+    /// The logs.
+    pub store: Arc<dyn Store>,
+    /// What time it is.
+    pub clock: Clock,
+    /// Who is connected.
+    pub hub: Hub,
+    /// What is counted.
+    pub metrics: Metrics,
+}

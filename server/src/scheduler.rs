@@ -1,0 +1,117 @@
+//! The loop that looks at the due index: what is due is decided by `family` and committed.
+//!
+//! No leader and no lock: each item carries the time it was due as a precondition, so of two who
+//! fire one wins, and what a crash left undone is simply still due.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jiashu_proto::id::{Millis, Scope};
+use tokio_util::sync::CancellationToken;
+
+use crate::execute::{Failure, finish_enrolment, schedule};
+use crate::family::schedule::fire;
+use crate::relay::Relay;
+use crate::setup;
+use crate::store::{Batch, Change, Due, DueItem, Precondition, StoreError};
+
+/// Items taken from the index at once.
+const GROUP: usize = 512;
+
+/// The index is looked at so often even when nothing is known to be due: another process, or a
+/// clock that was set, may have made it so.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// An occurrence fired later than this after its time counts as late, in ms.
+const LATE_MS: Millis = 60_000;
+
+/// Does what is due until `stop`.
+pub async fn run(relay: Arc<Relay>, stop: CancellationToken) {
+    loop {
+        let pause = match step(&relay).await {
+            Ok(true) => Duration::ZERO,
+            Ok(false) => pause(&relay).await,
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot look at what is due"
+                );
+                LOOK_EVERY
+            }
+        };
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Does one group; whether there may be more that is due now.
+async fn step(relay: &Relay) -> Result<bool, StoreError> {
+    let due = relay.store.due(relay.clock.now(), GROUP).await?;
+    let full = due.len() == GROUP;
+    let mut by_scope: BTreeMap<Scope, Vec<Due>> = BTreeMap::new();
+    for item in due {
+        by_scope.entry(item.scope).or_default().push(item);
+    }
+    // Families side by side, the letters of one family in their order.
+    let all_done = join_all(by_scope.into_values().map(|items| in_order(relay, items))).await;
+    let progress = all_done.iter().any(|done| *done);
+    Ok(progress && (full || !all_done.is_empty()))
+}
+
+/// Whether at least one of them got done.
+async fn in_order(relay: &Relay, items: Vec<Due>) -> bool {
+    let mut progress = false;
+    for due in items {
+        match one(relay, &due).await {
+            Ok(()) => progress = true,
+            // Another relay, or a change of the schedule, was first.
+            Err(Failure::Store(StoreError::Stale { .. })) => {}
+            Err(failure) => {
+                let refused = failure.answer(None);
+                tracing::warn!(scope.id = %due.scope, "left due: {}", refused.text);
+            }
+        }
+    }
+    progress
+}
+
+async fn one(relay: &Relay, due: &Due) -> Result<(), Failure> {
+    match &due.item {
+        DueItem::Enrolment(case_code) => {
+            finish_enrolment(relay, due.scope, case_code).await.map(|_| ())
+        }
+        DueItem::Programme(programme) => setup::finish(relay, *programme).await,
+        DueItem::Occurrence(id) => {
+            let (store, now) = (&*relay.store, relay.clock.now());
+            let Some(standing) = schedule(store, due.scope, *id).await? else {
+                let gone = Batch {
+                    requires: vec![Precondition::DueAt(due.item.clone(), due.at)],
+                    changes: vec![Change::ClearDue(due.item.clone())],
+                    ..Batch::new(now)
+                };
+                store.commit(due.scope, gone).await?;
+                return Ok(());
+            };
+            let held = store.held(due.scope, *id).await?;
+            let batch = fire(&standing, held.first(), due.at, now);
+            store.commit(due.scope, batch).await?;
+            relay.metrics.fired.inc();
+            if now.saturating_sub(due.at) > LATE_MS {
+                relay.metrics.fired_late.inc();
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Until the next item, but not longer than [`LOOK_EVERY`].
+async fn pause(relay: &Relay) -> Duration {
+    let next = relay.store.next_due().await.ok().flatten();
+    let wait = next.map_or(Millis::MAX, |at| at.saturating_sub(relay.clock.now()));
+    Duration::from_millis(u64::try_from(wait).unwrap_or(0).max(1)).min(LOOK_EVERY)
+}

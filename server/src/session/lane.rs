@@ -1,0 +1,196 @@
+//! One device on a connection: how far it has read, and what was sent and not yet read.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use jiashu_proto::bounds;
+use jiashu_proto::entry::{Content, Cursor};
+use jiashu_proto::frame::{Ack, Entries, Hello, WireEntry};
+use jiashu_proto::id::Millis;
+
+use crate::access::{Access, Who};
+use crate::family::delivery::is_for;
+use crate::store::{PageLimit, Record, Store, StoreError};
+
+/// Bytes sent to one connection and not yet read; the rest stays in the log (PROMISES.md).
+const MAX_UNREAD_BYTES: usize = 256 * 1024;
+
+/// Entries sent to one connection and not yet read.
+const MAX_UNREAD_ENTRIES: usize = bounds::MAX_ENTRIES;
+
+/// Places that were not for this device are passed over; after so many the client's cursor is moved
+/// all the same, lest it read them again at every hello.
+const PASSED_OVER: u64 = 256;
+
+/// A frame of entries that has been sent and not acked.
+#[derive(Debug)]
+struct Unread {
+    upto: Cursor,
+    entries: usize,
+    bytes: usize,
+    since: Instant,
+}
+
+/// One lane that has said hello.
+#[derive(Debug)]
+pub(super) struct OpenLane {
+    pub(super) access: Access,
+    /// The latest time of the cursors that the client was told.
+    pub(super) cursors_at: Option<Millis>,
+    /// Where the client stands once it has read all that was sent.
+    sent: Cursor,
+    /// Where it stands for certain.
+    acked: Cursor,
+    /// Where reading goes on: beyond `sent` by what was not for this device.
+    read: Cursor,
+    /// Whether that was the head when it was read.
+    at_head: bool,
+    unread: VecDeque<Unread>,
+}
+
+/// A frame for the client, and whether the roster turned in it.
+#[derive(Debug)]
+pub(super) struct NextEntries {
+    pub(super) entries: Entries,
+    pub(super) roster_turned: bool,
+}
+
+impl OpenLane {
+    pub(super) fn new(access: Access, hello: &Hello) -> Self {
+        let start = Cursor { generation: access.state.generation, ..Cursor::default() };
+        let cursor = hello.cursor.unwrap_or(start);
+        Self {
+            access,
+            cursors_at: hello.cursors_at,
+            sent: cursor,
+            acked: cursor,
+            read: cursor,
+            at_head: false,
+            unread: VecDeque::new(),
+        }
+    }
+
+    /// Whether the last look at the log went up to its head.
+    pub(super) fn is_at_head(&self) -> bool {
+        self.at_head
+    }
+
+    /// Where the client stands for certain.
+    pub(super) fn acked(&self) -> Cursor {
+        self.acked
+    }
+
+    /// Whether the client's cursor stands in this log.
+    pub(super) async fn cursor_holds(&self, store: &dyn Store) -> Result<bool, StoreError> {
+        let limit = PageLimit { entries: 1, bytes: 1 };
+        match store.read_after(self.access.scope, self.acked, limit).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::OtherLog) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Goes back to the start of the log.
+    pub(super) fn restart(&mut self) {
+        let generation = self.access.state.generation;
+        self.stand(Cursor { generation, ..Cursor::default() });
+    }
+
+    fn stand(&mut self, cursor: Cursor) {
+        (self.sent, self.acked, self.read) = (cursor, cursor, cursor);
+        self.at_head = false;
+        self.unread.clear();
+    }
+
+    /// The client has read up to a place that was sent. `false` if it was not.
+    pub(super) fn ack(&mut self, ack: Ack) -> bool {
+        let is_it = |cursor: &Cursor| cursor.seq == ack.seq && cursor.tag == ack.tag;
+        let Some(index) = self.unread.iter().position(|unread| is_it(&unread.upto)) else {
+            return is_it(&self.acked) && self.unread.is_empty();
+        };
+        if let Some(read) = self.unread.drain(..=index).next_back() {
+            self.acked = read.upto;
+        }
+        true
+    }
+
+    /// Reads on from where the client says it stands. `false` if that is not in this log.
+    pub(super) async fn stand_at(
+        &mut self,
+        store: &dyn Store,
+        ack: Ack,
+    ) -> Result<bool, StoreError> {
+        let generation = self.access.state.generation;
+        self.stand(Cursor { generation, seq: ack.seq, tag: ack.tag });
+        self.cursor_holds(store).await
+    }
+
+    /// How long the oldest unread frame has waited.
+    pub(super) fn unread_for(&self) -> Duration {
+        self.unread.front().map_or(Duration::ZERO, |unread| unread.since.elapsed())
+    }
+
+    /// The next frame of entries, or `None` if there is nothing for this device, or no room for it.
+    pub(super) async fn next_entries(
+        &mut self,
+        store: &dyn Store,
+    ) -> Result<Option<NextEntries>, StoreError> {
+        let Who::Device(sender) = &self.access.who else { return Ok(None) };
+        let members = sender.members.clone();
+        while let Some(limit) = self.room() {
+            let page = store.read_after(self.access.scope, self.read, limit).await?;
+            self.at_head = page.upto.seq >= page.head;
+            self.read = page.upto;
+            let (entries, roster_turned) = for_device(page.records, &members);
+            let passed_over = page.upto.seq.saturating_sub(self.sent.seq);
+            if !entries.is_empty() || passed_over >= PASSED_OVER {
+                return Ok(Some(NextEntries { entries: self.send(entries), roster_turned }));
+            }
+            if self.at_head {
+                return Ok(None);
+            }
+        }
+        Ok(None)
+    }
+
+    /// What may still be sent before the client has read something.
+    fn room(&self) -> Option<PageLimit> {
+        let entries: usize = self.unread.iter().map(|unread| unread.entries).sum();
+        let bytes: usize = self.unread.iter().map(|unread| unread.bytes).sum();
+        let limit = PageLimit {
+            entries: MAX_UNREAD_ENTRIES.checked_sub(entries)?,
+            bytes: MAX_UNREAD_BYTES.checked_sub(bytes)?,
+        };
+        (limit.entries > 0 && limit.bytes > 0).then_some(limit)
+    }
+
+    fn send(&mut self, entries: Vec<WireEntry>) -> Entries {
+        let after = self.sent.seq;
+        self.sent = self.read;
+        self.unread.push_back(Unread {
+            upto: self.read,
+            // A frame that only moves the cursor takes room too, until it is read.
+            entries: entries.len().max(1),
+            bytes: entries.iter().map(|entry| entry.content.len()).sum(),
+            since: Instant::now(),
+        });
+        Entries { after, upto: self.read.seq, tag: self.read.tag, floor: 0, entries }
+    }
+}
+
+/// What of a page is for a device that serves `members`, and whether the roster turned in it.
+fn for_device(
+    records: Vec<Record>,
+    members: &[jiashu_proto::id::MemberId],
+) -> (Vec<WireEntry>, bool) {
+    let mut roster_turned = false;
+    let entries = records
+        .into_iter()
+        .filter_map(|Record { seq, at, content }| {
+            let read = Content::from_bytes(&content).ok()?;
+            roster_turned |= matches!(read, Content::Link(_));
+            is_for(&read, members).then_some(WireEntry { seq, at, content })
+        })
+        .collect();
+    (entries, roster_turned)
+}

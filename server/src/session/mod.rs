@@ -1,0 +1,358 @@
+//! A conversation: frames in, frames out. A WebSocket carries it live (`live`), a `POST /1` one
+//! round of it (`round`); both are this session.
+//!
+//! Delivering is reading on from a lane's cursor, and only the device's ack moves it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiashu_proto::bounds;
+use jiashu_proto::entry::Cursor;
+use jiashu_proto::error::ErrorCode;
+use jiashu_proto::frame::{
+    Ack, Beaten, ClientFrame, Cursors, Hello, Lane, Refused, RelayFrame, Welcome,
+};
+use jiashu_proto::id::Scope;
+
+use crate::access::{self, Access, AccessError, Who};
+use crate::execute::{self, Failure};
+use crate::family::Refusal;
+use crate::hub::Mailbox;
+use crate::relay::Relay;
+use crate::store::StoreError;
+
+mod lane;
+
+pub mod live;
+
+pub mod round;
+
+use lane::OpenLane;
+
+/// What goes back, in order.
+pub(crate) type Answers = Vec<(Lane, RelayFrame)>;
+
+/// One connection, or one round.
+#[derive(Debug)]
+pub(crate) struct Session {
+    relay: Arc<Relay>,
+    mailbox: Option<Arc<Mailbox>>,
+    lanes: BTreeMap<Lane, OpenLane>,
+    /// Frames not yet written.
+    answers: Answers,
+    /// Whether some token did not hold.
+    turned_away: bool,
+}
+
+impl Session {
+    /// A session that nobody has said hello on. With a mailbox it is told when logs grow.
+    pub(crate) fn new(relay: Arc<Relay>, mailbox: Option<Arc<Mailbox>>) -> Self {
+        Self { relay, mailbox, lanes: BTreeMap::new(), answers: Vec::new(), turned_away: false }
+    }
+
+    /// Whether nobody is left on it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lanes.is_empty()
+    }
+
+    /// Whether nobody is on it because a token did not hold.
+    pub(crate) fn is_turned_away(&self) -> bool {
+        self.turned_away && self.is_empty()
+    }
+
+    /// Takes what is to be written.
+    pub(crate) fn take_answers(&mut self) -> Answers {
+        std::mem::take(&mut self.answers)
+    }
+
+    fn answer(&mut self, lane: Lane, frame: RelayFrame) {
+        if let RelayFrame::Refused(refused) = &frame {
+            self.relay.metrics.refuse(refused.code);
+            self.turned_away |= refused.code == ErrorCode::Unauthorised;
+        }
+        self.answers.push((lane, frame));
+    }
+
+    fn refuse(&mut self, lane: Lane, refusal: Refusal) {
+        let refused = Failure::Refused(refusal).answer(None);
+        self.answer(lane, RelayFrame::Refused(refused));
+    }
+
+    /// Refuses what could not be read as a frame.
+    pub(crate) fn refuse_malformed(&mut self, error: jiashu_proto::frame::FrameError) {
+        let code = match error {
+            jiashu_proto::frame::FrameError::TooLarge => ErrorCode::TooLarge,
+            _ => ErrorCode::Malformed,
+        };
+        self.refuse(0, Refusal::new(code, error.to_string()));
+    }
+
+    /// Does what one frame asks.
+    pub(crate) async fn handle(&mut self, lane: Lane, frame: ClientFrame) {
+        match frame {
+            ClientFrame::Hello(hello) => self.hello(lane, hello).await,
+            ClientFrame::Ack(ack) => self.ack(lane, ack).await,
+            ClientFrame::Beat(_) => {
+                let now = self.relay.clock.now();
+                self.answer(lane, RelayFrame::Beaten(Beaten { now }));
+            }
+            ClientFrame::Look(look) => {
+                let done = execute::look(&self.relay, &look).await;
+                self.reply(lane, done.map(RelayFrame::Invited));
+            }
+            ClientFrame::Join(join) => {
+                let done = execute::join(&self.relay, join).await;
+                self.reply(lane, done.map(RelayFrame::Joined));
+            }
+            ClientFrame::Setup(setup) => {
+                let done = crate::setup::use_link(&self.relay, &setup).await;
+                self.reply(lane, done.map(RelayFrame::Staffed));
+            }
+            ClientFrame::Enrol(_) | ClientFrame::RecordConsent(_) => {
+                self.staff_command(lane, frame).await;
+            }
+            ClientFrame::Unknown(_) => {
+                let text = "this relay does not know that kind of frame";
+                self.refuse(lane, Refusal::new(ErrorCode::UnknownKind, text));
+            }
+            command => self.device_command(lane, command).await,
+        }
+    }
+
+    fn reply(&mut self, lane: Lane, done: Result<RelayFrame, Failure>) {
+        let frame = done.unwrap_or_else(|failure| RelayFrame::Refused(failure.answer(None)));
+        self.answer(lane, frame);
+    }
+
+    async fn device_command(&mut self, lane: Lane, command: ClientFrame) {
+        let Some(Who::Device(sender)) = self.lanes.get(&lane).map(|lane| &lane.access.who) else {
+            return self.refuse(lane, hello_first());
+        };
+        let (sender, scope) = (sender.clone(), self.scope_of(lane));
+        let done = execute::command(&self.relay, scope, &sender, command).await;
+        match done {
+            Some(Ok(posted)) => {
+                self.relay.metrics.commands.inc();
+                self.answer(lane, RelayFrame::Posted(posted));
+            }
+            Some(Err(refused)) => self.refuse_command(lane, refused),
+            None => self.refuse(lane, hello_first()),
+        }
+    }
+
+    fn refuse_command(&mut self, lane: Lane, refused: Refused) {
+        let revoked = refused.code == ErrorCode::Unauthorised;
+        self.answer(lane, RelayFrame::Refused(refused));
+        if revoked {
+            self.close_lane(lane);
+        }
+    }
+
+    async fn staff_command(&mut self, lane: Lane, command: ClientFrame) {
+        let Some(Who::Staff(_)) = self.lanes.get(&lane).map(|lane| &lane.access.who) else {
+            return self.refuse(lane, hello_first());
+        };
+        let programme = self.scope_of(lane);
+        let done = match command {
+            ClientFrame::Enrol(enrol) => execute::enrol(&self.relay, programme, enrol).await,
+            ClientFrame::RecordConsent(record) => {
+                execute::record_consent(&self.relay, programme, &record).await
+            }
+            _ => Err(hello_first().into()),
+        };
+        self.reply(lane, done.map(RelayFrame::Enrolled));
+    }
+
+    fn scope_of(&self, lane: Lane) -> Scope {
+        self.lanes.get(&lane).map_or(Scope::RELAY, |lane| lane.access.scope)
+    }
+
+    async fn hello(&mut self, lane: Lane, hello: Hello) {
+        if usize::from(lane) >= bounds::MAX_LANES {
+            let text = "a connection carries at most 64 lanes";
+            return self.refuse(lane, Refusal::new(ErrorCode::Full, text));
+        }
+        self.close_lane(lane);
+        let access = match access::authenticate(&*self.relay.store, &hello.token).await {
+            Ok(access) => access,
+            Err(error) => return self.refuse(lane, error.refusal()),
+        };
+        // Registered before the log is read, so that nothing comes in between unseen.
+        if let Some(mailbox) = &self.mailbox {
+            self.relay.hub.register(access.scope, access.seat(), mailbox, lane);
+        }
+        self.open_lane(lane, access, &hello).await;
+    }
+
+    async fn open_lane(&mut self, lane: Lane, access: Access, hello: &Hello) {
+        let generation = access.state.generation;
+        let open = OpenLane::new(access, hello);
+        let holds = match &open.access.who {
+            Who::Device(_) => open.cursor_holds(&*self.relay.store).await,
+            Who::Staff(_) => Ok(true),
+        };
+        let holds = match holds {
+            Ok(holds) => holds,
+            Err(error) => {
+                let failure = Failure::from(error);
+                return self.answer(lane, RelayFrame::Refused(failure.answer(None)));
+            }
+        };
+        let (now, last_n) = (self.relay.clock.now(), open.access.last_n());
+        let restart = (!holds).then_some(true);
+        let mut open = open;
+        if !holds {
+            open.restart();
+        }
+        let reached = open.acked();
+        self.lanes.insert(lane, open);
+        self.answer(lane, RelayFrame::Welcome(Welcome { now, last_n, generation, restart }));
+        self.note_cursor(lane, reached);
+    }
+
+    /// What the device has is noted, and its family's other phones may be told.
+    fn note_cursor(&mut self, lane: Lane, reached: Cursor) {
+        let Some(open) = self.lanes.get(&lane) else { return };
+        if !matches!(open.access.who, Who::Device(_)) || reached.seq == 0 {
+            return;
+        }
+        let (scope, device) = (open.access.scope, open.access.seat());
+        self.relay.store.note_cursor(scope, device, reached.seq, self.relay.clock.now());
+        self.relay.hub.cursor_moved(scope, device);
+    }
+
+    async fn ack(&mut self, lane: Lane, ack: Ack) {
+        let Some(open) = self.lanes.get_mut(&lane) else {
+            return self.refuse(lane, hello_first());
+        };
+        if open.ack(ack) {
+            let reached = open.acked();
+            self.note_cursor(lane, reached);
+            return;
+        }
+        // Not a place that this session sent: the client dropped a frame and says where it stands.
+        match open.stand_at(&*self.relay.store, ack).await {
+            Ok(true) => {}
+            Ok(false) => self.restart(lane),
+            Err(error) => {
+                let failure = Failure::from(error);
+                self.answer(lane, RelayFrame::Refused(failure.answer(None)));
+            }
+        }
+    }
+
+    /// The lane reads its log again from the start; the client drops what it has by its ref.
+    fn restart(&mut self, lane: Lane) {
+        let now = self.relay.clock.now();
+        let Some(open) = self.lanes.get_mut(&lane) else { return };
+        open.restart();
+        let welcome = Welcome {
+            now,
+            last_n: open.access.last_n(),
+            generation: open.access.state.generation,
+            restart: Some(true),
+        };
+        self.answer(lane, RelayFrame::Welcome(welcome));
+    }
+
+    /// Adds what the lane's log holds beyond its cursor, as much as it may have unread.
+    pub(crate) async fn pump(&mut self, lane: Lane) {
+        loop {
+            let Some(open) = self.lanes.get_mut(&lane) else { return };
+            match open.next_entries(&*self.relay.store).await {
+                Ok(None) => return,
+                Ok(Some(page)) => {
+                    self.relay.metrics.delivered.inc_by(page.entries.entries.len() as u64);
+                    let turned = page.roster_turned;
+                    self.answer(lane, RelayFrame::Entries(page.entries));
+                    if turned && !self.look_again(lane).await {
+                        return;
+                    }
+                    if !self.may_have_more(lane) {
+                        return;
+                    }
+                }
+                Err(StoreError::OtherLog) => self.restart(lane),
+                Err(error) => {
+                    let failure = Failure::from(error);
+                    return self.answer(lane, RelayFrame::Refused(failure.answer(None)));
+                }
+            }
+        }
+    }
+
+    /// Whether the lane's last look at its log stopped before the head.
+    pub(crate) fn may_have_more(&self, lane: Lane) -> bool {
+        self.lanes.get(&lane).is_some_and(|lane| !lane.is_at_head())
+    }
+
+    /// The roster has turned: whom the device serves may be others, or none. Whether it goes on.
+    async fn look_again(&mut self, lane: Lane) -> bool {
+        let Some(open) = self.lanes.get_mut(&lane) else { return false };
+        let (scope, seat) = (open.access.scope, open.access.seat());
+        match access::look(&*self.relay.store, scope, seat).await {
+            Ok(access) => {
+                let gained = access.who != open.access.who;
+                open.access = access;
+                if gained {
+                    self.restart(lane);
+                }
+                true
+            }
+            Err(error @ AccessError::Unauthorised) => {
+                self.refuse(lane, error.refusal());
+                self.close_lane(lane);
+                false
+            }
+            Err(AccessError::Store(error)) => {
+                self.answer(lane, RelayFrame::Refused(Failure::from(error).answer(None)));
+                true
+            }
+        }
+    }
+
+    /// How far the family's other devices have read, if the client does not know it yet.
+    pub(crate) async fn tell_cursors(&mut self, lane: Lane) {
+        let Some(open) = self.lanes.get_mut(&lane) else { return };
+        if !matches!(open.access.who, Who::Device(_)) {
+            return;
+        }
+        let (own, known) = (open.access.seat(), open.cursors_at);
+        // A hint: what cannot be read now is told another time.
+        let Ok(mut reached) = self.relay.store.cursors(open.access.scope).await else { return };
+        reached.retain(|other| other.device != own && known.is_none_or(|at| other.at > at));
+        if let Some(latest) = reached.iter().map(|other| other.at).max() {
+            open.cursors_at = Some(latest);
+            self.answer(lane, RelayFrame::Cursors(Cursors { reached }));
+        }
+    }
+
+    /// The lanes that are open.
+    pub(crate) fn lane_numbers(&self) -> Vec<Lane> {
+        self.lanes.keys().copied().collect()
+    }
+
+    /// Whether some lane has had something to read for longer than it may take.
+    pub(crate) fn is_stuck(&self, patience: std::time::Duration) -> bool {
+        self.lanes.values().any(|lane| lane.unread_for() > patience)
+    }
+
+    /// Ends a lane; the connection goes on with the others.
+    pub(crate) fn close_lane(&mut self, lane: Lane) {
+        if let (Some(open), Some(mailbox)) = (self.lanes.remove(&lane), &self.mailbox) {
+            self.relay.hub.unregister(open.access.scope, mailbox, lane);
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        for lane in self.lane_numbers() {
+            self.close_lane(lane);
+        }
+    }
+}
+
+fn hello_first() -> Refusal {
+    Refusal::new(ErrorCode::HelloFirst, "say hello on this lane first, as who may do that")
+}

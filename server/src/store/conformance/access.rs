@@ -1,0 +1,100 @@
+//! Who has access: seats and invites.
+
+use jiashu_proto::id::{CodeHash, DeviceId, InviteId, LinkHash, MemberId, TokenHash};
+
+use super::{
+    FAMILY, Home, NOW, PHONE, broken, changes, commit, entry, founding, message, refused, requires,
+    seat, with_phone,
+};
+use crate::store::{Batch, Change, InviteState, Precondition, StoreError};
+
+const TABLET: DeviceId = DeviceId(u32::MAX);
+const INVITE: InviteId = InviteId(4);
+
+pub(crate) async fn a_seat_counts_its_own_commands(home: &dyn Home) {
+    let store = home.open().await;
+    commit(&*store, founding([PHONE])).await;
+    commit(&*store, message(PHONE, 1, b"x")).await;
+    commit(&*store, changes(vec![seat(DeviceId(2))])).await;
+
+    let unknown = refused(&*store, message(DeviceId(3), 1, b"x")).await;
+    commit(&*store, message(DeviceId(2), 1, b"x")).await;
+    commit(&*store, message(PHONE, 2, b"x")).await;
+
+    assert!(matches!(unknown, StoreError::NotLive));
+    let state = store.state(FAMILY).await.unwrap().unwrap();
+    assert_eq!((state.seats[&PHONE].last_n, state.seats[&DeviceId(2)].last_n), (2, 1));
+}
+
+pub(crate) async fn a_revoked_seat_writes_nothing(home: &dyn Home) {
+    let store = with_phone(home).await;
+    commit(&*store, message(PHONE, 1, b"x")).await;
+    commit(&*store, changes(vec![Change::RevokeSeat(PHONE)])).await;
+
+    let new = refused(&*store, message(PHONE, 2, b"x")).await;
+    let repeat = refused(&*store, message(PHONE, 1, b"x")).await;
+
+    assert!(matches!((new, repeat), (StoreError::NotLive, StoreError::NotLive)));
+    assert!(store.state(FAMILY).await.unwrap().unwrap().seats[&PHONE].revoked, "kept, but dead");
+}
+
+pub(crate) async fn turns_and_members_are_kept(home: &dyn Home) {
+    let store = with_phone(home).await;
+    let head = LinkHash([5; 32]);
+    let members = vec![MemberId(1), MemberId(2)];
+
+    let turn = Change::Turn { epoch: 2, head };
+    let batch = vec![turn, Change::SetMembers(PHONE, members.clone()), Change::SetActive(true)];
+    commit(&*store, changes(batch)).await;
+
+    let state = store.state(FAMILY).await.unwrap().unwrap();
+    assert_eq!((state.epoch, state.roster_head, state.active), (2, head, true));
+    assert_eq!(state.seats[&PHONE].members, members);
+    let now = vec![Precondition::Epoch(2), Precondition::RosterHead(head), Precondition::Active];
+    commit(&*store, requires(now)).await;
+}
+
+fn add_invite() -> Change {
+    Change::AddInvite {
+        invite: INVITE,
+        code_hash: CodeHash([3; 32]),
+        expires_at: NOW + 1,
+        blob: b"sealed card".to_vec(),
+    }
+}
+
+pub(crate) async fn an_invite_is_used_once_and_its_card_goes(home: &dyn Home) {
+    let store = with_phone(home).await;
+    commit(&*store, message(PHONE, 1, b"before")).await;
+    commit(&*store, changes(vec![add_invite()])).await;
+    assert_eq!(store.card(FAMILY, INVITE).await.unwrap().unwrap(), b"sealed card");
+    let token = TokenHash([8; 32]);
+    let join = Batch {
+        requires: vec![Precondition::InviteOpen(INVITE)],
+        entries: vec![entry(b"link"), entry(b"wraps")],
+        changes: vec![Change::UseInvite(INVITE, TABLET, token), seat(TABLET)],
+        ..Batch::new(NOW)
+    };
+
+    let joined = commit(&*store, join.clone()).await;
+
+    assert_eq!(joined.first, 2);
+    assert_eq!(broken(&*store, join).await, Precondition::InviteOpen(INVITE));
+    assert_eq!(store.card(FAMILY, INVITE).await.unwrap(), None);
+    let invite = store.state(FAMILY).await.unwrap().unwrap().invites[&INVITE].clone();
+    assert_eq!(invite.state, InviteState::Used(TABLET, token, 2));
+    assert_eq!((invite.code_hash, invite.expires_at), (CodeHash([3; 32]), NOW + 1));
+}
+
+pub(crate) async fn a_closed_invite_keeps_no_card(home: &dyn Home) {
+    let store = with_phone(home).await;
+    commit(&*store, changes(vec![add_invite()])).await;
+
+    commit(&*store, changes(vec![Change::CloseInvite(INVITE)])).await;
+
+    assert_eq!(store.card(FAMILY, INVITE).await.unwrap(), None);
+    let open = requires(vec![Precondition::InviteOpen(INVITE)]);
+    assert_eq!(broken(&*store, open).await, Precondition::InviteOpen(INVITE));
+    let state = store.state(FAMILY).await.unwrap().unwrap();
+    assert_eq!(state.invites[&INVITE].state, InviteState::Closed);
+}

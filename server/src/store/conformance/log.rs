@@ -1,0 +1,103 @@
+//! Reading on from a cursor.
+
+use jiashu_proto::entry::Cursor;
+use jiashu_proto::id::Scope;
+
+use super::{
+    ALL, FAMILY, Home, PHONE, a_ref, commit, entries, entry, fact, founding, message, seqs, start,
+    whole_log, with_phone,
+};
+use crate::store::{Change, DueItem, PageLimit, StoreError};
+
+pub(crate) async fn pages_join_on(home: &dyn Home) {
+    let store = with_phone(home).await;
+    for n in 1..=25 {
+        commit(&*store, message(PHONE, n, &[b'x'; 10])).await;
+        commit(&*store, entries(vec![fact("often", 0, b"superseded but the last")])).await;
+    }
+    let all = whole_log(&*store).await;
+    let limits = [(7, usize::MAX), (1, usize::MAX), (1_000, 35), (3, 20), (1_000, 0), (0, 0)];
+
+    for (entries, bytes) in limits {
+        let limit = PageLimit { entries, bytes };
+        let (mut cursor, mut records) = (start(&*store).await, Vec::new());
+        while cursor.seq < all.head {
+            let page = store.read_after(FAMILY, cursor, limit).await.unwrap();
+            assert!(page.upto.seq > cursor.seq, "reading must get on with {limit:?}");
+            assert!(page.upto.seq - cursor.seq <= u64::try_from(entries.max(1)).unwrap());
+            cursor = page.upto;
+            records.extend(page.records);
+        }
+        assert_eq!((&records, cursor), (&all.records, all.upto), "{limit:?}");
+    }
+    let end = store.read_after(FAMILY, all.upto, ALL).await.unwrap();
+    assert_eq!((end.records.len(), end.upto, end.head), (0, all.upto, 50));
+}
+
+pub(crate) async fn a_page_holds_at_least_one_record(home: &dyn Home) {
+    let store = with_phone(home).await;
+    commit(&*store, entries(vec![entry(&[1; 30_000]), entry(&[2; 5]), entry(&[3; 5])])).await;
+    let cursor = start(&*store).await;
+
+    let first =
+        store.read_after(FAMILY, cursor, PageLimit { entries: 9, bytes: 10 }).await.unwrap();
+    let second =
+        store.read_after(FAMILY, first.upto, PageLimit { entries: 9, bytes: 10 }).await.unwrap();
+
+    assert_eq!((seqs(&first.records), first.head), (vec![1], 3));
+    assert_eq!(seqs(&second.records), [2, 3]);
+}
+
+pub(crate) async fn a_cursor_of_another_log_is_refused(home: &dyn Home) {
+    let store = with_phone(home).await;
+    commit(&*store, message(PHONE, 1, b"one")).await;
+    commit(&*store, message(PHONE, 2, b"two")).await;
+    let cursor = whole_log(&*store).await.upto;
+    let others = [
+        Cursor { generation: cursor.generation ^ 1, ..cursor },
+        Cursor { generation: cursor.generation ^ 1, seq: 0, tag: 0 },
+        Cursor { tag: cursor.tag ^ 1, ..cursor },
+        Cursor { tag: 0, ..cursor },
+        Cursor { seq: 1, ..cursor },
+        Cursor { seq: 3, ..cursor },
+        Cursor { seq: u64::MAX, ..cursor },
+    ];
+
+    for other in others {
+        let read = store.read_after(FAMILY, other, ALL).await;
+        assert!(matches!(read, Err(StoreError::OtherLog)), "{other:?}");
+    }
+
+    let at_start = Cursor { seq: 0, ..cursor };
+    assert_eq!(store.read_after(FAMILY, at_start, ALL).await.unwrap().records.len(), 2);
+    assert_ne!(cursor.tag, 0, "no entry has the tag of place 0");
+}
+
+pub(crate) async fn scopes_are_apart(home: &dyn Home) {
+    let store = home.open().await;
+    let scopes =
+        [0, 1, u64::MAX, u64::MAX - 1, i64::MAX.cast_unsigned(), 1 << 63].map(Scope).to_vec();
+    for (number, scope) in scopes.iter().enumerate() {
+        store.commit(*scope, founding([PHONE])).await.unwrap();
+        let own = fact("own", 0, &[u8::try_from(number).unwrap()]);
+        let mut batch = message(PHONE, 1, b"x");
+        batch.entries.push(own);
+        let at = i64::try_from(number).unwrap();
+        batch.changes.push(Change::SetDue(DueItem::Occurrence(a_ref(1)), at));
+        assert_eq!(store.commit(*scope, batch).await.unwrap().first, 1);
+        store.note_cursor(*scope, PHONE, u64::try_from(number).unwrap(), 5);
+    }
+
+    for (number, scope) in scopes.iter().enumerate() {
+        let facts = store.facts(*scope, "").await.unwrap();
+        assert_eq!(facts.len(), 1);
+        assert_eq!(facts[0].1.content, [u8::try_from(number).unwrap()]);
+        let generation = store.state(*scope).await.unwrap().unwrap().generation;
+        let cursor = Cursor { generation, ..Cursor::default() };
+        assert_eq!(store.read_after(*scope, cursor, ALL).await.unwrap().records.len(), 2);
+        let reached = store.cursors(*scope).await.unwrap();
+        assert_eq!(reached[0].seq, u64::try_from(number).unwrap());
+    }
+    let due = store.due(100, 100).await.unwrap();
+    assert_eq!(due.iter().map(|due| due.scope).collect::<Vec<_>>(), scopes);
+}

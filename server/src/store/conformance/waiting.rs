@@ -1,0 +1,117 @@
+//! What waits for its hour: held bodies and due items.
+
+use jiashu_proto::id::{Millis, Scope};
+
+use super::{
+    FAMILY, Home, NOW, a_ref, broken, changes, commit, entry, founding, requires, with_phone,
+};
+use crate::store::{Batch, Change, Due, DueItem, HeldBody, Precondition, Store, StoreError};
+
+fn body(number: u32, schedule: u32, content: &[u8]) -> HeldBody {
+    HeldBody { body_ref: a_ref(number), schedule: a_ref(schedule), content: content.to_vec() }
+}
+
+async fn held_of(store: &dyn Store, schedule: u32) -> Vec<HeldBody> {
+    store.held(FAMILY, a_ref(schedule)).await.unwrap()
+}
+
+pub(crate) async fn held_bodies_keep_their_order(home: &dyn Home) {
+    let store = with_phone(home).await;
+    let bodies = [body(9, 100, b"a"), body(1, 100, b"b"), body(5, 200, b"c"), body(2, 100, b"d")];
+    commit(&*store, changes(bodies.iter().cloned().map(Change::PutHeld).collect())).await;
+
+    commit(&*store, changes(vec![Change::PutHeld(body(9, 100, b"new"))])).await;
+
+    let expected = [body(9, 100, b"new"), bodies[1].clone(), bodies[3].clone()];
+    assert_eq!(held_of(&*store, 100).await, expected, "a replaced one stays where it was");
+    assert_eq!(held_of(&*store, 200).await, [bodies[2].clone()]);
+}
+
+pub(crate) async fn held_bodies_are_dropped_one_by_one_or_by_schedule(home: &dyn Home) {
+    let store = with_phone(home).await;
+    let bodies = [body(1, 100, b"a"), body(2, 100, b"b"), body(3, 200, b"c"), body(4, 100, b"d")];
+    commit(&*store, changes(bodies.iter().cloned().map(Change::PutHeld).collect())).await;
+
+    commit(&*store, changes(vec![Change::DropHeld(a_ref(2)), Change::DropHeld(a_ref(77))])).await;
+    assert_eq!(held_of(&*store, 100).await, [bodies[0].clone(), bodies[3].clone()]);
+    commit(&*store, changes(vec![Change::DropHeldOf(a_ref(100))])).await;
+
+    assert_eq!(held_of(&*store, 100).await, []);
+    assert_eq!(held_of(&*store, 200).await, [bodies[2].clone()]);
+}
+
+pub(crate) async fn only_so_many_bodies_are_held(home: &dyn Home) {
+    let store = with_phone(home).await;
+    let put = |number| Batch {
+        requires: vec![Precondition::HeldBelow(2)],
+        changes: vec![Change::PutHeld(body(number, 100 + number, b"x"))],
+        ..Batch::new(NOW)
+    };
+    commit(&*store, put(1)).await;
+    commit(&*store, put(2)).await;
+
+    assert_eq!(broken(&*store, put(3)).await, Precondition::HeldBelow(2));
+    commit(&*store, changes(vec![Change::DropHeld(a_ref(1))])).await;
+
+    commit(&*store, put(3)).await;
+}
+
+pub(crate) async fn what_is_due_comes_the_earliest_first(home: &dyn Home) {
+    let store = with_phone(home).await;
+    let other = Scope(3);
+    store.commit(other, founding([])).await.unwrap();
+    let enrolment = DueItem::Enrolment("case 7".into());
+    let programme = DueItem::Programme(Scope(u64::MAX));
+    let occurrence = DueItem::Occurrence(a_ref(1));
+    assert_eq!(store.next_due().await.unwrap(), None);
+
+    let both =
+        vec![Change::SetDue(enrolment.clone(), 300), Change::SetDue(occurrence.clone(), -100)];
+    commit(&*store, changes(both)).await;
+    store.commit(other, changes(vec![Change::SetDue(programme.clone(), 200)])).await.unwrap();
+
+    let all = [
+        Due { at: -100, scope: FAMILY, item: occurrence },
+        Due { at: 200, scope: other, item: programme },
+        Due { at: 300, scope: FAMILY, item: enrolment },
+    ];
+    assert_eq!(store.due(300, 10).await.unwrap(), all);
+    assert_eq!(store.due(299, 10).await.unwrap(), all[..2]);
+    assert_eq!(store.due(300, 1).await.unwrap(), all[..1]);
+    assert_eq!(store.due(-101, 10).await.unwrap(), []);
+    assert_eq!(store.next_due().await.unwrap(), Some(-100));
+}
+
+pub(crate) async fn an_item_is_due_once(home: &dyn Home) {
+    let store = with_phone(home).await;
+    let item = DueItem::Occurrence(a_ref(1));
+    commit(&*store, changes(vec![Change::SetDue(item.clone(), 100)])).await;
+
+    commit(&*store, changes(vec![Change::SetDue(item.clone(), 200)])).await;
+    let moved = store.due(1_000, 10).await.unwrap();
+    commit(&*store, changes(vec![Change::ClearDue(item.clone())])).await;
+
+    assert_eq!(moved, [Due { at: 200, scope: FAMILY, item }]);
+    assert_eq!(store.due(1_000, 10).await.unwrap(), []);
+    assert_eq!(store.next_due().await.unwrap(), None);
+}
+
+pub(crate) async fn of_two_that_fire_one_wins(home: &dyn Home) {
+    let store = with_phone(home).await;
+    let item = DueItem::Occurrence(a_ref(1));
+    let fire = |from: Millis| Batch {
+        requires: vec![Precondition::DueAt(item.clone(), from)],
+        entries: vec![entry(b"fired")],
+        changes: vec![Change::SetDue(item.clone(), from + 100)],
+        ..Batch::new(NOW)
+    };
+    commit(&*store, changes(vec![Change::SetDue(item.clone(), 100)])).await;
+
+    let (one, two) = tokio::join!(store.commit(FAMILY, fire(100)), store.commit(FAMILY, fire(100)));
+
+    let (won, lost) = if one.is_ok() { (one, two) } else { (two, one) };
+    assert_eq!(won.unwrap().first, 1);
+    let told = Precondition::DueAt(item.clone(), 100);
+    assert!(matches!(lost, Err(StoreError::Stale { precondition }) if precondition == told));
+    commit(&*store, requires(vec![Precondition::DueAt(item.clone(), 200)])).await;
+}

@@ -1,0 +1,284 @@
+//! One batch inside a group's transaction: checked first, then written.
+//!
+//! Every check stands before the first write, so a refused batch leaves nothing behind. The
+//! preconditions are in `holds`, entries and facts in `facts`.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiashu_proto::bounds::MAX_UNANSWERED;
+use jiashu_proto::entry::{Generation, Seq};
+use jiashu_proto::id::{LinkHash, Ref, Scope};
+use ring::rand::{SecureRandom, SystemRandom};
+use rusqlite::Connection;
+
+use super::condition::Failure;
+use super::facts::{self, Place};
+use super::states::States;
+use super::{holds, reader, schema};
+use crate::store::{
+    Author, Batch, Change, Committed, HeldBody, Invite, InviteState, Precondition, ScopeKind,
+    ScopeState, Seat, StoreError,
+};
+
+/// A scope that a group has looked at.
+pub(super) struct Touched {
+    /// As it will be once the group is committed.
+    pub(super) state: ScopeState,
+    /// Whether its log has grown or access to it has changed.
+    pub(super) wakes: bool,
+    changed: bool,
+}
+
+/// The batches of one transaction.
+pub(super) struct Group<'a> {
+    tx: &'a Connection,
+    states: &'a States,
+    touched: HashMap<Scope, Touched>,
+}
+
+/// What came of a batch; a [`Failure`] beside it ends the whole group.
+type Answer = Result<Committed, StoreError>;
+
+impl<'a> Group<'a> {
+    /// A group that has done nothing yet.
+    pub(super) fn new(tx: &'a Connection, states: &'a States) -> Self {
+        Self { tx, states, touched: HashMap::new() }
+    }
+
+    /// Writes the batch, or says why not.
+    pub(super) fn commit(&mut self, scope: Scope, batch: &Batch) -> Result<Answer, Failure> {
+        let tx = self.tx;
+        let touched = match self.touch(scope) {
+            Ok(Some(touched)) => touched,
+            Ok(None) => return self.create(scope, batch),
+            Err(damaged @ Failure::DamagedState { .. }) => return Ok(Err(damaged.into())),
+            Err(failure) => return Err(failure),
+        };
+        let state = &touched.state;
+        if let Some(author) = batch.author {
+            let Some(seat) = state.seats.get(&author.device).filter(|seat| !seat.revoked) else {
+                return Ok(Err(StoreError::NotLive));
+            };
+            if let Some(first) = answered_before(seat, author.entry_ref) {
+                let at = facts::time_of(tx, scope, first)?.unwrap_or(batch.at);
+                return Ok(Ok(Committed { first, at, repeat: true }));
+            }
+            if seat.last_n.checked_add(1) != Some(author.n) {
+                return Ok(Err(StoreError::Renumber { last_n: seat.last_n }));
+            }
+        }
+        if let Some(precondition) = holds::first_broken(tx, scope, Some(state), &batch.requires)? {
+            return Ok(Err(StoreError::Stale { precondition }));
+        }
+        if batch.changes.iter().any(|change| matches!(change, Change::Create(_))) {
+            // A log is never made over another one, even if the batch forgot to ask for that.
+            return Ok(Err(StoreError::Stale { precondition: Precondition::Absent }));
+        }
+        apply(tx, scope, batch, touched).map(Ok)
+    }
+
+    /// The scope's state; `None` if there is no such scope.
+    fn touch(&mut self, scope: Scope) -> Result<Option<&mut Touched>, Failure> {
+        if !self.touched.contains_key(&scope) {
+            let known = match self.states.get(scope) {
+                Some(state) => Some(ScopeState::clone(&state)),
+                None => reader::state(self.tx, scope)?,
+            };
+            if let Some(state) = known {
+                self.touched.insert(scope, Touched { state, wakes: false, changed: false });
+            }
+        }
+        Ok(self.touched.get_mut(&scope))
+    }
+
+    fn create(&mut self, scope: Scope, batch: &Batch) -> Result<Answer, Failure> {
+        let kind = match batch.changes.first() {
+            Some(Change::Create(kind)) if batch.requires.contains(&Precondition::Absent) => *kind,
+            _ => return Ok(Err(StoreError::NoScope)),
+        };
+        if batch.author.is_some() {
+            return Ok(Err(StoreError::NotLive));
+        }
+        if let Some(precondition) = holds::first_broken(self.tx, scope, None, &batch.requires)? {
+            return Ok(Err(StoreError::Stale { precondition }));
+        }
+        let mut touched =
+            Touched { state: new_state(kind, random_u32()?), wakes: false, changed: false };
+        let committed = apply(self.tx, scope, batch, &mut touched)?;
+        self.touched.insert(scope, touched);
+        Ok(Ok(committed))
+    }
+
+    /// Writes the states that have changed, and gives them.
+    pub(super) fn write_states(self) -> Result<Vec<(Scope, Touched)>, Failure> {
+        let changed = self.touched.into_iter().filter(|(_, touched)| touched.changed);
+        let changed: Vec<_> = changed.collect();
+        let mut write = self.tx.prepare_cached(
+            "INSERT INTO scope(id, sum, state) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET sum = excluded.sum, state = excluded.state",
+        )?;
+        for (scope, touched) in &changed {
+            let bytes = to_cbor(&touched.state);
+            write.execute((scope.0.cast_signed(), schema::state_sum(*scope, &bytes), bytes))?;
+        }
+        Ok(changed)
+    }
+}
+
+fn new_state(kind: ScopeKind, generation: Generation) -> ScopeState {
+    ScopeState {
+        kind,
+        generation,
+        head: 0,
+        epoch: 0,
+        roster_head: LinkHash::NONE,
+        active: false,
+        seats: BTreeMap::new(),
+        invites: BTreeMap::new(),
+    }
+}
+
+/// From 1: 0 is the tag of no entry and the generation of no log.
+pub(super) fn random_u32() -> Result<u32, Failure> {
+    let mut bytes = [0; 4];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| Failure::NoRandom)?;
+    Ok(u32::from_ne_bytes(bytes).max(1))
+}
+
+pub(super) fn to_cbor<T: minicbor::Encode<()>>(value: &T) -> Vec<u8> {
+    minicbor::to_vec(value).expect("writing to memory cannot fail")
+}
+
+fn answered_before(seat: &Seat, entry_ref: Ref) -> Option<Seq> {
+    let short = short_ref(entry_ref);
+    seat.recent.iter().find(|(known, _)| *known == short).map(|(_, first)| *first)
+}
+
+fn short_ref(entry_ref: Ref) -> u64 {
+    entry_ref.0.iter().take(8).fold(0, |short, byte| short << 8 | u64::from(*byte))
+}
+
+/// Writes a batch that was checked.
+fn apply(
+    tx: &Connection,
+    scope: Scope,
+    batch: &Batch,
+    touched: &mut Touched,
+) -> Result<Committed, Failure> {
+    let head = touched.state.head;
+    let mut first = None;
+    for entry in &batch.entries {
+        let place = facts::put_entry(tx, scope, &mut touched.state.head, batch.at, entry)?;
+        first.get_or_insert(place);
+    }
+    let first = first.unwrap_or(Place { seq: 0, at: batch.at });
+    if let Some(author) = batch.author {
+        count(&mut touched.state, author, first.seq);
+    }
+    for change in &batch.changes {
+        apply_change(tx, scope, &mut touched.state, first.seq, change)?;
+    }
+    touched.changed = true;
+    touched.wakes |= touched.state.head > head || batch.changes.iter().any(changes_access);
+    Ok(Committed { first: first.seq, at: first.at, repeat: false })
+}
+
+fn count(state: &mut ScopeState, author: Author, first: Seq) {
+    let Some(seat) = state.seats.get_mut(&author.device) else { return };
+    seat.last_n = author.n;
+    seat.recent.push((short_ref(author.entry_ref), first));
+    let surplus = seat.recent.len().saturating_sub(MAX_UNANSWERED);
+    seat.recent.drain(..surplus);
+}
+
+fn changes_access(change: &Change) -> bool {
+    match change {
+        Change::Create(_)
+        | Change::Turn { .. }
+        | Change::SetActive(_)
+        | Change::AddSeat { .. }
+        | Change::RevokeSeat(_)
+        | Change::SetMembers(..)
+        | Change::AddInvite { .. }
+        | Change::UseInvite(..)
+        | Change::CloseInvite(_) => true,
+        Change::PutHeld(_)
+        | Change::DropHeld(_)
+        | Change::DropHeldOf(_)
+        | Change::SetDue(..)
+        | Change::ClearDue(_) => false,
+    }
+}
+
+fn apply_change(
+    tx: &Connection,
+    scope: Scope,
+    state: &mut ScopeState,
+    first: Seq,
+    change: &Change,
+) -> Result<(), Failure> {
+    let id = scope.0.cast_signed();
+    match change {
+        // Done when the state was made.
+        Change::Create(_) => {}
+        Change::Turn { epoch, head } => (state.epoch, state.roster_head) = (*epoch, *head),
+        Change::SetActive(active) => state.active = *active,
+        Change::AddSeat { device, token_hash, members } => {
+            let (token_hash, members) = (*token_hash, members.clone());
+            let seat = Seat { token_hash, members, revoked: false, last_n: 0, recent: Vec::new() };
+            state.seats.insert(*device, seat);
+        }
+        Change::RevokeSeat(device) => {
+            state.seats.entry(*device).and_modify(|seat| seat.revoked = true);
+        }
+        Change::SetMembers(device, members) => {
+            state.seats.entry(*device).and_modify(|seat| seat.members.clone_from(members));
+        }
+        Change::AddInvite { invite, code_hash, expires_at, blob } => {
+            let (code_hash, expires_at) = (*code_hash, *expires_at);
+            let opened = Invite { code_hash, expires_at, state: InviteState::Open };
+            state.invites.insert(*invite, opened);
+            let sql = "INSERT OR REPLACE INTO card(scope, invite, blob) VALUES (?1, ?2, ?3)";
+            tx.prepare_cached(sql)?.execute((id, invite.0, blob))?;
+        }
+        Change::UseInvite(invite, device, token_hash) => {
+            let used = InviteState::Used(*device, *token_hash, first);
+            state.invites.entry(*invite).and_modify(|invite| invite.state = used);
+            delete(tx, "DELETE FROM card WHERE scope = ?1 AND invite = ?2", (id, invite.0))?;
+        }
+        Change::CloseInvite(invite) => {
+            state.invites.entry(*invite).and_modify(|invite| invite.state = InviteState::Closed);
+            delete(tx, "DELETE FROM card WHERE scope = ?1 AND invite = ?2", (id, invite.0))?;
+        }
+        Change::PutHeld(body) => put_held(tx, scope, body)?,
+        Change::DropHeld(body_ref) => {
+            delete(tx, "DELETE FROM held WHERE scope = ?1 AND body_ref = ?2", (id, body_ref.0))?;
+        }
+        Change::DropHeldOf(schedule) => {
+            delete(tx, "DELETE FROM held WHERE scope = ?1 AND schedule = ?2", (id, schedule.0))?;
+        }
+        Change::SetDue(item, at) => {
+            let sql = "INSERT OR REPLACE INTO due(scope, item, at) VALUES (?1, ?2, ?3)";
+            tx.prepare_cached(sql)?.execute((id, to_cbor(item), at))?;
+        }
+        Change::ClearDue(item) => {
+            delete(tx, "DELETE FROM due WHERE scope = ?1 AND item = ?2", (id, to_cbor(item)))?;
+        }
+    }
+    Ok(())
+}
+
+fn delete(tx: &Connection, sql: &str, of: impl rusqlite::Params) -> rusqlite::Result<usize> {
+    tx.prepare_cached(sql)?.execute(of)
+}
+
+/// An upsert and no REPLACE, which would give the body a new id and so the last place.
+fn put_held(tx: &Connection, scope: Scope, body: &HeldBody) -> rusqlite::Result<()> {
+    let mut put = tx.prepare_cached(
+        "INSERT INTO held(scope, body_ref, schedule, content) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT(scope, body_ref)
+         DO UPDATE SET schedule = excluded.schedule, content = excluded.content",
+    )?;
+    put.execute((scope.0.cast_signed(), body.body_ref.0, body.schedule.0, &body.content))?;
+    Ok(())
+}

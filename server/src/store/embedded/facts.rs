@@ -1,0 +1,84 @@
+//! Entries as they get their places, and the facts that supersede each other.
+
+use jiashu_proto::entry::Seq;
+use jiashu_proto::id::{Millis, Scope};
+use rusqlite::{Connection, OptionalExtension};
+
+use super::apply::random_u32;
+use super::condition::Failure;
+use super::schema::entry_sum;
+use crate::store::NewEntry;
+
+/// Where an entry stands, and since when.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) seq: Seq,
+    pub(super) at: Millis,
+}
+
+/// The fact of a key.
+pub(super) struct Standing {
+    pub(super) place: Place,
+    rank: u8,
+}
+
+/// The fact that stands under this key.
+pub(super) fn standing(
+    tx: &Connection,
+    scope: Scope,
+    key: &str,
+) -> rusqlite::Result<Option<Standing>> {
+    let mut standing = tx.prepare_cached(
+        "SELECT fact.seq, entry.at, fact.rank FROM fact JOIN entry USING (scope, seq)
+         WHERE fact.scope = ?1 AND fact.key = ?2",
+    )?;
+    let found = standing.query_row((scope.0.cast_signed(), key), |row| {
+        let place = Place { seq: row.get::<_, i64>(0)?.cast_unsigned(), at: row.get(1)? };
+        Ok(Standing { place, rank: row.get(2)? })
+    });
+    found.optional()
+}
+
+/// When the entry at this place was committed.
+pub(super) fn time_of(tx: &Connection, scope: Scope, seq: Seq) -> rusqlite::Result<Option<Millis>> {
+    let mut time = tx.prepare_cached("SELECT at FROM entry WHERE scope = ?1 AND seq = ?2")?;
+    time.query_row((scope.0.cast_signed(), seq.cast_signed()), |row| row.get(0)).optional()
+}
+
+/// Adds the entry after `head`, which moves; or gives the place of the fact that outranks it.
+pub(super) fn put_entry(
+    tx: &Connection,
+    scope: Scope,
+    head: &mut Seq,
+    at: Millis,
+    entry: &NewEntry,
+) -> Result<Place, Failure> {
+    let seq = *head + 1;
+    if let Some(key) = &entry.key {
+        let before = standing(tx, scope, key)?;
+        match before {
+            Some(fact) if entry.rank > 0 && entry.rank <= fact.rank => return Ok(fact.place),
+            Some(fact) => forget_content(tx, scope, fact.place.seq)?,
+            None => {}
+        }
+        let mut put = tx.prepare_cached(
+            "INSERT INTO fact(scope, key, seq, rank) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE SET seq = excluded.seq, rank = excluded.rank",
+        )?;
+        put.execute((scope.0.cast_signed(), key, seq.cast_signed(), entry.rank))?;
+    }
+    let tag = random_u32()?;
+    let sum = entry_sum(scope, seq, at, tag, &entry.content);
+    let mut put = tx.prepare_cached(
+        "INSERT INTO entry(scope, seq, at, tag, sum, content) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    put.execute((scope.0.cast_signed(), seq.cast_signed(), at, tag, sum, &entry.content))?;
+    *head = seq;
+    Ok(Place { seq, at })
+}
+
+fn forget_content(tx: &Connection, scope: Scope, seq: Seq) -> rusqlite::Result<()> {
+    let sql = "UPDATE entry SET content = NULL WHERE scope = ?1 AND seq = ?2";
+    tx.prepare_cached(sql)?.execute((scope.0.cast_signed(), seq.cast_signed()))?;
+    Ok(())
+}

@@ -1,0 +1,287 @@
+//! The default store: one SQLite file in a data folder, one thread that writes it.
+//!
+//! Waiting commits share one transaction and one fsync (`writer`), each checked and applied by
+//! itself (`apply`); reads go past the writer on connections of their own (`reader`). What a batch
+//! means is told by the [`Store`] trait; what the file looks like, by `schema`.
+
+use std::fmt;
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use jiashu_proto::entry::{Cursor, Seq};
+use jiashu_proto::frame::Reached;
+use jiashu_proto::id::{DeviceId, InviteId, Millis, Ref, Scope};
+use rusqlite::Connection;
+use tokio::sync::broadcast;
+
+use self::condition::{Condition, Failure};
+use self::noted::Noted;
+use self::reader::Readers;
+use self::states::States;
+use self::threads::Threads;
+use super::{
+    Batch, Committed, Due, Health, HeldBody, Page, PageLimit, Record, ScopeState, Store,
+    StoreError, Wake,
+};
+
+mod threads;
+mod writer;
+
+mod apply;
+mod facts;
+mod holds;
+
+mod reader;
+
+mod checkpoint;
+mod condition;
+mod noted;
+mod schema;
+mod states;
+
+#[cfg(test)]
+mod tests;
+
+/// The file in the data folder.
+pub const FILE: &str = "jiashu.sqlite3";
+
+/// Locked as long as a relay uses the folder.
+const LOCK_FILE: &str = "lock";
+
+/// Wakes that a slow listener may leave unread before it is told that it lost some.
+const WAKES: usize = 4096;
+
+/// What an operator may tune.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Reads that may run at once, each on a connection of its own.
+    pub readers: usize,
+    /// Page cache of each connection, in KiB.
+    pub cache_kib: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { readers: 2, cache_kib: 4096 }
+    }
+}
+
+/// Why the store could not be opened; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Another process, or this one, has it open.
+    #[error("{} is in use by another relay", .0.display())]
+    InUse(PathBuf),
+    /// The file is of something else, or damaged from its first page on.
+    #[error("{} is not a Jiashu store", .0.display())]
+    Foreign(PathBuf),
+    /// It was written by a newer relay, and is not guessed at.
+    #[error("{} has schema {found}, this relay knows {known}: run a newer relay", .path.display())]
+    Newer {
+        /// Which file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest that this relay knows.
+        known: i64,
+    },
+    /// The folder or a file in it could not be made or opened.
+    #[error("cannot use {}", .path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file system cannot share memory between connections, as over a network.
+    #[error("{} cannot have a write-ahead log: use a local disk", .0.display())]
+    NoWal(PathBuf),
+    /// SQLite refused.
+    #[error("cannot open {}", .path.display())]
+    Sqlite {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+}
+
+/// What the writer, the checkpointer and the callers share.
+struct Shared {
+    states: States,
+    noted: Noted,
+    condition: Condition,
+    wakes: broadcast::Sender<Wake>,
+}
+
+/// A store in one file; see the module.
+pub struct EmbeddedStore {
+    path: PathBuf,
+    shared: Arc<Shared>,
+    readers: Readers,
+    /// `None` once closed.
+    threads: Mutex<Option<Threads>>,
+}
+
+impl EmbeddedStore {
+    /// Opens the store in `folder`, which is made if there is none.
+    ///
+    /// Migrates an older schema. Blocks on the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]: in use, not ours, of a newer relay, or not accessible.
+    pub fn open(folder: &Path, options: Options) -> Result<Self, OpenError> {
+        make_folder(folder)?;
+        let lock = lock_folder(folder)?;
+        let path = folder.join(FILE);
+        make_file(folder, &path)?;
+        let connection = schema::open_writer(&path, options)?;
+        Self::start(path, connection, lock, options)
+    }
+
+    fn start(
+        path: PathBuf,
+        connection: Connection,
+        lock: File,
+        options: Options,
+    ) -> Result<Self, OpenError> {
+        let sqlite = |source| OpenError::Sqlite { path: path.clone(), source };
+        let readers = Readers::open(&path, options).map_err(sqlite)?;
+        let checkpoints = schema::open_checkpointer(&path).map_err(sqlite)?;
+        let shared = Arc::new(Shared {
+            states: States::default(),
+            noted: Noted::default(),
+            condition: Condition::default(),
+            wakes: broadcast::Sender::new(WAKES),
+        });
+        let threads = Threads::start(&shared, connection, checkpoints, lock)
+            .map_err(|source| OpenError::Io { path: path.clone(), source })?;
+        Ok(Self { path, shared, readers, threads: Mutex::new(Some(threads)) })
+    }
+}
+
+fn make_folder(folder: &Path) -> Result<(), OpenError> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|source| OpenError::Io { path: folder.to_owned(), source })
+}
+
+fn lock_folder(folder: &Path) -> Result<File, OpenError> {
+    let path = folder.join(LOCK_FILE);
+    let io = |source| OpenError::Io { path: path.clone(), source };
+    let file = private_file(&path).map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(folder.to_owned())),
+        Err(TryLockError::Error(source)) => Err(io(source)),
+    }
+}
+
+/// SQLite would make the file readable for all, and its neighbours take its mode.
+fn make_file(folder: &Path, path: &Path) -> Result<(), OpenError> {
+    private_file(path)
+        .and_then(|file| file.sync_all())
+        .and_then(|()| File::open(folder)?.sync_all())
+        .map_err(|source| OpenError::Io { path: path.to_owned(), source })
+}
+
+fn private_file(path: &Path) -> io::Result<File> {
+    File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+#[async_trait]
+impl Store for EmbeddedStore {
+    async fn commit(&self, scope: Scope, batch: Batch) -> Result<Committed, StoreError> {
+        let handed_in = match lock(&self.threads).as_ref() {
+            Some(threads) => threads.hand_in(scope, batch),
+            None => Err(Failure::Closed),
+        };
+        match handed_in {
+            Ok(answer) => answer.await.unwrap_or_else(|_| Err(Failure::Closed.into())),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    async fn state(&self, scope: Scope) -> Result<Option<Arc<ScopeState>>, StoreError> {
+        match self.shared.states.get(scope) {
+            Some(state) => Ok(Some(state)),
+            None => {
+                self.readers
+                    .read(move |tx| reader::state(tx, scope).map(|state| state.map(Arc::new)))
+                    .await
+            }
+        }
+    }
+
+    async fn read_after(
+        &self,
+        scope: Scope,
+        cursor: Cursor,
+        limit: PageLimit,
+    ) -> Result<Page, StoreError> {
+        self.readers.read(move |tx| reader::read_after(tx, scope, cursor, limit)).await
+    }
+
+    async fn facts(&self, scope: Scope, prefix: &str) -> Result<Vec<(String, Record)>, StoreError> {
+        let prefix = prefix.to_owned();
+        self.readers.read(move |tx| reader::facts(tx, scope, &prefix)).await
+    }
+
+    async fn held(&self, scope: Scope, schedule: Ref) -> Result<Vec<HeldBody>, StoreError> {
+        self.readers.read(move |tx| reader::held(tx, scope, schedule)).await
+    }
+
+    async fn card(&self, scope: Scope, invite: InviteId) -> Result<Option<Vec<u8>>, StoreError> {
+        self.readers.read(move |tx| reader::card(tx, scope, invite)).await
+    }
+
+    async fn due(&self, now: Millis, limit: usize) -> Result<Vec<Due>, StoreError> {
+        self.readers.read(move |tx| reader::due(tx, now, limit)).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Millis>, StoreError> {
+        self.readers.read(reader::next_due).await
+    }
+
+    fn note_cursor(&self, scope: Scope, device: DeviceId, seq: Seq, now: Millis) {
+        self.shared.noted.note(scope, Reached { device, seq, at: now });
+    }
+
+    async fn cursors(&self, scope: Scope) -> Result<Vec<Reached>, StoreError> {
+        // In this order: what leaves the memory in between stands in the file already.
+        let noted = self.shared.noted.of(scope);
+        let written = self.readers.read(move |tx| reader::cursors(tx, scope)).await?;
+        Ok(noted::merge(written, noted))
+    }
+
+    fn wakes(&self) -> broadcast::Receiver<Wake> {
+        self.shared.wakes.subscribe()
+    }
+
+    fn health(&self) -> Health {
+        self.shared.condition.health()
+    }
+
+    async fn close(&self) {
+        self.readers.close();
+        let threads = lock(&self.threads).take();
+        // The task ends early only if finishing panicked, which the panic hook has told.
+        let _ = tokio::task::spawn_blocking(move || drop(threads)).await;
+    }
+}
+
+impl fmt::Debug for EmbeddedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EmbeddedStore").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// Nothing behind these locks is left half changed by a panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,165 @@
+//! What the file looks like, how it is opened, and what is refused.
+//!
+//! u64 numbers are stored bit by bit as SQLite's signed ones: a scope's is compared for equality
+//! only, and a place never comes near the sign.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiashu_proto::entry::Seq;
+use jiashu_proto::id::{Millis, Scope};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Row, TransactionBehavior};
+
+use super::{OpenError, Options};
+
+/// "Jias" in ASCII: says whose file it is.
+const APPLICATION_ID: i64 = 0x4a69_6173;
+
+/// Size of a page, in bytes; SQLite's default, said so that the WAL can be measured.
+pub(super) const PAGE_BYTES: i64 = 4096;
+
+/// Statements kept prepared by each connection; more than there are.
+const STATEMENTS: usize = 64;
+
+/// How long to wait for a checkpoint or a reader to let go.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// Step n leads from version n to n + 1. Only added to: files of every version are about.
+const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
+
+/// The connection that writes, with the schema in place.
+pub(super) fn open_writer(path: &Path, options: Options) -> Result<Connection, OpenError> {
+    let sqlite = |source: rusqlite::Error| match source.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => OpenError::Foreign(path.to_owned()),
+        _ => OpenError::Sqlite { path: path.to_owned(), source },
+    };
+    let mut connection = Connection::open_with_flags(path, write_flags()).map_err(sqlite)?;
+    let version = known_version(&connection, path, &sqlite)?;
+    if !set_up_writer(&connection, options).map_err(sqlite)? {
+        return Err(OpenError::NoWal(path.to_owned()));
+    }
+    migrate(&mut connection, version).map_err(sqlite)?;
+    Ok(connection)
+}
+
+/// The file's version; 0 for one that is still empty. Nothing is written before it is known.
+fn known_version(
+    connection: &Connection,
+    path: &Path,
+    sqlite: &impl Fn(rusqlite::Error) -> OpenError,
+) -> Result<usize, OpenError> {
+    let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(sqlite);
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    let application = number("PRAGMA application_id")?;
+    let found = number("PRAGMA user_version")?;
+
+    if (tables, application, found) == (0, 0, 0) {
+        return Ok(0);
+    }
+    if application != APPLICATION_ID {
+        return Err(OpenError::Foreign(path.to_owned()));
+    }
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    match usize::try_from(found) {
+        Ok(version) if (1..=MIGRATIONS.len()).contains(&version) => Ok(version),
+        _ if found > known => Err(OpenError::Newer { path: path.to_owned(), found, known }),
+        _ => Err(OpenError::Foreign(path.to_owned())),
+    }
+}
+
+/// Whether the file could be given a WAL.
+fn set_up_writer(connection: &Connection, options: Options) -> rusqlite::Result<bool> {
+    set_up(connection, options.cache_kib)?;
+    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
+    let mode = |row: &Row<'_>| row.get::<_, String>(0);
+    let mode = connection.pragma_update_and_check(None, "journal_mode", "WAL", mode)?;
+    // FULL, since NORMAL loses the last commits in WAL mode. What is deleted is overwritten, so
+    // that what a family deleted is gone from the disk.
+    connection.execute_batch(
+        "PRAGMA synchronous = FULL;
+         PRAGMA wal_autocheckpoint = 0;
+         PRAGMA journal_size_limit = 67108864;
+         PRAGMA secure_delete = ON;",
+    )?;
+    Ok(mode == "wal")
+}
+
+fn migrate(connection: &mut Connection, version: usize) -> rusqlite::Result<()> {
+    let steps = MIGRATIONS.get(version..).unwrap_or_default();
+    if steps.is_empty() {
+        return Ok(());
+    }
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for step in steps {
+        tx.execute_batch(step)?;
+    }
+    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+    tx.pragma_update(None, "user_version", i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX))?;
+    tx.commit()
+}
+
+/// A connection that only checkpoints.
+pub(super) fn open_checkpointer(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, write_flags())?;
+    set_up(&connection, 64)?;
+    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;")?;
+    Ok(connection)
+}
+
+/// A connection that only reads.
+pub(super) fn open_reader(path: &Path, options: Options) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    set_up(&connection, options.cache_kib)?;
+    Ok(connection)
+}
+
+fn write_flags() -> OpenFlags {
+    OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX
+}
+
+/// Cache and mapping count in the relay's memory, so they are said and not left to a default.
+fn set_up(connection: &Connection, cache_kib: u32) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.execute_batch(&format!(
+        "PRAGMA cache_size = -{cache_kib}; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;"
+    ))
+}
+
+/// A check of an entry's content and of where it stands.
+pub(super) fn entry_sum(scope: Scope, seq: Seq, at: Millis, tag: u32, content: &[u8]) -> i64 {
+    let place = [scope.0.to_le_bytes(), seq.to_le_bytes(), at.to_le_bytes()];
+    let mut sum = Fnv::default();
+    place.iter().for_each(|part| sum.add(part));
+    sum.add(&tag.to_le_bytes());
+    sum.add(content);
+    sum.0.cast_signed()
+}
+
+/// A check of a scope's state.
+pub(super) fn state_sum(scope: Scope, state: &[u8]) -> i64 {
+    let mut sum = Fnv::default();
+    sum.add(&scope.0.to_le_bytes());
+    sum.add(state);
+    sum.0.cast_signed()
+}
+
+/// FNV-1a, 64 bits: SQLite does not check its pages, and this is cheap and finds every single
+/// changed byte. It is no defence against whoever can write the file. Source:
+/// <http://www.isthe.com/chongo/tech/comp/fnv/>.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv {
+    fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
