@@ -1,2 +1,51 @@
-//! To be written.
-fn main() {}
+//! The story for a newcomer: a real relay, a family's real phones, and the main job happening.
+//!
+//! One program that starts itself again as the relay and as each phone, so that one build shows
+//! all. Nothing is played back: separate processes, the real protocol, a folder that is thrown away.
+
+#![allow(clippy::print_stdout, reason = "printing is the work here")]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod line;
+
+mod phone;
+
+mod relay;
+
+mod story;
+
+/// Shows Jiashu at work: a relay, a family in Prato and in a village of Gansu, letters between them.
+#[derive(Debug, Parser)]
+#[command(name = "demo", version)]
+struct Args {
+    /// End after the story instead of staying up for other terminals.
+    #[arg(long)]
+    once: bool,
+}
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os();
+    let program = args.next().unwrap_or_default();
+    let role = args.next();
+    match role.as_ref().and_then(|role| role.to_str()) {
+        Some(relay::ROLE) => jiashu_server::command_line::main(std::iter::once(program).chain(args)),
+        Some(phone::ROLE) => jiashu_cli::main(std::iter::once(program).chain(args)),
+        _ => tell(&Args::parse()),
+    }
+}
+
+fn tell(args: &Args) -> ExitCode {
+    let told = tokio::runtime::Runtime::new()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(story::tell(args.once)));
+    match told {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("demo: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! The Jiashu relay: keeps every family's entries until each of its devices has them.
 //!
-//! Read in this order: a socket arrives (`listener`), becomes a conversation (`session`) with
+//! Read in this order: `command_line` starts [`serve`]; a socket arrives (`listener`), becomes a conversation (`session`) with
 //! somebody (`access`), whose commands are decided (`family`) and committed (`store`) by `execute`;
 //! `hub` wakes those who are behind, `scheduler` fires what is due. `setup` lets the first
 //! coordinator in.
@@ -10,6 +10,8 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
+
+pub mod command_line;
 
 pub mod listener;
 

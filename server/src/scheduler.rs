@@ -31,8 +31,9 @@ const LATE_MS: Millis = 60_000;
 pub async fn run(relay: Arc<Relay>, stop: CancellationToken) {
     loop {
         let pause = match step(&relay).await {
-            Ok(true) => Duration::ZERO,
-            Ok(false) => pause(&relay).await,
+            Ok(Step::Done) => Duration::ZERO,
+            Ok(Step::NothingDue) => pause(&relay).await,
+            Ok(Step::Stuck) => LOOK_EVERY,
             Err(error) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
@@ -49,18 +50,29 @@ pub async fn run(relay: Arc<Relay>, stop: CancellationToken) {
     }
 }
 
-/// Does one group; whether there may be more that is due now.
-async fn step(relay: &Relay) -> Result<bool, StoreError> {
+/// What came of one look at the index.
+enum Step {
+    /// Something was done; there may be more.
+    Done,
+    /// Nothing is due now.
+    NothingDue,
+    /// What is due could not be done; at once again would fare no better.
+    Stuck,
+}
+
+/// Does one group of what is due.
+async fn step(relay: &Relay) -> Result<Step, StoreError> {
     let due = relay.store.due(relay.clock.now(), GROUP).await?;
-    let full = due.len() == GROUP;
+    if due.is_empty() {
+        return Ok(Step::NothingDue);
+    }
     let mut by_scope: BTreeMap<Scope, Vec<Due>> = BTreeMap::new();
     for item in due {
         by_scope.entry(item.scope).or_default().push(item);
     }
     // Families side by side, the letters of one family in their order.
-    let all_done = join_all(by_scope.into_values().map(|items| in_order(relay, items))).await;
-    let progress = all_done.iter().any(|done| *done);
-    Ok(progress && (full || !all_done.is_empty()))
+    let done = join_all(by_scope.into_values().map(|items| in_order(relay, items))).await;
+    Ok(if done.contains(&true) { Step::Done } else { Step::Stuck })
 }
 
 /// Whether at least one of them got done.

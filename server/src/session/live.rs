@@ -74,10 +74,18 @@ impl Live {
         }
     }
 
-    /// Who connects and says nothing is not waited for.
+    /// Who connects and says nothing is not waited for; a ping says nothing.
     async fn first_frame(&mut self) -> Result<(), End> {
-        let patience = self.relay.config.first_frame();
-        match timeout(patience, self.socket.recv()).await {
+        let socket = &mut self.socket;
+        let first = async {
+            loop {
+                match socket.recv().await {
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                    message => break message,
+                }
+            }
+        };
+        match timeout(self.relay.config.first_frame(), first).await {
             Ok(message) => self.on_message(message).await,
             Err(_) => Err(End::Close(close::TOO_SLOW_TO_START, "no frame came in time".into())),
         }

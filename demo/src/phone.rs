@@ -1,0 +1,83 @@
+//! A phone of the story, or the worker's laptop: this program again, in the client's role.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+
+/// The first argument of a process that is a client.
+pub(crate) const ROLE: &str = "as-phone";
+
+/// One state folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Phone {
+    home: PathBuf,
+}
+
+impl Phone {
+    /// A phone fresh from the shop.
+    pub(crate) fn new(home: PathBuf) -> Self {
+        Self { home }
+    }
+
+    /// Its folder.
+    pub(crate) fn home(&self) -> &PathBuf {
+        &self.home
+    }
+
+    fn command(&self, args: &[&str]) -> anyhow::Result<Command> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg(ROLE).arg("--home").arg(&self.home).arg("--json").args(args);
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        Ok(command)
+    }
+
+    /// Runs one verb and gives the objects it printed, one a line.
+    pub(crate) async fn run(&self, args: &[&str]) -> anyhow::Result<Vec<Value>> {
+        let output = self.command(args)?.output().await?;
+        if !output.status.success() {
+            bail!("{}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+        }
+        String::from_utf8(output.stdout)?
+            .lines()
+            .map(|line| serde_json::from_str(line).context("not JSON"))
+            .collect()
+    }
+
+    /// Runs one verb that prints one object.
+    pub(crate) async fn ask(&self, args: &[&str]) -> anyhow::Result<Value> {
+        self.run(args).await?.into_iter().next().with_context(|| format!("{} said nothing", args.join(" ")))
+    }
+
+    /// Leaves it on: what comes is heard at once.
+    pub(crate) fn listen(&self) -> anyhow::Result<Listening> {
+        let mut process = self.command(&["listen"])?.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let lines = BufReader::new(process.stdout.take().context("no output")?).lines();
+        Ok(Listening { process, lines })
+    }
+}
+
+/// A phone that is on.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    process: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Listening {
+    /// The next message that comes.
+    pub(crate) async fn next(&mut self) -> anyhow::Result<Value> {
+        let patience = std::time::Duration::from_secs(60);
+        let line = tokio::time::timeout(patience, self.lines.next_line());
+        let line = line.await.context("no message came within a minute")??;
+        Ok(serde_json::from_str(&line.context("the phone stopped listening")?)?)
+    }
+
+    /// Switches it off without a goodbye: an empty battery.
+    pub(crate) async fn switch_off(mut self) -> anyhow::Result<()> {
+        Ok(self.process.kill().await?)
+    }
+}

@@ -1,0 +1,122 @@
+//! The command line: arguments, configuration, open the store, serve. No rule of the domain.
+//!
+//! A function and not only a binary, so that the demo can be the relay too.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::store::embedded::{EmbeddedStore, Options};
+use crate::{Started, serve};
+
+/// The Jiashu relay: carries sealed letters between a parent far away and the child at home.
+///
+/// Without arguments it listens on 127.0.0.1:8080 and keeps everything in ./jiashu-data. On its
+/// first start it prints a one-time link for the first coordinator: `jiashu ngo setup LINK`.
+#[derive(Debug, Parser)]
+#[command(name = "jiashu-server", version, args_conflicts_with_subcommands = false)]
+struct Args {
+    /// Where to listen (key listen, JIASHU_LISTEN).
+    #[arg(long, global = true)]
+    listen: Option<SocketAddr>,
+    /// The folder that holds everything (key data, JIASHU_DATA).
+    #[arg(long, global = true)]
+    data: Option<PathBuf>,
+    /// A configuration file; `jiashu-server config` prints one to start from.
+    #[arg(long, global = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the relay (the default).
+    Serve,
+    /// Print every key of the configuration with its default and what it means.
+    Config,
+}
+
+/// Does what the arguments, the program's name first, ask for.
+#[must_use]
+pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let args = Args::parse_from(args);
+    let done = match args.verb {
+        Some(Verb::Config) => {
+            print_config();
+            Ok(())
+        }
+        Some(Verb::Serve) | None => run(args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("jiashu-server: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "printing is what was asked for")]
+fn print_config() {
+    print!("{}", Config::template());
+}
+
+fn run(args: Args) -> anyhow::Result<()> {
+    let mut config = Config::load(args.config.as_deref())?;
+    config.listen = args.listen.unwrap_or(config.listen);
+    config.data = args.data.unwrap_or(config.data);
+    log(&config)?;
+    let store = EmbeddedStore::open(&config.data, Options::default())
+        .with_context(|| format!("cannot open the store in {}", config.data.display()))?;
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let stop = CancellationToken::new();
+        tokio::spawn(stop_on_signal(stop.clone()));
+        serve(config, Arc::new(store), Clock::system(), stop, announce).await
+    })?;
+    Ok(())
+}
+
+fn log(config: &Config) -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&config.log)
+        .with_context(|| format!("log: {:?} is not a filter", config.log))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log_format.as_str() {
+        "json" => log.json().init(),
+        _ => log.with_target(false).init(),
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the operator, or a script, waits for these lines")]
+fn announce(started: Started) {
+    println!("listening on {}", started.listen);
+    if let Some(link) = started.setup_link {
+        println!("first coordinator, once:  jiashu ngo setup {link}");
+    }
+}
+
+async fn stop_on_signal(stop: CancellationToken) {
+    let (Ok(mut term), Ok(mut int)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("cannot listen for signals: stop the relay with SIGKILL, nothing is lost");
+        return;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+    tracing::info!("stopping: no new connections, telling the others when to come back");
+    stop.cancel();
+}
