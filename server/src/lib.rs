@@ -94,8 +94,7 @@ pub async fn serve(
     let listen = socket.local_addr().map_err(|source| ServeError::Listen { listen, source })?;
     let origin = config.public_url.clone();
     let origin = origin.unwrap_or_else(|| listener::own_origin(listen, tls.is_some()));
-    let setup_link =
-        setup::offer_link(&*store, &origin, &config.data, clock.now()).await?;
+    let setup_link = setup::offer_link(&*store, &origin, &config.data, clock.now()).await?;
     let (hub, metrics) = (Hub::new(), Metrics::new());
     let relay = Arc::new(Relay { config, store, clock, hub, metrics });
     started(Started { listen, setup_link });

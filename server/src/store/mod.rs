@@ -109,10 +109,11 @@ impl fmt::Display for Precondition {
     }
 }
 
-/// What changes beside the log.
+/// What changes beside the log. What names an unknown device or invite changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Makes the scope, of this kind. First of all changes, with [`Precondition::Absent`].
+    /// Makes the scope, of this kind: its log empty, its epoch 0, no letters moving. First of all
+    /// changes, with [`Precondition::Absent`].
     Create(ScopeKind),
     /// A new link is the roster's head.
     Turn {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use jiashu_proto::bounds::MAX_UNANSWERED;
 use jiashu_proto::entry::{Generation, Seq};
-use jiashu_proto::id::{LinkHash, Ref, Scope};
+use jiashu_proto::id::{LinkHash, Scope};
 use ring::rand::{SecureRandom, SystemRandom};
 use rusqlite::Connection;
 
@@ -17,7 +17,7 @@ use super::states::States;
 use super::{holds, reader, schema};
 use crate::store::{
     Author, Batch, Change, Committed, HeldBody, Invite, InviteState, Precondition, ScopeKind,
-    ScopeState, Seat, StoreError,
+    ScopeState, Seat, StoreError, short_name,
 };
 
 /// A scope that a group has looked at.
@@ -59,7 +59,7 @@ impl<'a> Group<'a> {
             let Some(seat) = state.seats.get(&author.device).filter(|seat| !seat.revoked) else {
                 return Ok(Err(StoreError::NotLive));
             };
-            if let Some(first) = answered_before(seat, author.entry_ref) {
+            if let Some(first) = seat.place_of(author.entry_ref) {
                 let at = facts::time_of(tx, scope, first)?.unwrap_or(batch.at);
                 return Ok(Ok(Committed { first, at, repeat: true }));
             }
@@ -149,15 +149,6 @@ pub(super) fn to_cbor<T: minicbor::Encode<()>>(value: &T) -> Vec<u8> {
     minicbor::to_vec(value).expect("writing to memory cannot fail")
 }
 
-fn answered_before(seat: &Seat, entry_ref: Ref) -> Option<Seq> {
-    let short = short_ref(entry_ref);
-    seat.recent.iter().find(|(known, _)| *known == short).map(|(_, first)| *first)
-}
-
-fn short_ref(entry_ref: Ref) -> u64 {
-    entry_ref.0.iter().take(8).fold(0, |short, byte| short << 8 | u64::from(*byte))
-}
-
 /// Writes a batch that was checked.
 fn apply(
     tx: &Connection,
@@ -186,7 +177,7 @@ fn apply(
 fn count(state: &mut ScopeState, author: Author, first: Seq) {
     let Some(seat) = state.seats.get_mut(&author.device) else { return };
     seat.last_n = author.n;
-    seat.recent.push((short_ref(author.entry_ref), first));
+    seat.recent.push((short_name(author.entry_ref), first));
     let surplus = seat.recent.len().saturating_sub(MAX_UNANSWERED);
     seat.recent.drain(..surplus);
 }
