@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use jiashu_server::clock::Clock;
-use jiff::{SignedDuration, Timestamp, Unit, Zoned};
+use jiff::{SignedDuration, Timestamp, Unit, ZonedDateTime};
 use serde_json::Value;
 
 use crate::line::Line;
@@ -249,6 +249,6 @@ impl Stage {
 }
 
 /// As a person types it: `2027-03-28 19:30:00`.
-fn civil(at: &Zoned) -> String {
+fn civil(at: &ZonedDateTime) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }

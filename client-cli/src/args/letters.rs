@@ -1,0 +1,59 @@
+//! Arguments of the verbs that write and read letters.
+
+/// Arguments of `jiashu send`.
+#[derive(Debug, clap::Args)]
+pub struct SendArgs {
+    /// For whom, by name or number; may be repeated [default: everybody]
+    #[arg(long, value_name = "NAME")]
+    pub to: Vec<String>,
+    /// In whose name, where this phone serves several
+    #[arg(long = "as", value_name = "NAME")]
+    pub speaker: Option<String>,
+    /// Each line of standard input is one letter
+    #[arg(long, conflicts_with = "text")]
+    pub lines: bool,
+    /// The letter
+    #[arg(required_unless_present = "lines")]
+    pub text: Vec<String>,
+}
+
+/// Arguments of `jiashu inbox`.
+#[derive(Debug, clap::Args)]
+pub struct InboxArgs {
+    /// If there is nothing new, wait so many seconds for it
+    #[arg(long, value_name = "SECONDS")]
+    pub wait: Option<u64>,
+    /// Who reads.
+    #[command(flatten)]
+    pub reader: ReaderArgs,
+}
+
+/// Arguments of `jiashu listen`.
+#[derive(Debug, clap::Args)]
+pub struct ListenArgs {
+    /// Who reads.
+    #[command(flatten)]
+    pub reader: ReaderArgs,
+}
+
+/// Who reads.
+#[derive(Debug, clap::Args)]
+pub struct ReaderArgs {
+    /// With --json: tell the writers that the letters were opened (else only without it)
+    #[arg(long)]
+    pub open: bool,
+    /// Who reads, where this phone serves several
+    #[arg(long = "as", value_name = "NAME")]
+    pub reader: Option<String>,
+}
+
+/// Arguments of `jiashu heard`.
+#[derive(Debug, clap::Args)]
+pub struct HeardArgs {
+    /// Numbers of the letters, as the log shows them
+    #[arg(required = true, value_name = "SEQ")]
+    pub seqs: Vec<u64>,
+    /// Who heard them
+    #[arg(long, value_name = "NAME")]
+    pub by: String,
+}

@@ -1,0 +1,112 @@
+//! What may be typed: the command line as types. What a verb does is in `command/`.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::ExitCode;
+use crate::ngo::NgoCommand;
+
+pub mod letters;
+
+pub mod family;
+
+pub mod schedule;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "jiashu",
+    version,
+    about = "Letters of one family, sealed",
+    after_help = exit_codes(),
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    /// What holds for every verb.
+    #[command(flatten)]
+    pub globals: Globals,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What holds for every verb.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Globals {
+    /// Folder of this device's state [default: $JIASHU_HOME, else the system's place for data]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// One JSON object a line on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Trust this certificate authority (PEM) besides the public ones
+    #[arg(long, global = true, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Join your family by the link on your card
+    Join(family::JoinArgs),
+    /// Write a letter; offline it waits and leaves by itself later
+    Send(letters::SendArgs),
+    /// Show the letters that are new
+    Inbox(letters::InboxArgs),
+    /// Stay connected and show letters as they come
+    Listen(letters::ListenArgs),
+    /// Show all letters, and how far your own have come
+    Log,
+    /// Say that somebody heard a letter
+    Heard(letters::HeardArgs),
+    /// Letters that arrive at their hour
+    #[command(subcommand)]
+    Schedule(schedule::ScheduleCommand),
+    /// Show who is in the family, their phones and open cards
+    Family,
+    /// Make a card that lets one more phone in
+    Invite(family::InviteArgs),
+    /// Show how this phone is doing
+    Status,
+    /// Write everything of your family, opened, into a folder
+    Export(family::ExportArgs),
+    /// For the staff of a programme
+    #[command(subcommand)]
+    Ngo(NgoCommand),
+    /// Print the completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// The exit codes, for the help and the manual.
+#[must_use]
+pub fn exit_codes() -> String {
+    let codes = ExitCode::ALL.map(|(code, meaning)| format!("  {}  {meaning}", code as u8));
+    format!("Exit codes:\n{}", codes.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_names_every_exit_code() {
+        let help = Cli::command().render_help().to_string();
+
+        for (code, meaning) in ExitCode::ALL {
+            assert!(help.contains(&format!("{}  {meaning}", code as u8)), "{meaning}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! How a letter that arrived is shown, and that it is shown once.
+//!
+//! A letter is marked before and after it is printed: where a process ended in between, the next
+//! prints it again and says so.
+
+use std::io::Write;
+
+use jiashu_proto::entry::{MessageKind, Rung};
+use jiashu_proto::id::{MemberId, Millis};
+use jiashu_recurrence::utc_text;
+use serde::Serialize;
+
+use crate::clock::{now_ms, timestamp};
+use crate::error::{CliError, ExitCode, Result};
+use crate::home::Home;
+use crate::say::{self, People, one_line, plain};
+use crate::state::State;
+use crate::state::message::{self, Shown, Stored};
+use crate::sync::draft;
+use crate::sync::is_for;
+
+/// A letter that fired so much after its hour is late, in ms.
+const LATE_MS: i64 = 60_000;
+
+/// One line of `inbox --json` and `listen --json`; `log --json` adds to it.
+#[derive(Serialize)]
+pub(super) struct Letter {
+    seq: u64,
+    #[serde(rename = "ref")]
+    entry_ref: String,
+    at: String,
+    from: String,
+    role: Option<&'static str>,
+    to: Vec<String>,
+    kind: &'static str,
+    text: String,
+    scheduled_for: Option<String>,
+    late: bool,
+    adjust: Option<&'static str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    perhaps_shown: bool,
+}
+
+impl Letter {
+    /// The letter, if it was opened and is one.
+    pub(super) fn of(stored: &Stored, people: &People) -> Option<Self> {
+        let (message, text) = (&stored.message, stored.text.as_ref()?);
+        let fired = message.fired.as_ref();
+        Some(Self {
+            seq: stored.seq,
+            entry_ref: message.entry_ref.to_string(),
+            at: utc(stored.at),
+            from: people.name(message.from),
+            role: people.role(message.from).map(|role| role.name()),
+            to: message.to.iter().map(|member| people.name(*member)).collect(),
+            kind: MessageKind::from_number(stored.kind)?.name(),
+            text: text.content.clone(),
+            scheduled_for: fired.map(|fired| utc(fired.due_at)),
+            late: is_late(stored),
+            adjust: fired.and_then(|fired| fired.adjust).map(|adjust| adjust.name()),
+            perhaps_shown: stored.perhaps_shown,
+        })
+    }
+}
+
+/// An instant of the wire as `--json` has it: `2027-03-28T01:30:00Z`.
+pub(super) fn utc(at: Millis) -> String {
+    utc_text(timestamp(at))
+}
+
+fn is_late(stored: &Stored) -> bool {
+    let fired = stored.message.fired.as_ref();
+    fired.is_some_and(|fired| stored.at.saturating_sub(fired.due_at) > LATE_MS)
+}
+
+/// Who reads, and how it is shown.
+#[derive(Clone, Debug)]
+pub(super) struct Reading {
+    /// As objects rather than words.
+    pub json: bool,
+    /// Reading counts as opened.
+    pub opens: bool,
+    /// Who reads, if it was said.
+    pub reader: Option<MemberId>,
+}
+
+/// Prints what is new and for this device's members, each once. How many.
+pub(super) fn show_new(
+    home: &Home,
+    state: &mut State,
+    people: &People,
+    reading: &Reading,
+    out: &mut dyn Write,
+) -> Result<usize> {
+    if new_ones(state, people)?.is_empty() {
+        return Ok(0);
+    }
+    let _lock = home.show()?;
+    // Looked up again: another terminal may have shown them while we waited for the lock.
+    let new = new_ones(state, people)?;
+    mark_all(state, &new, Shown::Printing)?;
+    let mut count = 0_usize;
+    for stored in &new {
+        if print(stored, people, reading, out)? {
+            count = count.saturating_add(1);
+        }
+    }
+    out.flush()?;
+    let tx = state.begin()?;
+    for stored in &new {
+        message::mark(&tx, stored.message.entry_ref, Shown::Printed)?;
+        let reader = opened_by(stored, people, reading.reader).filter(|_| reading.opens);
+        if let (Some(reader), Some(_)) = (reader, &stored.text) {
+            draft::report(&tx, stored, reader, Rung::Opened, now_ms())?;
+        }
+    }
+    tx.commit()?;
+    Ok(count)
+}
+
+fn new_ones(state: &State, people: &People) -> Result<Vec<Stored>> {
+    let mut new = message::not_shown(state.db(), people.me())?;
+    new.retain(|stored| people.served().iter().any(|member| is_for(&stored.message, *member)));
+    Ok(new)
+}
+
+fn mark_all(state: &mut State, new: &[Stored], shown: Shown) -> Result<()> {
+    let tx = state.begin()?;
+    for stored in new {
+        message::mark(&tx, stored.message.entry_ref, shown)?;
+    }
+    Ok(tx.commit()?)
+}
+
+/// For whom an opened letter counts: who reads, else the first adult it is for, else the child.
+fn opened_by(stored: &Stored, people: &People, reader: Option<MemberId>) -> Option<MemberId> {
+    let is_for = |member: &MemberId| is_for(&stored.message, *member);
+    if reader.is_some() {
+        return reader.filter(is_for);
+    }
+    let for_here = || people.served().iter().copied().filter(is_for);
+    for_here().find(|member| people.is_adult(*member)).or_else(|| for_here().next())
+}
+
+/// Whether it was printed as a letter.
+fn print(
+    stored: &Stored,
+    people: &People,
+    reading: &Reading,
+    out: &mut dyn Write,
+) -> Result<bool> {
+    if let Some(reason) = &stored.refused {
+        let (at, reason) = (people.clock(stored.at), one_line(reason));
+        say::warn(&format!("A message of {at} is not shown: {reason}."));
+        return Ok(false);
+    }
+    if reading.json {
+        let Some(letter) = Letter::of(stored, people) else { return Ok(false) };
+        let line = serde_json::to_string(&letter)
+            .map_err(|error| CliError::new(ExitCode::General, error))?;
+        writeln!(out, "{line}")?;
+    } else {
+        let again = if stored.perhaps_shown { "  (perhaps shown before)" } else { "" };
+        writeln!(out, "{}{again}", heading(stored, people))?;
+        writeln!(out, "{}\n", text_of(stored))?;
+    }
+    Ok(true)
+}
+
+/// "#12  Sun 28 Mar 19:30  Mama to Lili".
+pub(super) fn heading(stored: &Stored, people: &People) -> String {
+    let message = &stored.message;
+    let to = match message.to.as_slice() {
+        [] => "everybody".to_owned(),
+        to => people.names(to),
+    };
+    let (seq, at, from) = (stored.seq, people.clock(stored.at), people.name(message.from));
+    let mut heading = format!("#{seq}  {at}  {from} to {to}");
+    if let Some(fired) = &message.fired {
+        let due = people.clock_beside(fired.due_at, stored.at);
+        let late = if is_late(stored) { format!(", late: for {due}") } else { String::new() };
+        let shifted = if fired.adjust.is_some() { ", the clocks changed" } else { "" };
+        heading.push_str(&format!("  (planned{late}{shifted})"));
+    }
+    heading
+}
+
+/// The lines of a letter, indented, so that no letter can look like a heading.
+pub(super) fn text_of(stored: &Stored) -> String {
+    let text = stored.text.as_ref().map(|text| plain(&text.content)).unwrap_or_default();
+    format!("    {}", text.replace('\n', "\n    "))
+}

@@ -1,0 +1,93 @@
+//! `log`: all letters in order, one's own with how far they came.
+
+use jiashu_proto::entry::Rung;
+use jiashu_proto::frame::ClientFrame;
+use jiashu_proto::text::Text;
+use serde::Serialize;
+
+use super::letter::{Letter, heading, text_of, utc};
+use super::{Context, View};
+use crate::error::Result;
+use crate::say::{People, one_line, plain};
+use crate::state::message::{self, Stored};
+use crate::state::outbox;
+use crate::state::receipt::{self, Heard};
+
+/// One line of `log --json`.
+#[derive(Serialize)]
+pub(super) struct Logged {
+    #[serde(flatten)]
+    letter: Letter,
+    receipts: Vec<HeardJson>,
+}
+
+/// How far a letter came with one member, in `--json`.
+#[derive(Serialize)]
+pub(super) struct HeardJson {
+    member: String,
+    rung: &'static str,
+    at: String,
+}
+
+pub(super) async fn run(context: &mut Context<'_>) -> Result<()> {
+    context.exchange_or_go_on().await?;
+    let view = View::open(&context.home)?;
+    for stored in message::all(view.state.db())? {
+        if !context.globals.json {
+            print(context, &view, &stored)?;
+        } else if let Some(logged) = logged(&view, &stored)? {
+            context.json(&logged)?;
+        }
+    }
+    if !context.globals.json {
+        print_waiting(context, &view)?;
+    }
+    Ok(())
+}
+
+/// The letter with its receipts, if it was opened.
+pub(super) fn logged(view: &View, stored: &Stored) -> Result<Option<Logged>> {
+    let Some(letter) = Letter::of(stored, &view.people) else { return Ok(None) };
+    let heard = receipt::of(view.state.db(), stored.message.entry_ref)?.into_iter();
+    let receipts = heard.map(|heard| HeardJson {
+        member: view.people.name(heard.member),
+        rung: heard.rung.name(),
+        at: utc(heard.at),
+    });
+    Ok(Some(Logged { letter, receipts: receipts.collect() }))
+}
+
+fn print(context: &mut Context<'_>, view: &View, stored: &Stored) -> Result<()> {
+    writeln!(context.out, "{}", heading(stored, &view.people))?;
+    match (&stored.text, &stored.refused) {
+        (_, Some(reason)) => writeln!(context.out, "    NOT SHOWN: {}", one_line(reason))?,
+        (Some(_), None) => writeln!(context.out, "{}", text_of(stored))?,
+        (None, None) => writeln!(context.out, "    (its key has not come yet)")?,
+    }
+    for heard in receipt::of(view.state.db(), stored.message.entry_ref)? {
+        writeln!(context.out, "    {}", in_words(&heard, stored, &view.people))?;
+    }
+    Ok(writeln!(context.out)?)
+}
+
+/// "✓✓ Lili heard it, 19:42".
+fn in_words(heard: &Heard, stored: &Stored, people: &People) -> String {
+    let (name, at) = (people.name(heard.member), people.clock_beside(heard.at, stored.at));
+    match heard.rung {
+        Rung::Device => format!("✓ on {name}'s phone, {at}"),
+        Rung::Opened => format!("✓✓ {name} opened it, {at}"),
+        Rung::Played => format!("✓✓ {name} played it, {at}"),
+        Rung::Shown => format!("✓✓ {name} heard it, {at}"),
+    }
+}
+
+fn print_waiting(context: &mut Context<'_>, view: &View) -> Result<()> {
+    for command in outbox::waiting_posts(view.state.db())? {
+        let ClientFrame::Post(post) = &command.frame else { continue };
+        let Ok(text) = Text::from_bytes(post.kind, &post.sealed) else { continue };
+        let at = view.people.clock(command.at);
+        writeln!(context.out, "waits  {at}  {}", view.people.name(post.from))?;
+        writeln!(context.out, "    {}\n", plain(&text.content).replace('\n', "\n    "))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! The verbs, one a file. Answers go to `out`, all else to standard error.
+
+use std::io::Write;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::args::{Cli, Globals, Verb};
+use crate::error::{CliError, ExitCode, Result};
+use crate::home::Home;
+use crate::ngo;
+use crate::round;
+use crate::say::{self, People};
+use crate::state::State;
+use crate::state::chain::Family;
+use crate::state::lane::Lane;
+
+pub mod join;
+
+pub mod send;
+
+pub mod letter;
+
+pub mod inbox;
+
+pub mod listen;
+
+pub mod log;
+
+pub mod heard;
+
+pub mod schedule;
+
+pub mod family;
+
+pub mod invite;
+
+pub mod status;
+
+pub mod export;
+
+pub mod shell;
+
+/// Does what was typed.
+///
+/// # Errors
+///
+/// [`CliError`], to be shown as one line on standard error.
+pub async fn run(cli: Cli, out: &mut dyn Write) -> Result<()> {
+    let Cli { globals, verb } = cli;
+    let mut context = match verb {
+        Verb::Completions { shell } => return shell::completions(shell, out),
+        Verb::Man => return shell::man(out),
+        Verb::Ngo(command) => return ngo::run(command, &globals, out).await,
+        _ => Context::new(globals, out)?,
+    };
+    match verb {
+        Verb::Join(args) => join::run(&mut context, &args).await,
+        Verb::Send(args) => send::run(&mut context, &args).await,
+        Verb::Inbox(args) => inbox::run(&mut context, &args).await,
+        Verb::Listen(args) => listen::run(&mut context, &args.reader).await,
+        Verb::Log => log::run(&mut context).await,
+        Verb::Heard(args) => heard::run(&mut context, &args).await,
+        Verb::Schedule(command) => schedule::run(&mut context, command).await,
+        Verb::Family => family::run(&mut context).await,
+        Verb::Invite(args) => invite::run(&mut context, &args).await,
+        Verb::Status => status::run(&mut context).await,
+        Verb::Export(args) => export::run(&mut context, &args).await,
+        Verb::Completions { .. } | Verb::Man | Verb::Ngo(_) => Ok(()),
+    }
+}
+
+/// What every verb works with.
+pub struct Context<'a> {
+    globals: Globals,
+    home: Home,
+    out: &'a mut dyn Write,
+}
+
+/// What a verb sees of the state.
+pub struct View {
+    state: State,
+    lane: Lane,
+    family: Family,
+    people: People,
+}
+
+impl View {
+    fn open(home: &Home) -> Result<Self> {
+        let state = State::open(home)?;
+        let lane = Lane::joined(state.db())?;
+        let family = Family::load(state.db())?;
+        let people = People::load(state.db(), &lane, &family)?;
+        Ok(Self { state, lane, family, people })
+    }
+}
+
+impl<'a> Context<'a> {
+    fn new(globals: Globals, out: &'a mut dyn Write) -> Result<Self> {
+        let home = Home::find(globals.home.as_deref())?;
+        Ok(Self { globals, home, out })
+    }
+
+    fn ca(&self) -> Option<&Path> {
+        self.globals.ca.as_deref()
+    }
+
+    /// Exchanges with the relay what there is, and goes on without it if it cannot be reached.
+    /// Whether it could.
+    async fn exchange_or_go_on(&self) -> Result<bool> {
+        match round::exchange(&self.home, self.ca(), &[]).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.code == ExitCode::Offline => {
+                say::note("(offline: this is what was known last)");
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn json(&mut self, value: &impl Serialize) -> Result<()> {
+        let line = serde_json::to_string(value)
+            .map_err(|error| CliError::new(ExitCode::General, error))?;
+        Ok(writeln!(self.out, "{line}")?)
+    }
+}

@@ -1,0 +1,270 @@
+//! The live connection: hello, then frames both ways, and coming back after it was cut.
+//!
+//! What frames mean is the engine's; here is only when to connect and what to send when.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use jiashu_proto::bounds;
+use jiashu_proto::error::close;
+use jiashu_proto::frame::{ClientFrame, RelayFrame};
+use jiashu_seal::random;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+
+use crate::clock::now_ms;
+use crate::error::{CliError, ExitCode, Result};
+use crate::http::{self, BoxedStream};
+use crate::state::lane::{self, Listener};
+use crate::sync::{Engine, removed};
+
+/// After an unexplained cut, the first try comes within this time: all of a village, spread.
+const FIRST_RETRY: Duration = Duration::from_secs(15);
+
+/// The first ceiling of the tries that follow; it doubles.
+const RETRY_MIN: Duration = Duration::from_secs(1);
+
+/// Its last.
+const RETRY_MAX: Duration = Duration::from_secs(60);
+
+/// The upgrade must be done by then.
+const UPGRADE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The relay pings every 4 minutes; a connection silent for longer than two of them is dead.
+const SILENCE_MAX: Duration = Duration::from_secs(600);
+
+/// How often to look for what other terminals have put into the outbox.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// What happens to a connection, for who shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The relay has welcomed us.
+    Connected,
+    /// Something arrived.
+    Changed,
+    /// The connection is gone; the next try is after so long.
+    Cut(Duration),
+}
+
+/// Told of every event; breaks to end the connection.
+pub type OnEvent<'a> = dyn FnMut(Event, &mut Engine) -> Result<ControlFlow<()>> + 'a;
+
+/// How one connection ended.
+enum Ended {
+    /// It was asked to.
+    Enough,
+    /// For no reason that we know.
+    Cut,
+    /// It did not come about.
+    Failed,
+    /// The relay says when to come back.
+    ComeBack(Duration),
+}
+
+/// Stays connected until `on_event` breaks, coming back after every cut.
+///
+/// # Errors
+///
+/// [`ExitCode::Refused`] if another process of this device took over, or it was removed;
+/// [`ExitCode::Unsafe`] as of [`Engine::apply`]. A relay that cannot be reached is no error here.
+pub async fn stay(engine: &mut Engine, ca: Option<&Path>, on_event: &mut OnEvent<'_>) -> Result<()> {
+    let mut failures = 0_u32;
+    loop {
+        let connected = match connect(engine, ca).await {
+            Ok(socket) => {
+                failures = 0;
+                Live { socket, engine, on_event }.serve().await?
+            }
+            Err(Failed::Here(error)) => return Err(error),
+            Err(Failed::ComeBack(wait)) => Ended::ComeBack(wait),
+            Err(Failed::There) => {
+                failures = failures.saturating_add(1);
+                Ended::Failed
+            }
+        };
+        let (wait, ours) = match connected {
+            Ended::Enough => return Ok(()),
+            Ended::Cut => (jitter(FIRST_RETRY), true),
+            Ended::Failed => (jitter(ceiling(failures)), true),
+            Ended::ComeBack(wait) => (wait, false),
+        };
+        lane::set_listener(engine.db(), Listener::Offline)?;
+        if on_event(Event::Cut(wait), engine)?.is_break() {
+            return Ok(());
+        }
+        pause(engine, wait, ours).await?;
+    }
+}
+
+/// Waits, but tries at once when a person does something in another terminal; not where the relay
+/// said how long.
+async fn pause(engine: &mut Engine, wait: Duration, may_be_cut: bool) -> Result<()> {
+    let version = engine.state().version()?;
+    let until = Instant::now() + wait;
+    while Instant::now() < until {
+        tokio::time::sleep(LOOK_EVERY.min(until.saturating_duration_since(Instant::now()))).await;
+        if may_be_cut && engine.state().version()? != version {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn ceiling(failures: u32) -> Duration {
+    let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
+    RETRY_MIN.saturating_mul(doubled).min(RETRY_MAX)
+}
+
+/// Anything below `most`: after a restart, a whole village must not come back in one second.
+fn jitter(most: Duration) -> Duration {
+    most.mul_f64(f64::from(u32::from_be_bytes(random())) / f64::from(u32::MAX))
+}
+
+/// Why there is no connection.
+enum Failed {
+    /// Trying again will not help.
+    Here(CliError),
+    /// The relay is full and says when to come.
+    ComeBack(Duration),
+    /// Not reached, or not answered.
+    There,
+}
+
+async fn connect(
+    engine: &Engine,
+    ca: Option<&Path>,
+) -> std::result::Result<WebSocketStream<BoxedStream>, Failed> {
+    let origin = &engine.lane().origin;
+    let stream = http::connect_stream(origin, ca).await.map_err(|error| {
+        let error = CliError::from(error);
+        if error.code == ExitCode::Offline { Failed::There } else { Failed::Here(error) }
+    })?;
+    let scheme = if origin.tls { "wss" } else { "ws" };
+    let url = format!("{scheme}://{}/1", origin.authority());
+    let request = url.into_client_request().map_err(|_| Failed::There)?;
+    let config = WebSocketConfig::default()
+        .read_buffer_size(4096)
+        .write_buffer_size(0)
+        .max_message_size(Some(bounds::MAX_ANSWER))
+        .max_frame_size(Some(bounds::MAX_ANSWER));
+    let upgrade = client_async_with_config(request, stream, Some(config));
+    match timeout(UPGRADE_TIMEOUT, upgrade).await {
+        Ok(Ok((socket, _))) => Ok(socket),
+        Ok(Err(tungstenite::Error::Http(response))) => {
+            let after = response.headers().get("retry-after").and_then(|after| after.to_str().ok());
+            let seconds = after.and_then(|after| after.parse().ok());
+            Err(seconds.map_or(Failed::There, |s| Failed::ComeBack(Duration::from_secs(s))))
+        }
+        Ok(Err(_)) | Err(_) => Err(Failed::There),
+    }
+}
+
+struct Live<'a, 'b> {
+    socket: WebSocketStream<BoxedStream>,
+    engine: &'a mut Engine,
+    on_event: &'a mut OnEvent<'b>,
+}
+
+impl Live<'_, '_> {
+    async fn serve(mut self) -> Result<Ended> {
+        let hello = self.engine.hello();
+        if !self.send(&hello).await || !self.send_commands().await? {
+            return Ok(Ended::Cut);
+        }
+        let mut version = self.engine.state().version()?;
+        let mut look = interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut silent = Duration::ZERO;
+        loop {
+            let going = tokio::select! {
+                biased;
+                message = self.socket.next() => {
+                    silent = Duration::ZERO;
+                    match message {
+                        Some(Ok(message)) => match self.take(message).await? {
+                            ControlFlow::Continue(going) => going,
+                            ControlFlow::Break(ended) => return Ok(ended),
+                        },
+                        Some(Err(_)) | None => false,
+                    }
+                }
+                _ = look.tick() => {
+                    silent = silent.saturating_add(LOOK_EVERY);
+                    let seen = std::mem::replace(&mut version, self.engine.state().version()?);
+                    let wake = seen != version || self.engine.pause_is_over(now_ms());
+                    silent < SILENCE_MAX && (!wake || self.send_commands().await?)
+                }
+            };
+            if !going {
+                return Ok(Ended::Cut);
+            }
+        }
+    }
+
+    /// Whether the connection still stands, or how it ended.
+    async fn take(&mut self, message: Message) -> Result<ControlFlow<Ended, bool>> {
+        let bytes = match message {
+            Message::Binary(bytes) => bytes,
+            Message::Close(frame) => return closed(frame).map(ControlFlow::Break),
+            _ => return Ok(ControlFlow::Continue(true)),
+        };
+        let Ok((_, frame)) = RelayFrame::from_bytes(&bytes) else {
+            return Ok(ControlFlow::Continue(false));
+        };
+        let event = match &frame {
+            RelayFrame::Welcome(_) => {
+                lane::set_listener(self.engine.db(), Listener::Online)?;
+                Event::Connected
+            }
+            _ => Event::Changed,
+        };
+        let applied = self.engine.apply(frame, now_ms())?;
+        if let Some(reply) = &applied.reply
+            && !self.send(reply).await
+        {
+            return Ok(ControlFlow::Continue(false));
+        }
+        if (self.on_event)(event, self.engine)?.is_break() {
+            // What showing it has put into the outbox goes along.
+            let _gone_is_fine = self.send_commands().await?;
+            let _ = self.socket.close(None).await;
+            return Ok(ControlFlow::Break(Ended::Enough));
+        }
+        Ok(ControlFlow::Continue(self.send_commands().await?))
+    }
+
+    async fn send_commands(&mut self) -> Result<bool> {
+        for command in self.engine.commands(now_ms())? {
+            if !self.send(&command).await {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn send(&mut self, frame: &ClientFrame) -> bool {
+        self.socket.send(Message::Binary(frame.to_bytes(0).into())).await.is_ok()
+    }
+}
+
+fn closed(frame: Option<CloseFrame>) -> Result<Ended> {
+    let Some(frame) = frame else { return Ok(Ended::Cut) };
+    match u16::from(frame.code) {
+        close::REPLACED => Err(CliError::new(
+            ExitCode::Refused,
+            "another connection of this phone took over: is its folder used twice?",
+        )),
+        close::UNAUTHORISED => Err(removed()),
+        close::RESTART => {
+            let wait = frame.reason.parse().map(Duration::from_millis);
+            Ok(wait.map_or(Ended::Cut, |wait| Ended::ComeBack(wait.min(RETRY_MAX))))
+        }
+        _ => Ok(Ended::Cut),
+    }
+}

@@ -1,0 +1,237 @@
+//! What each cell of the families' list may say, and in which words it is refused. Pure.
+
+use jiashu_proto::bounds;
+use jiashu_proto::id::Role;
+use jiff::civil::Date;
+use jiff::tz::TimeZoneDatabase;
+
+/// Characters of a name or a label.
+const MAX_NAME: usize = 64;
+
+/// Bytes of a language tag; the longest in use are far shorter (RFC 5646, 4.4.1).
+const MAX_LANGUAGE: usize = 35;
+
+/// Typing errors that a suggestion bridges.
+const MAX_SLIPS: usize = 2;
+
+/// Refuses what a spreadsheet program would run when the list is opened again: the cell before
+/// blanks are cut off, as a tab is one of the signs.
+pub(super) fn no_formula(raw: &str) -> Result<(), String> {
+    let mut chars = raw.chars();
+    let formula = match chars.next() {
+        Some('=' | '+' | '@' | '＝' | '＋' | '＠' | '\t' | '\r') => true,
+        Some('-' | '－') => match chars.next() {
+            Some(next) => !next.is_ascii_digit(),
+            None => return Err("a dash alone says nothing: leave the cell empty".into()),
+        },
+        _ => false,
+    };
+    if formula { Err("looks like a spreadsheet formula".into()) } else { Ok(()) }
+}
+
+pub(super) fn case_code(text: &str) -> Result<String, String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
+    if text.len() > bounds::MAX_CASE_CODE {
+        Err(format!("a case code has at most {} characters", bounds::MAX_CASE_CODE))
+    } else if text.bytes().all(allowed) {
+        Ok(text.to_owned())
+    } else {
+        Err("a case code is letters a-z, digits and - _ . / without spaces, and no name".into())
+    }
+}
+
+pub(super) fn member(text: &str) -> Result<u32, String> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse() {
+        Ok(0) => Err("members are counted from 1".into()),
+        Ok(number) if is_number => Ok(number),
+        _ => Err("not a number: the members of a family are counted 1, 2, 3 …".into()),
+    }
+}
+
+pub(super) fn role(text: &str) -> Result<Role, String> {
+    let role = text.to_ascii_lowercase().parse();
+    role.map_err(|_| "a role is parent, caregiver or child".to_owned())
+}
+
+/// A name, or the label of a phone.
+pub(super) fn name(text: &str) -> Result<String, String> {
+    // Those that turn the direction of writing could make a card read otherwise than the list.
+    let hidden =
+        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if text.chars().any(hidden) {
+        Err("has a line break or another hidden character".into())
+    } else if text.chars().count() > MAX_NAME {
+        Err(format!("has more than {MAX_NAME} characters"))
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+/// The zone as its database writes it.
+pub(super) fn time_zone(text: &str) -> Result<String, String> {
+    let zones = TimeZoneDatabase::bundled();
+    let found = zones.get(text).ok().and_then(|zone| zone.iana_name().map(str::to_owned));
+    found.ok_or_else(|| match closest_zone(&zones, text) {
+        Some(zone) => format!("unknown time zone: is {zone} meant?"),
+        None => "unknown time zone: write it as Europe/Rome or Asia/Shanghai".into(),
+    })
+}
+
+/// The zone meant by a slip of the pen, or by a city under the wrong continent or none.
+fn closest_zone(zones: &TimeZoneDatabase, text: &str) -> Option<String> {
+    let wanted: String =
+        text.trim().to_ascii_lowercase().replace(' ', "_").chars().take(40).collect();
+    let city = |name: &str| name.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    // China keeps the time of a city that is not its capital, which is what people write.
+    if city(&wanted) == "beijing" {
+        return Some("Asia/Shanghai".into());
+    }
+    let near = zones.available().map(|zone| {
+        let zone = zone.to_string();
+        let same_city = city(&zone) == city(&wanted);
+        (if same_city { 0 } else { slips(&zone.to_ascii_lowercase(), &wanted) }, zone)
+    });
+    near.min().filter(|(slips, _)| *slips <= MAX_SLIPS).map(|(_, zone)| zone)
+}
+
+/// Letters to add, leave out or exchange to make one text the other (Levenshtein).
+fn slips(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
+    for (place, a) in one.chars().enumerate() {
+        let mut diagonal = place;
+        let mut left = place.saturating_add(1);
+        let mut next = vec![left];
+        for (b, &above) in other.chars().zip(row.iter().skip(1)) {
+            let exchanged = diagonal.saturating_add(usize::from(a != b));
+            left = exchanged.min(left.saturating_add(1)).min(above.saturating_add(1));
+            diagonal = above;
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+/// The shape of a tag of BCP 47: a language of two or three letters, then parts after hyphens.
+pub(super) fn language(text: &str) -> Result<String, String> {
+    let mut parts = text.split('-');
+    let first = parts.next().unwrap_or_default();
+    let is_language =
+        (2..=3).contains(&first.len()) && first.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let is_part = |part: &str| {
+        (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    if is_language && parts.all(is_part) && text.len() <= MAX_LANGUAGE {
+        Ok(text.to_owned())
+    } else {
+        Err("not a language tag such as zh-Hans, ro or it".into())
+    }
+}
+
+/// A civil date, `YYYY-MM-DD`, that has begun somewhere on earth.
+pub(super) fn date(text: &str, today: Date) -> Result<String, String> {
+    let date = text.parse::<Date>().ok().filter(|date| date.to_string() == text);
+    match date {
+        Some(date) if date > today => Err("the date lies in the future".into()),
+        Some(_) => Ok(text.to_owned()),
+        None => Err("not a date: write it as 2026-03-31".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formulas_are_refused_and_numbers_are_not() {
+        let cases = [
+            ("=1+1", false),
+            ("+86 138", false),
+            ("@SUM(A1)", false),
+            ("＝1", false),
+            ("\t=1", false),
+            ("\rx", false),
+            ("-A1", false),
+            ("-", false),
+            ("-1", true),
+            ("a=1", true),
+            ("", true),
+            ("莉莉", true),
+        ];
+
+        for (text, passes) in cases {
+            assert_eq!(no_formula(text).is_ok(), passes, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_zone_with_a_slip_gets_a_suggestion() {
+        let cases = [
+            ("Europe/Rom", "is Europe/Rome meant?"),
+            ("Asia/Shangai", "is Asia/Shanghai meant?"),
+            ("asia/shanghia", "is Asia/Shanghai meant?"),
+            ("Asia/Beijing", "is Asia/Shanghai meant?"),
+            ("Europe/Shanghai", "is Asia/Shanghai meant?"),
+            ("Rome", "is Europe/Rome meant?"),
+            ("China Standard Time", "write it as Europe/Rome"),
+            ("Etc/Unknown", "unknown time zone"),
+            ("../../etc/passwd", "unknown time zone"),
+        ];
+
+        for (text, reason) in cases {
+            let refused = time_zone(text).unwrap_err();
+
+            assert!(refused.contains(reason), "{text}: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_zone_is_written_as_its_database_does() {
+        assert_eq!(time_zone("europe/ROME"), Ok("Europe/Rome".into()));
+        assert_eq!(time_zone("Europe/Chisinau"), Ok("Europe/Chisinau".into()));
+    }
+
+    #[test]
+    fn cells_are_judged_by_their_column() {
+        type Judge = fn(&str) -> bool;
+        let today = jiff::civil::date(2026, 11, 24);
+        let dated: Judge = |text| date(text, jiff::civil::date(2026, 11, 24)).is_ok();
+        let longest = "x".repeat(64);
+        let cases: &[(&str, Judge, &str, bool)] = &[
+            ("case code", |text| case_code(text).is_ok(), "LI-2026/07_a.b", true),
+            ("case code", |text| case_code(text).is_ok(), "LI 7", false),
+            ("case code", |text| case_code(text).is_ok(), "李-7", false),
+            ("case code", |text| case_code(text).is_ok(), &longest, true),
+            ("member", |text| member(text).is_ok(), "12", true),
+            ("member", |text| member(text).is_ok(), "0", false),
+            ("member", |text| member(text).is_ok(), "1.0", false),
+            ("member", |text| member(text).is_ok(), "４", false),
+            ("member", |text| member(text).is_ok(), "99999999999", false),
+            ("role", |text| role(text).is_ok(), "Caregiver", true),
+            ("role", |text| role(text).is_ok(), "mother", false),
+            ("name", |text| name(text).is_ok(), "Gheorghe-Ștefan d'Amico", true),
+            ("name", |text| name(text).is_ok(), &longest, true),
+            ("name", |text| name(text).is_ok(), "a\nb", false),
+            ("name", |text| name(text).is_ok(), "a\u{202e}b", false),
+            ("language", |text| language(text).is_ok(), "zh-Hans-CN", true),
+            ("language", |text| language(text).is_ok(), "ro", true),
+            ("language", |text| language(text).is_ok(), "Chinese", false),
+            ("language", |text| language(text).is_ok(), "zh_CN", false),
+            ("language", |text| language(text).is_ok(), "zh-", false),
+            ("language", |text| language(text).is_ok(), &longest, false),
+            ("date", dated, "2026-11-24", true),
+            ("date", dated, "2026-11-25", false),
+            ("date", dated, "2026-02-30", false),
+            ("date", dated, "24.11.2026", false),
+            ("date", dated, "2026/11/24", false),
+            ("date", dated, "20261124", false),
+        ];
+
+        for (column, judge, text, passes) in cases {
+            assert_eq!(judge(text), *passes, "{column} {text:?}");
+        }
+        assert!(name(&"x".repeat(65)).is_err() && case_code(&"x".repeat(65)).is_err());
+        assert!(date("2027-01-01", today).unwrap_err().contains("future"));
+    }
+}

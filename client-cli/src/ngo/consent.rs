@@ -1,0 +1,59 @@
+//! `jiashu ngo consent CASE MEMBER`: records a date that was missing when the family was enrolled.
+
+use std::io::Write;
+
+use jiashu_proto::entry::Consent;
+use jiashu_proto::error::ErrorCode;
+use jiashu_proto::frame::{ClientFrame, RecordConsent};
+use jiashu_proto::id::MemberId;
+use serde_json::json;
+
+use super::send::{self, Answer};
+use super::staff::Staff;
+use super::{ConsentArgs, cell, today};
+use crate::args::Globals;
+use crate::error::{CliError, ExitCode, Result};
+
+/// Sends the dates; one that is absent leaves what is recorded, a repeat changes nothing.
+pub(super) async fn run(args: &ConsentArgs, globals: &Globals, out: &mut dyn Write) -> Result<()> {
+    let bad = |reason: String| CliError::new(ExitCode::BadInput, reason);
+    let date = |option: &Option<String>| {
+        option.as_deref().map(|text| cell::date(text, today())).transpose().map_err(bad)
+    };
+    let case_code = cell::case_code(&args.case).map_err(bad)?;
+    let (consent_on, assent_on) = (date(&args.consent_on)?, date(&args.assent_on)?);
+    let staff = Staff::load(globals)?;
+    let consent = Consent { member: MemberId(args.member), consent_on, assent_on };
+    let frame = ClientFrame::RecordConsent(RecordConsent { case_code, consent }).to_bytes(0);
+    let mut answers = Vec::new();
+    send::commands(&staff, globals, &[&frame], |batch| answers = batch).await?;
+
+    match answers.pop() {
+        Some(Answer::Enrolled(enrolled)) => {
+            if globals.json {
+                let (case_code, member) = (&args.case, args.member);
+                let active = enrolled.active;
+                let answer = json!({ "case_code": case_code, "member": member, "active": active });
+                writeln!(out, "{answer}")?;
+            } else if enrolled.active {
+                writeln!(out, "Recorded. Letters of {} move from now on.", args.case)?;
+            } else {
+                writeln!(
+                    out,
+                    "Recorded. No letter of {} moves yet: each child needs the",
+                    args.case
+                )?;
+                writeln!(out, "guardian's consent and its own assent.")?;
+            }
+            Ok(())
+        }
+        Some(Answer::Refused(no)) if no.code == ErrorCode::Unknown => {
+            let text = format!("no member {} in a family {}: {}", args.member, args.case, no.text);
+            Err(CliError::new(ExitCode::Refused, text))
+        }
+        Some(Answer::Refused(no)) => {
+            Err(CliError::new(ExitCode::Refused, format!("the relay refused: {}", no.text)))
+        }
+        None => Err(CliError::new(ExitCode::Refused, "the relay gave no answer: try again")),
+    }
+}

@@ -1,0 +1,204 @@
+//! `jiashu ngo enrol`: the steps in their order. A list is checked, its families are drawn, kept,
+//! then sent; whatever breaks in between, the same command again goes on from there.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::Path;
+
+use jiashu_proto::error::ErrorCode;
+use jiashu_proto::frame::Enrol;
+use jiashu_proto::id::Millis;
+
+use super::check::{Checked, Family, check};
+use super::draw::{CARD_LIFE_MS, draw, fingerprint};
+use super::folder::Folder;
+use super::report::{self, Progress, Tally, consent_commands};
+use super::send::{self, Answer};
+use super::staff::Staff;
+use super::{EnrolArgs, today};
+use crate::args::Globals;
+use crate::clock;
+use crate::error::{CliError, ExitCode, Result};
+
+/// A list larger than this is another file: 10,000 families need a tenth of it.
+const MAX_LIST: u64 = 32 * 1024 * 1024;
+
+/// Enrols the families of a list.
+pub(super) async fn run(args: &EnrolArgs, globals: &Globals, out: &mut dyn Write) -> Result<()> {
+    let checked = check(&read_list(&args.list)?, today());
+    report::faults(&checked.faults, globals.json);
+    stop_if_bad(&checked, args)?;
+    if args.dry_run {
+        if !globals.json {
+            report::warnings(&checked.warnings);
+        }
+        return report::dry_run(&checked, globals.json, out);
+    }
+    let staff = Staff::load(globals)?;
+    // Before anything is written: a relay that is away, or knows us no more, leaves no half work.
+    send::hello(&staff, globals).await?;
+    let mut folder = Folder::open(&args.out, &staff)?;
+    let mut tally = keep(&checked, &mut folder, &staff, clock::now_ms(), globals.json)?;
+    folder.save()?;
+
+    let sent = submit(&checked.families, &mut folder, &mut tally, &staff, globals).await;
+    folder.save()?;
+    folder.write_page()?;
+    sent.map_err(|error| {
+        let text = format!(
+            "{error}; {} of {} families are enrolled: run the same again for the rest",
+            tally.families,
+            checked.families.len()
+        );
+        CliError::new(error.code, text)
+    })?;
+    finish(&checked, &folder, &tally, globals, out)
+}
+
+fn read_list(path: &Path) -> Result<Vec<u8>> {
+    let bad = |reason: &dyn std::fmt::Display| {
+        CliError::new(ExitCode::BadInput, format!("cannot read {}: {reason}", path.display()))
+    };
+    let size = std::fs::metadata(path).map_err(|error| bad(&error))?.len();
+    if size > MAX_LIST {
+        return Err(bad(&"it is too large for a list of families"));
+    }
+    std::fs::read(path).map_err(|error| bad(&error))
+}
+
+fn stop_if_bad(checked: &Checked, args: &EnrolArgs) -> Result<()> {
+    let faults = checked.faults.len();
+    let word = if faults == 1 { "fault" } else { "faults" };
+    let list = args.list.display();
+    if faults > 0 && (checked.families.is_empty() || !args.skip_bad) {
+        let hint = match checked.families.len() {
+            0 => String::new(),
+            sound => format!(" (--skip-bad would enrol the {sound} families without any)"),
+        };
+        let text = format!("{faults} {word} in {list}: nothing was enrolled{hint}");
+        return Err(CliError::new(ExitCode::BadInput, text));
+    }
+    Ok(())
+}
+
+/// Draws what is new, finds what was drawn before, and says what is to be known of either.
+fn keep(
+    checked: &Checked,
+    folder: &mut Folder,
+    staff: &Staff,
+    now: Millis,
+    as_json: bool,
+) -> Result<Tally> {
+    let mut tally = Tally { skipped: checked.faulty, ..Tally::default() };
+    let mut new = BTreeSet::new();
+    for family in &checked.families {
+        let rows = fingerprint(family, &staff.token.secret);
+        match folder.find(&family.case_code) {
+            Some(planned) => {
+                tally.already += usize::from(planned.enrolled);
+                if planned.rows != rows {
+                    tally.changed.push(family.case_code.clone());
+                }
+            }
+            None => {
+                let drawn = draw(family, &staff.origin, now + CARD_LIFE_MS).map_err(|error| {
+                    let text = format!("{}: no cards can be made: {error}", family.case_code);
+                    CliError::new(ExitCode::BadInput, text)
+                })?;
+                folder.add(drawn, rows);
+                new.insert(&*family.case_code);
+            }
+        }
+    }
+    if !as_json {
+        let of_new = |code: &Option<String>| code.as_deref().is_some_and(|code| new.contains(code));
+        report::warnings(checked.warnings.iter().filter(|warning| of_new(&warning.case_code)));
+    }
+    Ok(tally)
+}
+
+/// Sends every family of the list, and notes in folder and tally what became of each.
+async fn submit(
+    families: &[Family],
+    folder: &mut Folder,
+    tally: &mut Tally,
+    staff: &Staff,
+    globals: &Globals,
+) -> Result<()> {
+    let mut frames = Vec::new();
+    for family in families {
+        let planned = folder.find(&family.case_code).expect("each family was drawn or found");
+        frames.push(planned.frame()?);
+    }
+    let bytes: Vec<_> = frames.iter().map(|(bytes, _)| &**bytes).collect();
+    let mut asked = families.iter().zip(frames.iter().map(|(_, enrol)| enrol));
+    let mut progress = Progress::new(families.len());
+    send::commands(staff, globals, &bytes, |answers| {
+        progress.advance(answers.len());
+        for (answer, (family, enrol)) in answers.into_iter().zip(asked.by_ref()) {
+            settle(answer, family, enrol, folder, tally);
+        }
+    })
+    .await
+}
+
+fn settle(answer: Answer, family: &Family, enrol: &Enrol, folder: &mut Folder, tally: &mut Tally) {
+    let code = &family.case_code;
+    let was_ours = folder.find(code).is_some_and(|planned| planned.enrolled);
+    match answer {
+        Answer::Enrolled(enrolled)
+            if enrolled.family == enrol.family && enrolled.case_code == *code =>
+        {
+            folder.confirm(code);
+            tally.families += 1;
+            tally.members += family.members.len();
+            if !enrolled.active {
+                tally.not_active.push((code.clone(), consent_commands(family, &enrol.consents)));
+            }
+        }
+        Answer::Enrolled(_) => {
+            tally.already -= usize::from(was_ours);
+            tally.elsewhere.push(code.clone());
+            folder.drop_family(code);
+        }
+        Answer::Refused(no) => {
+            tally.already -= usize::from(was_ours);
+            // A relay that has no time may have taken the family in a try whose answer was lost.
+            let for_good = !matches!(no.code, ErrorCode::SlowDown | ErrorCode::Unavailable);
+            if for_good && !was_ours {
+                folder.drop_family(code);
+            }
+            tally.refused.push((code.clone(), no.text));
+        }
+    }
+}
+
+fn finish(
+    checked: &Checked,
+    folder: &Folder,
+    tally: &Tally,
+    globals: &Globals,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let listed: BTreeSet<_> = checked.families.iter().map(|family| &*family.case_code).collect();
+    let cards = folder.count_cards(|code| listed.contains(code));
+    report::summary(tally, folder, cards, globals.json, out)?;
+    let left: Vec<_> = folder.unconfirmed();
+    if !left.is_empty() {
+        eprintln!(
+            "note: the relay has not confirmed these, so their cards are not on the page: {}",
+            left.join(", ")
+        );
+    }
+    match tally.refused.len() {
+        0 => Ok(()),
+        refused => {
+            let text =
+                format!("the relay refused {refused} of {} families", checked.families.len());
+            Err(CliError::new(ExitCode::Refused, text))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! What staff of a programme do: set it up, enrol families, record consent.
+//!
+//! Read in this order: the first coordinator (`setup`, kept in `staff`); a list of families is read
+//! (`sheet`, `cell`) and checked whole (`check`); each family is drawn (`draw`), kept in a folder
+//! (`folder`, `disk`), sent (`enrol`, `send`) and printed (`page`, `wording`); what was missing is
+//! recorded later (`consent`). Staff see no names but those of the list they hold themselves, and
+//! of that list no name leaves the machine.
+
+mod setup;
+mod staff;
+
+mod cell;
+mod sheet;
+
+mod check;
+
+mod draw;
+
+mod disk;
+mod folder;
+
+mod enrol;
+mod report;
+mod send;
+
+mod page;
+mod wording;
+
+mod consent;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use jiff::civil::Date;
+use jiff::tz::Offset;
+
+use crate::args::Globals;
+use crate::clock;
+use crate::error::Result;
+
+/// What staff of an NGO programme can do.
+#[derive(Debug, clap::Subcommand)]
+pub enum NgoCommand {
+    /// Become the first coordinator, by the link that the relay printed at its first start
+    Setup(SetupArgs),
+    /// Enrol the families of a list and print their cards
+    Enrol(EnrolArgs),
+    /// Record a date of consent or assent that was missing
+    Consent(ConsentArgs),
+}
+
+/// Arguments of `jiashu ngo setup`.
+#[derive(Debug, clap::Args)]
+pub struct SetupArgs {
+    /// The relay's one-time setup link
+    pub link: String,
+}
+
+/// Arguments of `jiashu ngo enrol`.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+The list is a CSV file, one row a member, with these columns in any order:
+case_code,member,role,name,time_zone,language,device,shared_device,consent_on,assent_on
+
+member counts 1, 2, 3 in each family; role is parent, caregiver or child. Members of a family
+with the same device share that phone and its card. A child needs the guardian's consent_on.
+Only case code, member numbers, roles, zones, languages and dates leave this machine.
+
+A repeat is safe: families that are enrolled keep their cards, new ones are added.")]
+pub struct EnrolArgs {
+    /// The list of families (CSV)
+    #[arg(value_name = "FAMILIES.CSV")]
+    pub list: PathBuf,
+    /// Folder for the cards to print; made if it is not there
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Leave out families with a faulty row, enrol the others
+    #[arg(long)]
+    pub skip_bad: bool,
+    /// Check the list only: write nothing, send nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Arguments of `jiashu ngo consent`.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("dates").required(true).multiple(true))]
+pub struct ConsentArgs {
+    /// Case code of the family
+    pub case: String,
+    /// Number of the member in the family
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub member: u32,
+    /// Date of the consent, of a child the guardian's: 2026-03-31
+    #[arg(long, value_name = "DATE", group = "dates")]
+    pub consent_on: Option<String>,
+    /// Date of the child's own assent: 2026-03-31
+    #[arg(long, value_name = "DATE", group = "dates")]
+    pub assent_on: Option<String>,
+}
+
+/// Does what staff asked; the answer goes to `out`, all else to standard error.
+///
+/// # Errors
+///
+/// [`crate::error::CliError`], which says what to do next.
+pub async fn run(command: NgoCommand, globals: &Globals, out: &mut dyn Write) -> Result<()> {
+    match command {
+        NgoCommand::Setup(args) => setup::run(&args.link, globals, out).await,
+        NgoCommand::Enrol(args) => enrol::run(&args, globals, out).await,
+        NgoCommand::Consent(args) => consent::run(&args, globals, out).await,
+    }
+}
+
+/// The latest date that has begun somewhere: a worker in Asia may be a day ahead of UTC.
+fn today() -> Date {
+    Offset::constant(14).to_datetime(clock::now()).date()
+}

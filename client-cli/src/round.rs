@@ -1,0 +1,115 @@
+//! One-shot checking: rounds of `POST /1` until both sides have what the other had to say.
+//!
+//! Only one process of a home talks to the relay. Where a listener does, a verb waits for it to
+//! pass the verb's commands on, and reads what it wrote.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use jiashu_proto::frame::RelayFrame;
+use jiashu_proto::id::Ref;
+
+use crate::clock::now_ms;
+use crate::error::{CliError, ExitCode, Result};
+use crate::home::Home;
+use crate::http;
+use crate::state::outbox::{self, Fate};
+use crate::state::State;
+use crate::state::lane::{self, Listener};
+use crate::sync::{Applied, Engine};
+
+/// An answer this large, in bytes, may have been cut at a page's end though it holds few entries.
+const LARGE_ANSWER: usize = 64 * 1024;
+
+/// How long a verb waits for the process that talks to the relay.
+const LISTENER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long it waits for a listener that has no connection, and tries again because we knocked.
+const KNOCK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How often it looks meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Reads all there is and sends all that may go.
+///
+/// # Errors
+///
+/// [`ExitCode::Offline`] if the relay cannot be reached; else as [`Engine::apply`].
+pub async fn sync(engine: &mut Engine, ca: Option<&Path>) -> Result<()> {
+    loop {
+        let mut frames = engine.hello().to_bytes(0);
+        for command in engine.commands(now_ms())? {
+            command.write_to(0, &mut frames);
+        }
+        let answer = http::round(&engine.lane().origin, ca, &frames).await?;
+        let applied = apply_all(engine, &answer)?;
+        let may_be_more = applied.full || answer.len() >= LARGE_ANSWER;
+        let progress = applied.moved || applied.settled;
+        if !(applied.moved && may_be_more || progress && engine.has_more(now_ms())?) {
+            break;
+        }
+    }
+    outbox::prune(engine.db(), now_ms())
+}
+
+fn apply_all(engine: &mut Engine, mut answer: &[u8]) -> Result<Applied> {
+    let mut all = Applied::default();
+    let mut broken = None;
+    while !answer.is_empty() {
+        let (lane, frame) = RelayFrame::read_from(&mut answer).map_err(|error| {
+            CliError::new(ExitCode::General, format!("the relay's answer does not read: {error}"))
+        })?;
+        match engine.apply(frame, now_ms()) {
+            Ok(applied) if lane == 0 => all.and(applied),
+            Ok(_) => {}
+            // What was posted before the roster broke is still to be noted.
+            Err(error) if error.code == ExitCode::Unsafe => broken = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    broken.map_or(Ok(all), Err)
+}
+
+/// Lets this home and the relay exchange what they have, itself or through a running listener,
+/// until `refs` found their end or cannot for now.
+///
+/// # Errors
+///
+/// As of [`sync`].
+pub async fn exchange(home: &Home, ca: Option<&Path>, refs: &[Ref]) -> Result<()> {
+    let state = State::open(home)?;
+    let begun = Instant::now();
+    let mut knocked = None;
+    loop {
+        if let Some(_lock) = home.try_sender()? {
+            let mut engine = Engine::open(State::open(home)?)?;
+            if lane::listener(engine.db())? != Listener::None {
+                lane::set_listener(engine.db(), Listener::None)?;
+            }
+            return sync(&mut engine, ca).await;
+        }
+        match lane::listener(state.db())? {
+            Listener::Online if all_ended(&state, refs)? => return Ok(()),
+            Listener::Offline if knocked.is_none() => {
+                knocked = Some(Instant::now());
+                lane::set_listener(state.db(), Listener::Offline)?;
+            }
+            Listener::Offline | Listener::Online | Listener::None => {}
+        }
+        let in_vain = knocked.is_some_and(|at| at.elapsed() >= KNOCK_TIMEOUT);
+        if in_vain || begun.elapsed() >= LISTENER_TIMEOUT {
+            let text = "the relay cannot be reached by the jiashu that is listening";
+            return Err(CliError::new(ExitCode::Offline, text));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn all_ended(state: &State, refs: &[Ref]) -> Result<bool> {
+    for entry_ref in refs {
+        if outbox::fate(state.db(), *entry_ref)? == Some(Fate::Waits) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

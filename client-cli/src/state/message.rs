@@ -1,0 +1,203 @@
+//! Sealed entries: as received, and as opened. A ref stands here once, however often it comes.
+
+use jiashu_proto::entry::{Content, Generation, Message, Seq};
+use jiashu_proto::id::{DeviceId, Millis, Ref};
+use jiashu_proto::text::Text;
+use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
+
+use super::damaged;
+use crate::error::Result;
+
+/// A sealed entry and what became of it.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// Life of the log that `seq` counts in.
+    pub generation: Generation,
+    /// Its place.
+    pub seq: Seq,
+    /// When it was committed.
+    pub at: Millis,
+    /// [`jiashu_proto::entry::MessageKind`].
+    pub kind: u32,
+    /// As received.
+    pub message: Message,
+    /// Once opened.
+    pub text: Option<Text>,
+    /// Why it is not shown as a letter.
+    pub refused: Option<String>,
+    /// Whether it was being printed when a process ended.
+    pub perhaps_shown: bool,
+}
+
+/// Where an entry stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Life of the log.
+    pub generation: Generation,
+    /// Its place in it.
+    pub seq: Seq,
+    /// When it was committed.
+    pub at: Millis,
+}
+
+const COLUMNS: &str = "generation, seq, at, content, text, written_at, refused, shown";
+
+/// Notes a message's new place, if it is known. Whether it was.
+///
+/// # Errors
+///
+/// If the state cannot be written.
+pub fn move_known(db: &Connection, known: Ref, place: Place, content: &[u8]) -> Result<bool> {
+    let changed = db
+        .prepare_cached(
+            "UPDATE message SET generation = ?2, seq = ?3, at = ?4, content = ?5 WHERE ref = ?1",
+        )?
+        .execute((known.0, place.generation, place.seq.cast_signed(), place.at, content))?;
+    Ok(changed > 0)
+}
+
+/// Keeps a message that is new, perhaps with its reason not to show it.
+///
+/// # Errors
+///
+/// If the state cannot be written.
+pub fn put(
+    db: &Connection,
+    place: Place,
+    content: &[u8],
+    message: &Message,
+    refused: Option<&str>,
+) -> Result<()> {
+    db.prepare_cached(
+        "INSERT OR IGNORE INTO message (ref, generation, seq, at, content, key, device, author, refused)
+         VALUES (:ref, :generation, :seq, :at, :content, :key, :device, :author, :refused)",
+    )?
+    .execute(named_params! {
+        ":ref": message.entry_ref.0,
+        ":generation": place.generation,
+        ":seq": place.seq.cast_signed(),
+        ":at": place.at,
+        ":content": content,
+        ":key": message.key,
+        ":device": message.device.0,
+        ":author": message.from.0,
+        ":refused": refused,
+    })?;
+    Ok(())
+}
+
+/// Keeps the opened text.
+///
+/// # Errors
+///
+/// If the state cannot be written.
+pub fn opened(db: &Connection, opened: Ref, text: &Text) -> Result<()> {
+    db.prepare_cached("UPDATE message SET text = ?2, written_at = ?3 WHERE ref = ?1")?
+        .execute((opened.0, &text.content, text.written_at))?;
+    Ok(())
+}
+
+/// Notes why it is not shown as a letter.
+///
+/// # Errors
+///
+/// If the state cannot be written.
+pub fn refuse(db: &Connection, refused: Ref, reason: &str) -> Result<()> {
+    db.prepare_cached("UPDATE message SET refused = ?2 WHERE ref = ?1")?
+        .execute((refused.0, reason))?;
+    Ok(())
+}
+
+/// The message of that ref.
+///
+/// # Errors
+///
+/// If the state cannot be read, or is damaged.
+pub fn find(db: &Connection, of: Ref) -> Result<Option<Stored>> {
+    let mut query = db.prepare_cached(&format!("SELECT {COLUMNS} FROM message WHERE ref = ?1"))?;
+    Ok(query.query_row([of.0], from_row).optional()?)
+}
+
+/// Those that wait for their key, in order.
+///
+/// # Errors
+///
+/// If the state cannot be read, or is damaged.
+pub fn sealed(db: &Connection) -> Result<Vec<Stored>> {
+    select(db, "text IS NULL AND refused IS NULL")
+}
+
+/// Letters, not names, of other devices that were not yet shown here, in order.
+///
+/// # Errors
+///
+/// If the state cannot be read, or is damaged.
+pub fn not_shown(db: &Connection, me: DeviceId) -> Result<Vec<Stored>> {
+    let wanted = format!("shown < 2 AND key IS NULL AND device <> {me}");
+    select(db, &format!("{wanted} AND (text IS NOT NULL OR refused IS NOT NULL)"))
+}
+
+/// All letters, in order; those of a former life of the log first.
+///
+/// # Errors
+///
+/// If the state cannot be read, or is damaged.
+pub fn all(db: &Connection) -> Result<Vec<Stored>> {
+    select(db, "key IS NULL")
+}
+
+/// Letters written for one member after one place, up to another, in order.
+///
+/// # Errors
+///
+/// If the state cannot be read, or is damaged.
+pub fn by_device(db: &Connection, me: DeviceId, after: Seq, upto: Seq) -> Result<Vec<Stored>> {
+    select(db, &format!("key IS NULL AND device = {me} AND seq > {after} AND seq <= {upto}"))
+}
+
+fn select(db: &Connection, wanted: &str) -> Result<Vec<Stored>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM message WHERE {wanted}
+         ORDER BY generation <> (SELECT coalesce(generation, 0) FROM lane) DESC, seq"
+    );
+    let mut query = db.prepare_cached(&sql)?;
+    let rows = query.query_map([], from_row)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<Stored> {
+    let content = Content::from_bytes(row.get_ref("content")?.as_blob()?).map_err(damaged)?;
+    let Content::Message(kind, message) = content else { return Err(damaged(std::fmt::Error)) };
+    let text: Option<String> = row.get("text")?;
+    let written_at: Option<Millis> = row.get("written_at")?;
+    Ok(Stored {
+        generation: row.get("generation")?,
+        seq: row.get::<_, i64>("seq")?.cast_unsigned(),
+        at: row.get("at")?,
+        kind,
+        message,
+        text: text.zip(written_at).map(|(content, written_at)| Text { written_at, content }),
+        refused: row.get("refused")?,
+        perhaps_shown: row.get::<_, u8>("shown")? == 1,
+    })
+}
+
+/// How far a message is with being shown on this device.
+#[derive(Clone, Copy, Debug)]
+pub enum Shown {
+    /// It is about to be printed: who finds it so later knows that a process ended in between.
+    Printing = 1,
+    /// It was printed.
+    Printed = 2,
+}
+
+/// Notes how far a message is with being shown.
+///
+/// # Errors
+///
+/// If the state cannot be written.
+pub fn mark(db: &Connection, marked: Ref, shown: Shown) -> Result<()> {
+    db.prepare_cached("UPDATE message SET shown = ?2 WHERE ref = ?1")?
+        .execute((marked.0, shown as u8))?;
+    Ok(())
+}

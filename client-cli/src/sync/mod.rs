@@ -1,0 +1,215 @@
+//! The engine: frames of the relay go in, the state changes, frames to send come out.
+//!
+//! One engine serves the one-shot `POST /1` and the live WebSocket alike; neither the network nor
+//! the clock is known here. Each frame is applied in one transaction, entries and cursor together.
+//! Read in this order: what arrives (`reading`, which opens by `opening` and counts by `receipts`),
+//! then what leaves (`sending`).
+
+use std::collections::BTreeMap;
+
+use jiashu_proto::entry::Cursor;
+use jiashu_proto::error::ErrorCode;
+use jiashu_proto::frame::{Ack, ClientFrame, Hello, Refused, RelayFrame, Welcome};
+use jiashu_proto::id::{Epoch, Millis, N};
+use rusqlite::Connection;
+
+use crate::error::{CliError, ExitCode, Result};
+use crate::state::State;
+use crate::state::chain::Family;
+use crate::state::lane::Lane;
+use crate::state::outbox;
+
+mod reading;
+
+mod opening;
+
+mod receipts;
+
+mod sending;
+
+pub mod draft;
+
+pub(crate) use receipts::is_for;
+
+#[cfg(test)]
+pub(crate) mod testing;
+
+/// One device at work. There is at most one of a home: who makes it holds the sender's lock.
+#[derive(Debug)]
+pub struct Engine {
+    state: State,
+    lane: Lane,
+    family: Family,
+    flight: Flight,
+}
+
+/// What is under way on this connection; the next one begins with nothing.
+#[derive(Clone, Debug, Default)]
+struct Flight {
+    /// Sent and not answered: which command, and the key it was sealed under.
+    unanswered: BTreeMap<N, (i64, Epoch)>,
+    /// Something was refused: counters are given anew once all answers are in.
+    settling: bool,
+    /// The relay wants a newer key than this one.
+    epoch_old: Option<Epoch>,
+    /// Until then only the roster may be written.
+    paused_until: Option<Millis>,
+}
+
+/// What a frame has changed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Applied {
+    /// To be sent on a live connection; a round says the same by its next hello.
+    pub reply: Option<ClientFrame>,
+    /// The cursor has moved.
+    pub moved: bool,
+    /// The entries filled their frame: there may be more.
+    pub full: bool,
+    /// A command found its end.
+    pub settled: bool,
+}
+
+impl Applied {
+    /// Both together.
+    pub fn and(&mut self, other: Self) {
+        self.moved |= other.moved;
+        self.full |= other.full;
+        self.settled |= other.settled;
+        self.reply = other.reply.or(self.reply.take());
+    }
+}
+
+impl Engine {
+    /// Takes up where the state stands.
+    ///
+    /// # Errors
+    ///
+    /// [`ExitCode::NotJoined`] if there is no device.
+    pub fn open(state: State) -> Result<Self> {
+        let lane = Lane::joined(state.db())?;
+        let family = Family::load(state.db())?;
+        Ok(Self { state, lane, family, flight: Flight::default() })
+    }
+
+    /// The state, to read from and to queue in.
+    pub fn state(&mut self) -> &mut State {
+        &mut self.state
+    }
+
+    /// What stands on disk.
+    #[must_use]
+    pub fn db(&self) -> &Connection {
+        self.state.db()
+    }
+
+    /// The device.
+    #[must_use]
+    pub fn lane(&self) -> &Lane {
+        &self.lane
+    }
+
+    /// The family.
+    #[must_use]
+    pub fn family(&self) -> &Family {
+        &self.family
+    }
+
+    /// The first frame of a connection or round. What was unanswered is open again.
+    pub fn hello(&mut self) -> ClientFrame {
+        let paused_until = self.flight.paused_until;
+        let settling = self.flight.settling;
+        self.flight = Flight { paused_until, settling, ..Flight::default() };
+        ClientFrame::Hello(Hello {
+            token: self.lane.token(),
+            cursor: self.lane.cursor,
+            cursors_at: self.lane.cursors_at,
+        })
+    }
+
+    /// Applies one frame. All of its effects stand together, or none.
+    ///
+    /// # Errors
+    ///
+    /// [`ExitCode::Unsafe`] if the family's roster fails a check: reading and sealing have then
+    /// stopped. [`ExitCode::Refused`] if the relay does not know this device any more.
+    pub fn apply(&mut self, frame: RelayFrame, now: Millis) -> Result<Applied> {
+        match frame {
+            RelayFrame::Welcome(welcome) => self.welcome(welcome, now),
+            RelayFrame::Entries(entries) => self.read(&entries, now),
+            RelayFrame::Cursors(cursors) => self.note_cursors(&cursors),
+            RelayFrame::Posted(posted) => self.posted(posted),
+            RelayFrame::Refused(Refused { n: Some(n), code, retry_after_ms, last_n, .. })
+                if code != ErrorCode::Unauthorised =>
+            {
+                self.refused(n, sending::No { code, retry_after_ms, last_n }, now)
+            }
+            RelayFrame::Refused(refused) => Err(hello_refused(&refused)),
+            RelayFrame::Invited(_)
+            | RelayFrame::Joined(_)
+            | RelayFrame::Staffed(_)
+            | RelayFrame::Enrolled(_)
+            | RelayFrame::Beaten(_)
+            | RelayFrame::Unknown(_) => Ok(Applied::default()),
+        }
+    }
+
+    fn welcome(&mut self, welcome: Welcome, now: Millis) -> Result<Applied> {
+        let mut lane = self.lane.clone();
+        let restart = welcome.restart == Some(true);
+        let tx = self.state.begin()?;
+        if restart || lane.cursor.is_none() {
+            lane.cursor = Some(Cursor { generation: welcome.generation, seq: 0, tag: 0 });
+            lane.log_epoch = 0;
+        }
+        if restart {
+            lane.cursors_at = None;
+            crate::state::receipt::forget_reached(&tx)?;
+        }
+        if welcome.last_n < lane.last_n {
+            // The relay lost the end of its log: what it had acknowledged is said again.
+            outbox::replay_after(&tx, welcome.last_n)?;
+            self.flight.settling = true;
+        }
+        lane.last_n = welcome.last_n;
+        lane.synced_at = Some(now);
+        lane.store(&tx)?;
+        tx.commit()?;
+        self.lane = lane;
+        Ok(Applied { moved: restart, ..Applied::default() })
+    }
+
+    /// Where this device stands, for a relay that sent entries from elsewhere.
+    fn ack(&self) -> Option<ClientFrame> {
+        let cursor = self.lane.cursor?;
+        Some(ClientFrame::Ack(Ack { seq: cursor.seq, tag: cursor.tag }))
+    }
+}
+
+/// A refusal of the lane itself rather than of a command.
+fn hello_refused(refused: &Refused) -> CliError {
+    match refused.code {
+        ErrorCode::Unauthorised => removed(),
+        ErrorCode::SlowDown | ErrorCode::Unavailable => {
+            CliError::new(ExitCode::Offline, "the relay is busy: try again in a minute")
+        }
+        _ => CliError::new(ExitCode::General, format!("the relay refused: {}", refused.text)),
+    }
+}
+
+/// The relay does not take this device's token.
+#[must_use]
+pub fn removed() -> CliError {
+    let text = "this phone was removed from the family, or the relay does not know it: \
+                ask the family for a new card";
+    CliError::new(ExitCode::Refused, text)
+}
+
+/// The roster failed a check.
+#[must_use]
+pub fn broken(reason: &str) -> CliError {
+    let text = format!(
+        "the family's list of phones does not check: {reason}; nothing is sent from here, what \
+         waits is kept; call each other and tell the programme's staff"
+    );
+    CliError::new(ExitCode::Unsafe, text)
+}

@@ -1,0 +1,215 @@
+//! What arrives in the log: entries in their order, links first checked and then believed.
+
+use jiashu_proto::bounds;
+use jiashu_proto::entry::{Content, Cursor, LinkFact, Message, MessageKind, Receipt, WrapsFact, name_key};
+use jiashu_proto::frame::{Cursors, Entries, WireEntry};
+use jiashu_proto::id::{Epoch, Millis};
+use jiashu_roster::{Link, LinkError, Recipient};
+use jiashu_seal::{FamilyKey, SealError, open_back, open_link_key};
+use rusqlite::Connection;
+
+use super::opening::{self, Opened};
+use super::{Applied, Engine, broken, receipts};
+use crate::error::{CliError, Result};
+use crate::state::chain::{self, Family};
+use crate::state::lane::Lane;
+use crate::state::message::{self, Place};
+use crate::state::{fact, receipt};
+
+/// Why an entry was not taken.
+enum Failed {
+    /// The roster fails a check: reading stops before this entry.
+    Broken(String),
+    /// The state cannot be written.
+    State(CliError),
+}
+
+impl From<CliError> for Failed {
+    fn from(error: CliError) -> Self {
+        Self::State(error)
+    }
+}
+
+impl From<LinkError> for Failed {
+    fn from(error: LinkError) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+impl From<SealError> for Failed {
+    fn from(error: SealError) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+/// One frame of entries, being applied to copies that replace the engine's once all is written.
+struct Reader<'a> {
+    db: &'a Connection,
+    lane: Lane,
+    family: Family,
+}
+
+impl Engine {
+    pub(super) fn read(&mut self, entries: &Entries, now: Millis) -> Result<Applied> {
+        let Some(cursor) = self.lane.cursor.filter(|cursor| cursor.seq == entries.after) else {
+            return Ok(Applied { reply: self.ack(), ..Applied::default() });
+        };
+        let tx = self.state.begin()?;
+        let mut reader = Reader { db: &tx, lane: self.lane.clone(), family: self.family.clone() };
+        let taken = entries.entries.iter().try_for_each(|entry| reader.take(entry, cursor));
+        let stopped = match taken {
+            Ok(()) => None,
+            Err(Failed::Broken(reason)) => Some(reason),
+            Err(Failed::State(error)) => return Err(error),
+        };
+        reader.open_pending()?;
+        let Reader { mut lane, family, .. } = reader;
+        lane.synced_at = Some(now);
+        match &stopped {
+            None => {
+                let Entries { upto: seq, tag, .. } = *entries;
+                lane.cursor = Some(Cursor { seq, tag, ..cursor });
+            }
+            // The place of the failing entry has no tag that we know: we read on from before, and
+            // know by their refs and hashes what was taken since.
+            Some(_) => lane.log_epoch = self.lane.log_epoch,
+        }
+        lane.broken = stopped;
+        lane.store(&tx)?;
+        receipts::derive(&tx, &lane, &family)?;
+        tx.commit()?;
+        (self.lane, self.family) = (lane, family);
+        if let Some(reason) = &self.lane.broken {
+            return Err(broken(reason));
+        }
+        let moved = entries.upto > entries.after;
+        let full = entries.entries.len() >= bounds::MAX_ENTRIES;
+        Ok(Applied { reply: self.ack(), moved, full, settled: false })
+    }
+
+    pub(super) fn note_cursors(&mut self, cursors: &Cursors) -> Result<Applied> {
+        let tx = self.state.begin()?;
+        let mut lane = self.lane.clone();
+        for reached in &cursors.reached {
+            receipt::note_reached(&tx, *reached)?;
+            lane.cursors_at = lane.cursors_at.max(Some(reached.at));
+        }
+        receipts::derive(&tx, &lane, &self.family)?;
+        lane.store(&tx)?;
+        tx.commit()?;
+        self.lane = lane;
+        Ok(Applied::default())
+    }
+}
+
+impl Reader<'_> {
+    fn take(&mut self, entry: &WireEntry, cursor: Cursor) -> std::result::Result<(), Failed> {
+        let WireEntry { seq, at, content } = entry;
+        match Content::from_bytes(content) {
+            Ok(Content::Link(link)) => self.link(&link, *at),
+            Ok(Content::Wraps(wraps)) => self.wraps(&wraps),
+            Ok(Content::Message(_, message)) => {
+                let place = Place { generation: cursor.generation, seq: *seq, at: *at };
+                Ok(self.message(place, content, &message)?)
+            }
+            Ok(Content::Receipt(receipt)) => Ok(self.receipt(&receipt)?),
+            Ok(clear @ (Content::Schedule(_) | Content::Member(_) | Content::Consent(_))) => {
+                let key = clear.key().unwrap_or_default();
+                Ok(fact::put(self.db, &key, *seq, *at, content)?)
+            }
+            // A newer version wrote it: it stays for the day when this one is newer, too.
+            Ok(Content::Unknown(_)) | Err(_) => {
+                Ok(fact::put(self.db, &format!("unknown/{seq}"), *seq, *at, content)?)
+            }
+        }
+    }
+
+    fn link(&mut self, fact: &LinkFact, at: Millis) -> std::result::Result<(), Failed> {
+        let link = Link::parse(&fact.link)?;
+        let number = link.read()?.number;
+        if number.checked_sub(1) != Some(self.lane.log_epoch) {
+            return Err(Failed::Broken(format!("link {number} is not the next")));
+        }
+        // A log read again from its start brings the links that we know.
+        if self.family.roster.hash_of(number) != Some(link.hash()) {
+            self.family.follow(&fact.link)?;
+            chain::put_link(self.db, number, &fact.link, at)?;
+        }
+        self.lane.log_epoch = number;
+        Ok(())
+    }
+
+    /// The newest link's wraps: they give its key, and through it every key that we missed.
+    fn wraps(&mut self, fact: &WrapsFact) -> std::result::Result<(), Failed> {
+        let head = self.family.roster.number();
+        let removed = !self.family.roster.devices().contains_key(&self.lane.me());
+        if fact.number < head || removed {
+            return Ok(());
+        }
+        let wraps = self.family.roster.check_wraps(&fact.wraps)?;
+        let link = self.family.link(head).ok_or(SealError::Refused("there is no such link"))?;
+        let me = Recipient::Device(self.lane.me());
+        let before = self.family.keys.get(&head.saturating_sub(1));
+        let key = open_link_key(link, &wraps, me, &self.lane.keys.hpke, before)?;
+        self.keep_keys(head, key)
+    }
+
+    fn keep_keys(&mut self, head: Epoch, key: FamilyKey) -> std::result::Result<(), Failed> {
+        let (mut epoch, mut key) = (head, Some(key));
+        while let Some(current) = key {
+            match self.family.keys.get(&epoch) {
+                Some(known) if *known == current => return Ok(()),
+                Some(_) => return Err(SealError::BadKey("it is another than the one known").into()),
+                None => {}
+            }
+            let link = self.family.link(epoch).ok_or(SealError::BadKey("the chain is cut"))?;
+            key = open_back(link, &current)?;
+            chain::put_key(self.db, epoch, &current)?;
+            self.family.keys.insert(epoch, current);
+            epoch = epoch.saturating_sub(1);
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, place: Place, content: &[u8], message: &Message) -> Result<()> {
+        if message::move_known(self.db, message.entry_ref, place, content)? {
+            return Ok(());
+        }
+        let refused = opening::refusal(&self.family, self.lane.log_epoch, message);
+        message::put(self.db, place, content, message, refused.as_deref())
+    }
+
+    /// Opens all whose key has come by now: wraps follow later in the log than what they open.
+    fn open_pending(&mut self) -> Result<()> {
+        for stored in message::sealed(self.db)? {
+            let entry_ref = stored.message.entry_ref;
+            match opening::open(&self.family, stored.kind, &stored.message) {
+                Opened::NoKeyYet => {}
+                Opened::Text(text) => {
+                    message::opened(self.db, entry_ref, &text)?;
+                    let from_number = MessageKind::from_number(stored.kind);
+                    if from_number == Some(MessageKind::Name) {
+                        self.name(&stored.message, &text.content)?;
+                    }
+                }
+                Opened::Refused(reason) => message::refuse(self.db, entry_ref, &reason)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn name(&mut self, message: &Message, name: &str) -> Result<()> {
+        let members = self.family.roster.members().keys();
+        let named = members.copied().find(|member| message.key == Some(name_key(*member)));
+        match named {
+            Some(member) => chain::put_name(self.db, member, name),
+            None => Ok(()),
+        }
+    }
+
+    fn receipt(&mut self, receipt: &Receipt) -> Result<()> {
+        let heard =
+            receipt::Heard { member: receipt.from, rung: receipt.rung, at: receipt.at };
+        receipt::note(self.db, receipt.of, heard)
+    }
+}

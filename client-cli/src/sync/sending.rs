@@ -1,0 +1,210 @@
+//! What leaves: commands get their counters, are sealed under the key in force, and are answered.
+//!
+//! A counter is on disk before its command is sent. After any refusal nothing more is sent until
+//! all answers are in; then the counters of all that waits are given anew, from the relay's last.
+
+use jiashu_proto::bounds;
+use jiashu_proto::entry::{Content, Message};
+use jiashu_proto::error::ErrorCode;
+use jiashu_proto::frame::{ClientFrame, Posted};
+use jiashu_proto::id::{MemberId, Millis, N};
+use jiashu_proto::text::Text;
+use rusqlite::Connection;
+
+use super::{Applied, Engine, draft};
+use crate::error::Result;
+use crate::state::chain;
+use crate::state::lane::Lane;
+use crate::state::message::{self, Place, Shown};
+use crate::state::outbox::{self, Command};
+
+/// How long to wait where the relay names no time, in ms.
+const PAUSE_MS: i64 = 15_000;
+
+/// What the relay said instead of doing it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct No {
+    pub(super) code: ErrorCode,
+    pub(super) retry_after_ms: Option<u32>,
+    pub(super) last_n: Option<N>,
+}
+
+impl Engine {
+    /// What to send now: at most so many that no more than 16 are unanswered.
+    ///
+    /// # Errors
+    ///
+    /// If the state cannot be read or written.
+    pub fn commands(&mut self, now: Millis) -> Result<Vec<ClientFrame>> {
+        let settling = self.flight.settling && !self.flight.unanswered.is_empty();
+        if settling || !self.has_more(now)? {
+            return Ok(Vec::new());
+        }
+        let paused = self.flight.paused_until.is_some_and(|until| now < until);
+        let tx = self.state.begin()?;
+        if self.flight.settling {
+            outbox::free_numbers(&tx)?;
+        }
+        let waiting = outbox::waiting(&tx, bounds::MAX_UNANSWERED)?;
+        let mut last = waiting.iter().filter_map(|command| command.n).max().unwrap_or(0);
+        last = last.max(self.lane.last_n);
+        let mut frames = Vec::new();
+        let mut sent = Vec::new();
+        for command in waiting {
+            let under_way = command.n.is_some_and(|n| self.flight.unanswered.contains_key(&n));
+            if under_way {
+                continue;
+            }
+            if paused && !matches!(command.frame, ClientFrame::Turn(_)) {
+                break;
+            }
+            let n = command.n.unwrap_or(last.saturating_add(1));
+            let key = self.family.key_in_force().filter(|(epoch, _)| {
+                self.flight.epoch_old.is_none_or(|old| *epoch > old)
+            });
+            let Some((epoch, frame)) = draft::sealed(&self.lane, &self.family, key, &command, n)?
+            else {
+                break;
+            };
+            last = last.max(n);
+            outbox::number(&tx, command.id, n)?;
+            frames.push(frame);
+            sent.push((n, (command.id, epoch)));
+        }
+        tx.commit()?;
+        self.flight.settling = false;
+        self.flight.unanswered.extend(sent);
+        Ok(frames)
+    }
+
+    /// Whether something could be sent at once, were there a round for it.
+    ///
+    /// # Errors
+    ///
+    /// If the state cannot be read.
+    pub fn has_more(&self, now: Millis) -> Result<bool> {
+        let waiting = outbox::waiting(self.db(), bounds::MAX_UNANSWERED)?;
+        let paused = self.flight.paused_until.is_some_and(|until| now < until);
+        let may_go = |c: &Command| !paused || matches!(c.frame, ClientFrame::Turn(_));
+        Ok(self.lane.broken.is_none() && waiting.iter().any(may_go))
+    }
+
+    /// Whether a pause that the relay asked for has just ended.
+    pub fn pause_is_over(&mut self, now: Millis) -> bool {
+        self.flight.paused_until.take_if(|until| *until <= now).is_some()
+    }
+
+    pub(super) fn posted(&mut self, posted: Posted) -> Result<Applied> {
+        let mut lane = self.lane.clone();
+        lane.last_n = lane.last_n.max(posted.n);
+        lane.waits = None;
+        let tx = self.state.begin()?;
+        let command = outbox::find(&tx, posted.entry_ref)?;
+        if let Some(command) = &command {
+            outbox::posted(&tx, command.id, posted.n, posted.seq, posted.at)?;
+            if let Some(cursor) = lane.cursor {
+                let place = Place { generation: cursor.generation, seq: posted.seq, at: posted.at };
+                keep_own(&tx, &lane, command, place)?;
+            }
+        }
+        lane.store(&tx)?;
+        tx.commit()?;
+        self.lane = lane;
+        // A command known by its ref is answered with the counter that it had the first time.
+        let id = command.map(|command| command.id);
+        self.flight.unanswered.retain(|n, (sent, _)| *n != posted.n && Some(*sent) != id);
+        Ok(Applied { settled: true, ..Applied::default() })
+    }
+
+    pub(super) fn refused(&mut self, n: N, no: No, now: Millis) -> Result<Applied> {
+        let Some((id, epoch)) = self.flight.unanswered.remove(&n) else {
+            return Ok(Applied::default());
+        };
+        self.flight.settling = true;
+        let mut lane = self.lane.clone();
+        let tx = self.state.begin()?;
+        let command = outbox::waiting(&tx, bounds::MAX_UNANSWERED)?;
+        let command = command.into_iter().find(|command| command.id == id);
+        let is_turn = command.as_ref().is_some_and(|c| matches!(c.frame, ClientFrame::Turn(_)));
+        let mut settled = false;
+        match no.code {
+            ErrorCode::Renumber => {
+                let last_n = no.last_n.unwrap_or(lane.last_n);
+                settled = last_n != lane.last_n;
+                lane.last_n = last_n;
+            }
+            ErrorCode::EpochOld => self.flight.epoch_old = self.flight.epoch_old.max(Some(epoch)),
+            ErrorCode::NotActive | ErrorCode::SlowDown | ErrorCode::Unavailable => {
+                let pause = no.retry_after_ms.map_or(PAUSE_MS, i64::from);
+                self.flight.paused_until = Some(now.saturating_add(pause));
+                lane.waits = Some(why_it_waits(no.code).to_owned());
+            }
+            ErrorCode::Stale if !is_turn => {
+                self.flight.paused_until = Some(now.saturating_add(PAUSE_MS));
+            }
+            code => {
+                refuse_for_good(&tx, id, command.as_ref(), code)?;
+                settled = true;
+            }
+        }
+        lane.store(&tx)?;
+        tx.commit()?;
+        self.lane = lane;
+        Ok(Applied { settled, ..Applied::default() })
+    }
+}
+
+fn why_it_waits(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::NotActive => "the programme has not recorded yet that everybody takes part",
+        ErrorCode::SlowDown => "too much was sent at once",
+        _ => "the relay cannot write just now",
+    }
+}
+
+fn refuse_for_good(
+    db: &Connection,
+    id: i64,
+    command: Option<&Command>,
+    code: ErrorCode,
+) -> Result<()> {
+    outbox::refuse(db, id, code.name())?;
+    // A schedule without its letter would fire nothing.
+    if let Some(Command { frame: ClientFrame::Hold(hold), .. }) = command
+        && let Some(plan) = outbox::find(db, hold.schedule)?
+        && outbox::fate(db, hold.schedule)? == Some(outbox::Fate::Waits)
+    {
+        outbox::refuse(db, plan.id, code.name())?;
+    }
+    Ok(())
+}
+
+/// What this device wrote stands in its own log from the moment that the relay has it.
+fn keep_own(db: &Connection, lane: &Lane, command: &Command, place: Place) -> Result<()> {
+    let ClientFrame::Post(post) = &command.frame else { return Ok(()) };
+    let message = Message {
+        device: lane.me(),
+        from: post.from,
+        entry_ref: post.entry_ref,
+        epoch: post.epoch,
+        to: post.to.clone(),
+        sealed: Vec::new(),
+        key: post.key.clone(),
+        until: post.until,
+        blob: post.blob,
+        fired: None,
+    };
+    let Ok(text) = Text::from_bytes(post.kind, &post.sealed) else { return Ok(()) };
+    let content = Content::Message(post.kind, message.clone()).to_bytes();
+    message::put(db, place, &content, &message, None)?;
+    message::opened(db, post.entry_ref, &text)?;
+    if let Some(member) = named(post.key.as_deref()) {
+        chain::put_name(db, member, &text.content)?;
+    }
+    message::mark(db, post.entry_ref, Shown::Printed)
+}
+
+/// The member whose name is the fact of that key.
+fn named(key: Option<&str>) -> Option<MemberId> {
+    key?.strip_prefix("name/")?.parse().ok().map(MemberId)
+}
