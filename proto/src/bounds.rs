@@ -1,4 +1,4 @@
-//! How large and how many: what either end refuses, whatever the other sends (PROMISES.md).
+//! How large and how many: what either end refuses, whatever the other sends.
 
 /// A WebSocket message or one frame of a `POST /1` to the relay, in bytes.
 pub const MAX_FRAME: usize = 64 * 1024;

@@ -132,7 +132,7 @@ pub struct Message {
     /// The member in whose name.
     #[n(1)]
     pub from: MemberId,
-    /// Its name; of a fired one the occurrence's (DESIGN.md section 5), not the nonce.
+    /// Its name; of a fired one the occurrence's (docs/sealing.md), not the nonce.
     #[n(2)]
     pub entry_ref: Ref,
     /// Number of the key it is sealed under.

@@ -1,9 +1,9 @@
 //! What the relay may answer instead: only what a client can act on, never an internal cause.
 
-use minicbor::{Decode, Encode};
+use minicbor::{Decode, Decoder, Encode};
 
 /// Why a command was not done. Each says in its comment what a client does then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode)]
 #[cbor(index_only)]
 #[non_exhaustive]
 pub enum ErrorCode {
@@ -61,6 +61,40 @@ pub enum ErrorCode {
     /// The lane has not said hello.
     #[n(18)]
     HelloFirst,
+    /// A reason that this version does not know: show the text, keep the command.
+    #[n(0)]
+    Newer,
+}
+
+/// The codes that this version knows, by their number on the wire.
+const KNOWN: [ErrorCode; 18] = [
+    ErrorCode::Malformed,
+    ErrorCode::UnknownKind,
+    ErrorCode::TooLarge,
+    ErrorCode::Unauthorised,
+    ErrorCode::NotActive,
+    ErrorCode::EpochOld,
+    ErrorCode::Stale,
+    ErrorCode::Renumber,
+    ErrorCode::NotAllowed,
+    ErrorCode::Invite,
+    ErrorCode::SlowDown,
+    ErrorCode::Unavailable,
+    ErrorCode::BadLink,
+    ErrorCode::BadRule,
+    ErrorCode::Full,
+    ErrorCode::Exists,
+    ErrorCode::Unknown,
+    ErrorCode::HelloFirst,
+];
+
+impl<'b, C> Decode<'b, C> for ErrorCode {
+    /// A newer relay's code is [`ErrorCode::Newer`], so that its refusal is still one.
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        let index = usize::try_from(d.u32()?).unwrap_or(usize::MAX);
+        let known = index.checked_sub(1).and_then(|index| KNOWN.get(index));
+        Ok(known.copied().unwrap_or(Self::Newer))
+    }
 }
 
 impl ErrorCode {
@@ -86,6 +120,7 @@ impl ErrorCode {
             Self::Exists => "exists",
             Self::Unknown => "unknown",
             Self::HelloFirst => "hello_first",
+            Self::Newer => "newer",
         }
     }
 }
@@ -102,4 +137,19 @@ pub mod close {
     pub const NO_PROGRESS: u16 = 4009;
     /// The relay restarts; the reason is the number of ms to wait.
     pub const RESTART: u16 = 1012;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_reads_back_and_a_newer_one_is_known_as_such() {
+        for code in KNOWN {
+            let bytes = minicbor::to_vec(code).unwrap();
+            assert_eq!(minicbor::decode::<ErrorCode>(&bytes).unwrap(), code);
+        }
+
+        assert_eq!(minicbor::decode::<ErrorCode>(&[0x18, 0x63]).unwrap(), ErrorCode::Newer);
+    }
 }

@@ -567,7 +567,8 @@ fn decode_entry(
     at_before: Millis,
 ) -> Result<WireEntry, minicbor::decode::Error> {
     let message = minicbor::decode::Error::message;
-    if d.array()? != Some(4) {
+    let items = d.array()?.unwrap_or(0);
+    if items < 4 {
         return Err(message("an entry has four items"));
     }
     let seq = match d.u64()? {
@@ -579,6 +580,9 @@ fn decode_entry(
     d.skip()?;
     d.skip()?;
     let content = d.input().get(from..d.position()).ok_or_else(|| message("cut"))?.to_vec();
+    for _ in 4..items {
+        d.skip()?;
+    }
     Ok(WireEntry { seq, at, content })
 }
 

@@ -1,6 +1,6 @@
 //! Who and what is meant: numbers and bytes become types here, and travel as types behind it.
 //!
-//! How they look on the wire is DESIGN.md section 4 and 5; nothing here knows a secret except
+//! How they look on the wire is in docs/PROTOCOL.md; nothing here knows a secret except
 //! [`Token`], which never prints itself.
 
 use std::fmt;
@@ -175,11 +175,11 @@ macro_rules! bytes_id {
 pub struct NotHex;
 
 bytes_id!(
-    /// The client's name for a message, and the nonce of its seal (DESIGN.md section 4).
+    /// The client's name for a message, and the nonce of its seal (docs/PROTOCOL.md).
     Ref, 12
 );
 bytes_id!(
-    /// h(link) = SHA-256 of a roster link's body (DESIGN.md section 5).
+    /// h(link) = SHA-256 of a roster link's body (docs/sealing.md).
     LinkHash, 32
 );
 bytes_id!(

@@ -1,4 +1,4 @@
-//! What is inside a seal: `[1, written_at, content …]`, by kind (DESIGN.md section 5).
+//! What is inside a seal: `[1, written_at, content …]`, by kind (docs/sealing.md).
 //!
 //! The relay never sees this; it stands here because every client must agree on it.
 
@@ -51,11 +51,14 @@ impl Text {
                 return Err(TextError::Kind(kind));
             }
         }
-        let (version, written_at, content): (u32, Millis, String) = canonical::decode(bytes)?;
-        if version == VERSION {
-            Ok(Self { written_at, content })
-        } else {
-            Err(TextError::Version(version))
+        // A newer version may have another shape, so its number is read before the rest.
+        let mut peek = minicbor::Decoder::new(bytes);
+        if let (Ok(_), Ok(version)) = (peek.array(), peek.u32())
+            && version != VERSION
+        {
+            return Err(TextError::Version(version));
         }
+        let (_, written_at, content): (u32, Millis, String) = canonical::decode(bytes)?;
+        Ok(Self { written_at, content })
     }
 }

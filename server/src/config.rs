@@ -46,7 +46,7 @@ pub struct Config {
     #[config(env = "JIASHU_LOG", default = "info")]
     pub log: String,
 
-    /// How long an HTTP request's head may take, in ms.
+    /// How long an HTTP request may take, its head and again its body, in ms.
     #[config(env = "JIASHU_HANDSHAKE_MS", default = 15_000)]
     pub handshake_ms: u64,
 

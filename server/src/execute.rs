@@ -7,7 +7,7 @@ use jiashu_proto::entry::{
 };
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{
-    ClientFrame, Enrol, Enrolled, Invited, Join, Joined, Look, Plan, Posted, RecordConsent,
+    ClientFrame, Enrol, Enrolled, Hold, Invited, Join, Joined, Look, Plan, Posted, RecordConsent,
     Refused, Turn,
 };
 use jiashu_proto::id::{DeviceId, N, Ref, Scope};
@@ -17,11 +17,11 @@ use crate::family::enrolment::{
     case_key, decide_consent, decide_enrolment, found_family, read_case,
 };
 use crate::family::message::{decide_hold, decide_post, decide_report};
-use crate::family::roster::{Joining, decide_join, decide_turn, open_invite};
+use crate::family::roster::{Joining, decide_join, decide_turn, find_invite, open_invite};
 use crate::family::schedule::{Standing, decide_plan};
 use crate::family::{Refusal, Sender, no_such_invite};
 use crate::relay::Relay;
-use crate::store::{Batch, Change, DueItem, Precondition, Store, StoreError};
+use crate::store::{Author, Batch, Change, DueItem, Precondition, Store, StoreError};
 
 /// How long a client waits before it repeats what the store could not do, in ms.
 const RETRY_MS: u32 = 2_000;
@@ -132,7 +132,12 @@ async fn device_command(
     let batch = match frame {
         ClientFrame::Post(post) => decide_post(sender, post, now)?,
         ClientFrame::Report(report) => decide_report(sender, report, now)?,
-        ClientFrame::Hold(hold) => decide_hold(sender, hold, now)?,
+        ClientFrame::Hold(hold) => {
+            if let Some(posted) = repeated(relay, scope, sender.device, n, entry_ref).await? {
+                return Ok(posted);
+            }
+            hold_batch(relay, scope, sender, hold).await?
+        }
         ClientFrame::Plan(plan) => {
             if let Some(posted) = repeated(relay, scope, sender.device, n, entry_ref).await? {
                 return Ok(posted);
@@ -164,14 +169,29 @@ async fn repeated(
 ) -> Result<Option<Posted>, Failure> {
     let state = relay.store.state(scope).await?.ok_or(StoreError::NoScope)?;
     let seat = state.seats.get(&device).ok_or(StoreError::NotLive)?;
-    if let Some(seq) = seat.place_of(entry_ref) {
-        return Ok(Some(Posted { n, entry_ref, seq, at: relay.clock.now() }));
+    if seat.place_of(entry_ref).is_some() {
+        let author = Some(Author { device, n, entry_ref });
+        let first = Batch { author, ..Batch::new(relay.clock.now()) };
+        let committed = relay.store.commit(scope, first).await?;
+        return Ok(Some(Posted { n, entry_ref, seq: committed.first, at: committed.at }));
     }
     if n == seat.last_n.saturating_add(1) {
         Ok(None)
     } else {
         Err(StoreError::Renumber { last_n: seat.last_n }.into())
     }
+}
+
+async fn hold_batch(
+    relay: &Relay,
+    scope: Scope,
+    sender: &Sender,
+    hold: Hold,
+) -> Result<Batch, Failure> {
+    let store = &*relay.store;
+    let standing = schedule(store, scope, hold.schedule).await?;
+    let held = store.held(scope, hold.schedule).await?;
+    Ok(decide_hold(sender, hold, standing.as_ref(), &held, relay.clock.now())?)
 }
 
 async fn plan_batch(
@@ -278,8 +298,21 @@ pub async fn look(relay: &Relay, look: &Look) -> Result<Invited, Failure> {
 ///
 /// [`Failure`].
 pub async fn join(relay: &Relay, join: Join) -> Result<Joined, Failure> {
+    let mut attempts = 0..ATTEMPTS;
+    loop {
+        match join_once(relay, join.clone()).await {
+            // Perhaps by this very join, sent twice: then the next look finds it done.
+            Err(Failure::Store(StoreError::Stale { .. })) if attempts.next().is_some() => {}
+            done => return done,
+        }
+    }
+}
+
+async fn join_once(relay: &Relay, join: Join) -> Result<Joined, Failure> {
     let scope = join.scope;
     let state = relay.store.state(scope).await?.ok_or_else(no_such_invite)?;
+    // Before the chain is read: who has no code costs nothing.
+    find_invite(&state, &join.code).ok_or_else(no_such_invite)?;
     let (roster, _) = roster(&*relay.store, scope).await?;
     match decide_join(&state, roster, join, relay.clock.now())? {
         Joining::Before(device, seq) => Ok(Joined { device, seq }),
@@ -297,12 +330,32 @@ pub async fn join(relay: &Relay, join: Join) -> Result<Joined, Failure> {
 ///
 /// [`Failure`].
 pub async fn enrol(relay: &Relay, programme: Scope, enrol: Enrol) -> Result<Enrolled, Failure> {
-    let batch = decide_enrolment(&enrol, relay.clock.now())?;
-    match relay.store.commit(programme, batch).await {
-        Ok(_) | Err(StoreError::Stale { .. }) => {}
-        Err(error) => return Err(error.into()),
+    note_case(relay, programme, &enrol, None).await?;
+    let done = finish_enrolment(relay, programme, &enrol.case_code).await;
+    let Err(Failure::Refused(Refusal { code: ErrorCode::Exists, .. })) = &done else {
+        return done;
+    };
+    let (place, noted) = case(&*relay.store, programme, &enrol.case_code).await?;
+    if noted == enrol {
+        return done;
     }
+    // What stands was noted with a number that was taken; this one may be free.
+    note_case(relay, programme, &enrol, Some(place)).await?;
     finish_enrolment(relay, programme, &enrol.case_code).await
+}
+
+/// Step one of an enrolment. A case that was noted otherwise meanwhile stays as it is.
+async fn note_case(
+    relay: &Relay,
+    programme: Scope,
+    enrol: &Enrol,
+    standing: Option<Seq>,
+) -> Result<(), Failure> {
+    let batch = decide_enrolment(enrol, standing, relay.clock.now())?;
+    match relay.store.commit(programme, batch).await {
+        Ok(_) | Err(StoreError::Stale { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Step two of an enrolment, from what step one noted. May be repeated.
@@ -316,7 +369,7 @@ pub async fn finish_enrolment(
     case_code: &str,
 ) -> Result<Enrolled, Failure> {
     let store = &*relay.store;
-    let case = case(store, programme, case_code).await?;
+    let (_, case) = case(store, programme, case_code).await?;
     let done = match store.commit(case.family, found_family(&case, relay.clock.now())?).await {
         Ok(_) => {
             tracing::info!(family.id = %case.family, "enrolled a family");
@@ -341,12 +394,17 @@ pub async fn finish_enrolment(
     Ok(Enrolled { case_code: case.case_code, family: case.family, active: state.active })
 }
 
-async fn case(store: &dyn Store, programme: Scope, case_code: &str) -> Result<Enrol, Failure> {
+/// A case as it is noted, and its place.
+async fn case(
+    store: &dyn Store,
+    programme: Scope,
+    case_code: &str,
+) -> Result<(Seq, Enrol), Failure> {
     let key = case_key(case_code);
     let facts = store.facts(programme, &key).await?;
     let record = facts.into_iter().find(|(found, _)| *found == key);
     record
-        .and_then(|(_, record)| read_case(&record.content).ok())
+        .and_then(|(_, record)| Some((record.seq, read_case(&record.content).ok()?)))
         .ok_or_else(|| Refusal::new(ErrorCode::Unknown, "there is no such case").into())
 }
 
@@ -361,8 +419,12 @@ pub async fn record_consent(
     record: &RecordConsent,
 ) -> Result<Enrolled, Failure> {
     let store = &*relay.store;
-    let case = case(store, programme, &record.case_code).await?;
-    let (roster, _) = roster(store, case.family).await?;
+    let (_, case) = case(store, programme, &record.case_code).await?;
+    let (roster, links) = roster(store, case.family).await?;
+    if links.first() != Some(&case.link) {
+        // Noted with a number that was taken: the family there is not this case's.
+        return Err(Refusal::new(ErrorCode::Unknown, "there is no such case").into());
+    }
     let mut attempts = 0..ATTEMPTS;
     loop {
         let standing = consents(store, case.family).await?;

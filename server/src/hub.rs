@@ -9,7 +9,7 @@ use jiashu_proto::frame::Lane;
 use jiashu_proto::id::{DeviceId, Scope};
 use tokio::sync::Notify;
 
-/// Connections of one device; a newer one replaces the oldest (PROMISES.md).
+/// Connections of one device; a newer one replaces the oldest.
 const CONNECTIONS_PER_DEVICE: usize = 2;
 
 /// Slots of the wheel that looks after quiet connections: one turn is one heartbeat.

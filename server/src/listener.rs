@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State, WebSocketUpgrade};
+use axum::body::{Body, to_bytes};
+use axum::extract::{State, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -26,10 +26,10 @@ use crate::store::Health;
 /// Bytes read from a WebSocket at once. The library's default costs 128 KiB a connection.
 const READ_BUFFER: usize = 1024;
 
-/// Bytes that may wait to be written to one WebSocket: the largest frame of entries, and room.
-const MAX_WRITE_BUFFER: usize = 512 * 1024;
+/// Bytes that may wait to be written to one WebSocket: the largest answer, and room.
+const MAX_WRITE_BUFFER: usize = bounds::MAX_ANSWER + 64 * 1024;
 
-/// Request line and headers, in bytes (PROMISES.md).
+/// Request line and headers, in bytes.
 const MAX_HEAD: usize = 8 * 1024;
 
 /// Headers of one request.
@@ -84,7 +84,6 @@ fn routes(door: Door) -> Router {
         .route("/1", get(upgrade).post(one_round))
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
-        .layer(DefaultBodyLimit::max(bounds::MAX_ROUND))
         .with_state(door)
 }
 
@@ -164,10 +163,16 @@ fn origin_allowed(relay: &Relay, headers: &HeaderMap) -> bool {
     }
 }
 
-async fn one_round(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Response {
+async fn one_round(State(door): State<Door>, headers: HeaderMap, body: Body) -> Response {
     if !origin_allowed(&door.relay, &headers) {
         return StatusCode::FORBIDDEN.into_response();
     }
+    let patience = door.relay.config.handshake();
+    let body = match tokio::time::timeout(patience, to_bytes(body, bounds::MAX_ROUND)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+        Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
+    };
     // Without content type: who asks knows what it asked for, and every byte is paid for.
     Response::new(round::round(door.relay, &body).await.into())
 }

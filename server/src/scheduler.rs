@@ -110,9 +110,12 @@ async fn one(relay: &Relay, due: &Due) -> Result<(), Failure> {
                 return Ok(());
             };
             let held = store.held(due.scope, *id).await?;
-            let batch = fire(&standing, held.first(), due.at, now);
+            let batch = fire(&standing, held.first(), due.at, now)?;
+            let released = !held.is_empty();
             store.commit(due.scope, batch).await?;
-            relay.metrics.fired.inc();
+            if released {
+                relay.metrics.fired.inc();
+            }
             if now.saturating_sub(due.at) > LATE_MS {
                 relay.metrics.fired_late.inc();
             }

@@ -149,7 +149,10 @@ pub async fn use_link(relay: &Relay, setup: &Setup) -> Result<Staffed, Failure> 
     let state = store.state(Scope::RELAY).await?.ok_or_else(no_such_invite)?;
     let used = find_invite(&state, &setup.code).map(|(_, invite)| invite.state);
     match used {
-        Some(InviteState::Used(_, token_hash, _)) if token_hash == setup.token_hash => {}
+        Some(InviteState::Used(_, token_hash, _)) if token_hash == setup.token_hash => {
+            // The same client again, for the programme that it asked for then and for no other.
+            noted(store, setup.programme).await?.ok_or_else(no_such_invite)?;
+        }
         _ => {
             let invite = open_invite(&state, &setup.code, now)?;
             store.commit(Scope::RELAY, intent(setup, invite, now)).await?;
@@ -192,16 +195,20 @@ fn programme_key(programme: Scope) -> String {
 /// [`Failure`].
 pub async fn finish(relay: &Relay, programme: Scope) -> Result<(), Failure> {
     let (store, now) = (&*relay.store, relay.clock.now());
-    let facts = store.facts(Scope::RELAY, &programme_key(programme)).await?;
-    let noted = facts.into_iter().next().and_then(|(_, record)| {
-        let mut d = minicbor::Decoder::new(&record.content);
-        d.u32().ok()?;
-        d.decode::<(Scope, TokenHash)>().ok()
-    });
-    match noted {
-        Some((programme, token_hash)) => found_programme(store, programme, token_hash, now).await,
+    match noted(store, programme).await? {
+        Some(token_hash) => found_programme(store, programme, token_hash, now).await,
         None => clear(store, programme, now).await,
     }
+}
+
+/// The token of the programme's first coordinator, as step one noted it.
+async fn noted(store: &dyn Store, programme: Scope) -> Result<Option<TokenHash>, StoreError> {
+    let facts = store.facts(Scope::RELAY, &programme_key(programme)).await?;
+    Ok(facts.into_iter().next().and_then(|(_, record)| {
+        let mut d = minicbor::Decoder::new(&record.content);
+        d.u32().ok()?;
+        d.decode::<(Scope, TokenHash)>().ok().map(|(_, token_hash)| token_hash)
+    }))
 }
 
 async fn found_programme(

@@ -7,8 +7,8 @@ use crate::key::PublicKey;
 
 /// Six groups of five digits, zeros kept, that both screens show for a re-issued card.
 ///
-/// They bind the family (by the hash of its link 1) and both keys of the request. Source: DESIGN.md
-/// section 5, "Re-issued card".
+/// They bind the family (by the hash of its link 1) and both keys of the request. Source:
+/// docs/sealing.md.
 #[must_use]
 pub fn compare_groups(link1: LinkHash, sign_pub: &PublicKey, hpke_pub: &PublicKey) -> [String; 6] {
     let hash =

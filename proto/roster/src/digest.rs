@@ -3,7 +3,7 @@
 use jiashu_proto::id::{CodeHash, TokenHash};
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 
-/// H of DESIGN.md section 5.
+/// H of docs/sealing.md.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> [u8; SHA256_OUTPUT_LEN] {
     let mut hash = [0; SHA256_OUTPUT_LEN];

@@ -1,7 +1,7 @@
 //! The signed chain of who is in a family, checked without a secret.
 //!
 //! The relay and every client run this same check, so neither takes what the other would refuse
-//! (DESIGN.md section 5). Nothing here opens or seals anything: that is `jiashu-seal`, which the
+//! (docs/sealing.md). Nothing here opens or seals anything: that is `jiashu-seal`, which the
 //! relay does not depend on. No I/O and no clock.
 //!
 //! Read in this order: bytes become a [`Link`] with a [`LinkBody`] (`link`), which a [`Roster`]

@@ -9,7 +9,7 @@ use crate::digest::sha256;
 ///
 /// `planned` is civil time in the schedule's zone, before any shift out of a clock gap; whether it
 /// is a date of the calendar is left to the recurrence. The ref is never a nonce: the body was
-/// sealed under `body_ref`. Source: DESIGN.md section 5, "Body".
+/// sealed under `body_ref`. Source: docs/sealing.md.
 #[must_use]
 pub fn occurrence_ref(body_ref: Ref, schedule: Ref, planned: &str) -> Option<Ref> {
     if !is_civil_time(planned) {

@@ -11,7 +11,7 @@ pub enum SealError {
     #[error("the {0} does not open")]
     NotOpened(&'static str),
     /// A wrap, or the key before behind it, is not the family's: stop sealing on this lane, keep
-    /// the outbox and say so (DESIGN.md section 5).
+    /// the outbox and say so (docs/sealing.md).
     #[error("the family key does not open: {0}")]
     BadKey(&'static str),
     /// A link that would not follow, so it was not written; or one that does not read.

@@ -1,7 +1,7 @@
 //! Keys, wrapping, sealing and writing links: what only clients do.
 //!
 //! The relay does not depend on this crate, so it has no code that opens what it carries
-//! (DESIGN.md section 5). Who is in a family, `jiashu-roster` decides; what a body says, and where
+//! (docs/sealing.md). Who is in a family, `jiashu-roster` decides; what a body says, and where
 //! keys and drafts are kept, is left to the client. No I/O and no clock; randomness is the
 //! system's.
 //!

@@ -1,4 +1,4 @@
-//! D, A and randomness: all that the rest is made of (DESIGN.md section 5, "Notation").
+//! D, A and randomness: all that the rest is made of (docs/sealing.md).
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::hkdf::{HKDF_SHA256, KeyType, Salt};

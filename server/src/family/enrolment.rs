@@ -42,15 +42,22 @@ fn write_case(enrol: &Enrol) -> Vec<u8> {
 
 /// Step one, in the programme: the case is noted, its family is due.
 ///
+/// `standing` is the place of the case as it was noted before, with a family's number that was
+/// taken: it is noted anew.
+///
 /// # Errors
 ///
 /// [`Refusal`], if step two could not be done.
-pub fn decide_enrolment(enrol: &Enrol, now: Millis) -> Result<Batch, Refusal> {
+pub fn decide_enrolment(
+    enrol: &Enrol,
+    standing: Option<Seq>,
+    now: Millis,
+) -> Result<Batch, Refusal> {
     check_case_code(&enrol.case_code)?;
     found_family(enrol, now)?;
     let key = case_key(&enrol.case_code);
     Ok(Batch {
-        requires: vec![Precondition::FactAt(key.clone(), None)],
+        requires: vec![Precondition::FactAt(key.clone(), standing)],
         entries: vec![NewEntry { key: Some(key), rank: 0, content: write_case(enrol) }],
         changes: vec![Change::SetDue(DueItem::Enrolment(enrol.case_code.clone()), now)],
         ..Batch::new(now)

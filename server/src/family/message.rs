@@ -1,12 +1,13 @@
 //! Messages and receipts: what a device may add to the log.
 
 use jiashu_proto::bounds;
-use jiashu_proto::entry::{Content, Fired, Message, Receipt, Rung};
+use jiashu_proto::entry::{Content, Fired, Message, Receipt, Rung, schedule_key};
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{Hold, Post, Report};
-use jiashu_proto::id::Millis;
+use jiashu_proto::id::{DeviceId, Millis};
 
 use super::permission::check_sealed;
+use super::schedule::Standing;
 use super::{Refusal, Sender, check_addressees};
 use crate::store::{Author, Batch, Change, HeldBody, NewEntry, Precondition};
 
@@ -24,6 +25,9 @@ pub fn decide_post(sender: &Sender, post: Post, now: Millis) -> Result<Batch, Re
     check_sealed(post.kind, post.key.as_deref())?;
     check_length(&post.sealed)?;
     check_no_blob(post.blob.is_some())?;
+    if post.until.is_some_and(|until| until <= 0) {
+        return Err(Refusal::new(ErrorCode::Malformed, "an end of validity is a time"));
+    }
     let message = Message {
         device: sender.device,
         from: post.from,
@@ -47,10 +51,20 @@ pub fn decide_post(sender: &Sender, post: Post, now: Millis) -> Result<Batch, Re
 
 /// A body that waits until its schedule fires.
 ///
+/// `standing` is its schedule, if that is written already, `held` what is held for it. A body that
+/// is held already is replaced, as when it is sealed again under a newer key: its device stays, for
+/// it stands in what is sealed.
+///
 /// # Errors
 ///
 /// [`Refusal`] if the device may not write it, or it is out of bounds.
-pub fn decide_hold(sender: &Sender, hold: Hold, now: Millis) -> Result<Batch, Refusal> {
+pub fn decide_hold(
+    sender: &Sender,
+    hold: Hold,
+    standing: Option<&Standing>,
+    held: &[HeldBody],
+    now: Millis,
+) -> Result<Batch, Refusal> {
     sender.check_serves(hold.from)?;
     check_addressees(&hold.to)?;
     check_sealed(hold.kind, None)?;
@@ -59,8 +73,41 @@ pub fn decide_hold(sender: &Sender, hold: Hold, now: Millis) -> Result<Batch, Re
     if hold.valid_for.is_some_and(|valid_for| valid_for <= 0) {
         return Err(Refusal::new(ErrorCode::Malformed, "a time of validity is above 0"));
     }
+    if standing.is_some_and(|standing| standing.schedule.from != hold.from) {
+        return Err(Refusal::new(ErrorCode::NotAllowed, "this schedule is another member's"));
+    }
+    let replaced = held.iter().find(|held| held.body_ref == hold.body_ref).and_then(message_of);
+    if replaced.as_ref().is_some_and(|replaced| replaced.from != hold.from) {
+        return Err(Refusal::new(ErrorCode::NotAllowed, "this letter is another member's"));
+    }
+    let mut requires = vec![
+        Precondition::Active,
+        Precondition::Epoch(hold.epoch),
+        Precondition::FactAt(schedule_key(hold.schedule), standing.map(|standing| standing.seq)),
+    ];
+    if replaced.is_none() {
+        requires.push(Precondition::HeldBelow(bounds::MAX_HELD));
+    }
+    let author = Author { device: sender.device, n: hold.n, entry_ref: hold.body_ref };
+    let body = held_body(replaced.map_or(sender.device, |replaced| replaced.device), hold);
+    Ok(Batch {
+        author: Some(author),
+        requires,
+        changes: vec![Change::PutHeld(body)],
+        ..Batch::new(now)
+    })
+}
+
+fn message_of(held: &HeldBody) -> Option<Message> {
+    match Content::from_bytes(&held.content) {
+        Ok(Content::Message(_, message)) => Some(message),
+        _ => None,
+    }
+}
+
+fn held_body(device: DeviceId, hold: Hold) -> HeldBody {
     let message = Message {
-        device: sender.device,
+        device,
         from: hold.from,
         entry_ref: hold.body_ref,
         epoch: hold.epoch,
@@ -80,17 +127,7 @@ pub fn decide_hold(sender: &Sender, hold: Hold, now: Millis) -> Result<Batch, Re
         }),
     };
     let content = Content::Message(hold.kind, message).to_bytes();
-    let held = HeldBody { body_ref: hold.body_ref, schedule: hold.schedule, content };
-    Ok(Batch {
-        author: Some(Author { device: sender.device, n: hold.n, entry_ref: hold.body_ref }),
-        requires: vec![
-            Precondition::Active,
-            Precondition::Epoch(hold.epoch),
-            Precondition::HeldBelow(bounds::MAX_HELD),
-        ],
-        changes: vec![Change::PutHeld(held)],
-        ..Batch::new(now)
-    })
+    HeldBody { body_ref: hold.body_ref, schedule: hold.schedule, content }
 }
 
 /// A receipt: one fact per message and member, the higher rung supersedes.
@@ -145,7 +182,8 @@ fn check_no_blob(blob: bool) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use jiashu_proto::id::{DeviceId, MemberId, Ref};
+    use jiashu_proto::entry::{RuleText, Schedule, ScheduleState};
+    use jiashu_proto::id::{MemberId, Ref};
 
     use super::*;
 
@@ -212,6 +250,58 @@ mod tests {
         }
         let largest = Post { sealed: vec![0; bounds::MAX_SEALED], ..post() };
         assert!(decide_post(&sender(), largest, 5).is_ok());
+    }
+
+    fn hold(sealed: u8) -> Hold {
+        Hold {
+            n: 1,
+            body_ref: Ref([2; 12]),
+            epoch: 4,
+            from: MemberId(2),
+            to: vec![],
+            kind: 1,
+            sealed: vec![sealed; 20],
+            schedule: Ref([3; 12]),
+            valid_for: None,
+            blob: None,
+        }
+    }
+
+    fn standing(from: u32) -> Standing {
+        let rule = RuleText { start: String::new(), zone: String::new(), rrule: None };
+        let schedule = Schedule {
+            id: Ref([3; 12]),
+            device: DeviceId(1),
+            from: MemberId(from),
+            to: vec![],
+            rule,
+            state: ScheduleState::Active,
+        };
+        Standing { seq: 9, schedule }
+    }
+
+    #[test]
+    fn nobody_holds_a_letter_for_another_members_schedule() {
+        let foreign = decide_hold(&sender(), hold(1), Some(&standing(1)), &[], 5).unwrap_err();
+        let own = decide_hold(&sender(), hold(1), Some(&standing(2)), &[], 5);
+
+        assert_eq!(foreign.code, ErrorCode::NotAllowed);
+        assert!(own.is_ok());
+    }
+
+    #[test]
+    fn a_letter_sealed_again_keeps_the_device_that_sealed_it_first() {
+        let first = Sender { device: DeviceId(1), ..sender() };
+        let held = match &decide_hold(&first, hold(1), None, &[], 5).unwrap().changes[..] {
+            [Change::PutHeld(held)] => held.clone(),
+            other => panic!("{other:?}"),
+        };
+
+        let again = decide_hold(&sender(), hold(2), None, &[held], 6).unwrap();
+
+        let [Change::PutHeld(again)] = &again.changes[..] else { panic!("one body") };
+        let message = message_of(again).unwrap();
+        assert_eq!((message.device, message.sealed), (DeviceId(1), vec![2; 20]));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use jiashu_proto::bounds;
 use jiashu_proto::entry::{Content, LinkFact, WRAPS_KEY, WrapsFact, link_key};
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{Join, Turn};
-use jiashu_proto::id::{DeviceId, InviteId, Millis, TokenHash};
+use jiashu_proto::id::{DeviceId, InviteId, Millis, Role, TokenHash};
 use jiashu_roster::{Author as LinkAuthor, Link, LinkBody, LinkError, Op, Roster, code_hash};
 use subtle::ConstantTimeEq;
 
@@ -124,6 +124,11 @@ pub fn decide_turn(
         })
         .collect();
     check_cards(&turn.cards, &invites)?;
+    let adds_child = |op: &Op| matches!(op, Op::AddMember { role: Role::Child, .. });
+    if body.ops.iter().any(adds_child) {
+        let text = "a child joins through the programme, with consent and its own assent";
+        return Err(Refusal::new(ErrorCode::NotAllowed, text));
+    }
     let before = roster.clone();
     let mut batch = link_batch(roster, &body, turn.link, turn.wraps, now)?;
     batch.author = Some(Author { device: sender.device, n: turn.n, entry_ref: turn.entry_ref });

@@ -115,24 +115,35 @@ fn end_of(id: jiashu_proto::id::Ref) -> Vec<Change> {
 
 /// What happens when the schedule is due at `due_at`: the body goes into the log, the next
 /// occurrence becomes due, or the schedule ends. All of it together, and only if it is still due
-/// then, so that of two who fire one wins.
+/// then and still this version, so that of two who fire one wins.
 ///
 /// An instant that the rule no longer gives (the zone's rules changed since) is not fired; the next
 /// that it does give becomes due instead. A schedule without a held body fires nothing.
-#[must_use]
-pub fn fire(standing: &Standing, held: Option<&HeldBody>, due_at: Millis, now: Millis) -> Batch {
+///
+/// # Errors
+///
+/// [`ErrorCode::BadRule`] if the rule cannot be read, as one that a newer relay took: it stays due,
+/// and nothing of it is lost.
+pub fn fire(
+    standing: &Standing,
+    held: Option<&HeldBody>,
+    due_at: Millis,
+    now: Millis,
+) -> Result<Batch, Refusal> {
     let schedule = &standing.schedule;
     let item = DueItem::Occurrence(schedule.id);
-    let mut batch =
-        Batch { requires: vec![Precondition::DueAt(item.clone(), due_at)], ..Batch::new(now) };
-    let rule =
-        (schedule.state == ScheduleState::Active).then(|| parse(&schedule.rule).ok()).flatten();
-    let occurrence = rule.as_ref().and_then(|rule| occurrence_due(rule, due_at));
-    let next = rule.as_ref().and_then(|rule| next_occurrence(rule, timestamp(due_at)));
-    if let (Some(occurrence), Some(held)) = (occurrence, held) {
+    let rule = parse(&schedule.rule)?;
+    let mut batch = Batch {
+        requires: vec![
+            Precondition::DueAt(item.clone(), due_at),
+            Precondition::FactAt(schedule_key(schedule.id), Some(standing.seq)),
+        ],
+        ..Batch::new(now)
+    };
+    if let (Some(occurrence), Some(held)) = (occurrence_due(&rule, due_at), held) {
         batch.entries.extend(released(held, &occurrence));
     }
-    match next {
+    match next_occurrence(&rule, timestamp(due_at)) {
         Some(next) => batch.changes.push(Change::SetDue(item, next.at.as_millisecond())),
         None => {
             let spent =
@@ -141,7 +152,7 @@ pub fn fire(standing: &Standing, held: Option<&HeldBody>, due_at: Millis, now: M
             batch.changes = end_of(schedule.id);
         }
     }
-    batch
+    Ok(batch)
 }
 
 fn occurrence_due(rule: &Rule, due_at: Millis) -> Option<Occurrence> {
@@ -236,7 +247,7 @@ mod tests {
             valid_for: Some(1000),
             blob: None,
         };
-        let batch = decide_hold(&sender(), hold, 0).unwrap();
+        let batch = decide_hold(&sender(), hold, None, &[], 0).unwrap();
         match &batch.changes[..] {
             [Change::PutHeld(held)] => held.clone(),
             other => panic!("{other:?}"),
@@ -283,9 +294,10 @@ mod tests {
     fn firing_writes_the_letter_and_the_next_due_time_together() {
         let (due_at, now) = (at("2027-03-28T01:30:00Z"), at("2027-03-28T05:00:00Z"));
 
-        let batch = fire(&standing(Some("FREQ=DAILY")), Some(&held()), due_at, now);
+        let batch = fire(&standing(Some("FREQ=DAILY")), Some(&held()), due_at, now).unwrap();
 
-        assert_eq!(batch.requires, [Precondition::DueAt(DueItem::Occurrence(ID), due_at)]);
+        let due = Precondition::DueAt(DueItem::Occurrence(ID), due_at);
+        assert_eq!(batch.requires, [due, Precondition::FactAt(schedule_key(ID), Some(7))]);
         let next = Change::SetDue(DueItem::Occurrence(ID), at("2027-03-29T00:30:00Z"));
         assert_eq!(batch.changes, [next]);
         let Ok(Content::Message(1, message)) = Content::from_bytes(&batch.entries[0].content)
@@ -303,17 +315,26 @@ mod tests {
     fn the_last_occurrence_ends_the_schedule() {
         let due_at = at("2027-03-27T01:30:00Z");
 
-        let batch = fire(&standing(None), Some(&held()), due_at, due_at);
+        let batch = fire(&standing(None), Some(&held()), due_at, due_at).unwrap();
 
         assert_eq!(batch.entries.len(), 2, "the letter, and the schedule's last version");
         assert_eq!(batch.changes, end_of(ID));
     }
 
     #[test]
+    fn a_rule_of_a_newer_relay_stays_due_and_loses_nothing() {
+        let newer = standing(Some("FREQ=MONTHLY;BYDAY=1SU"));
+
+        let refused = fire(&newer, Some(&held()), 0, 0).unwrap_err();
+
+        assert_eq!(refused.code, ErrorCode::BadRule);
+    }
+
+    #[test]
     fn an_instant_that_the_rule_does_not_give_fires_nothing() {
         let wrong = at("2027-03-28T00:30:00Z");
 
-        let batch = fire(&standing(Some("FREQ=DAILY")), Some(&held()), wrong, wrong);
+        let batch = fire(&standing(Some("FREQ=DAILY")), Some(&held()), wrong, wrong).unwrap();
 
         assert!(batch.entries.is_empty());
         let next = Change::SetDue(DueItem::Occurrence(ID), at("2027-03-28T01:30:00Z"));

@@ -12,7 +12,7 @@ use crate::access::{Access, Who};
 use crate::family::delivery::is_for;
 use crate::store::{PageLimit, Record, Store, StoreError};
 
-/// Bytes sent to one connection and not yet read; the rest stays in the log (PROMISES.md).
+/// Bytes sent to one connection and not yet read; the rest stays in the log.
 const MAX_UNREAD_BYTES: usize = 256 * 1024;
 
 /// Entries sent to one connection and not yet read.

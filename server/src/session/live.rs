@@ -7,6 +7,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use jiashu_proto::error::close;
 use jiashu_proto::frame::{ClientFrame, Lane};
 use tokio::time::{Instant, timeout};
+use tokio_tungstenite::tungstenite;
 use tokio_util::sync::CancellationToken;
 
 use super::Session;
@@ -60,12 +61,12 @@ struct Live {
 
 impl Live {
     async fn run(&mut self, mailbox: &Mailbox, stop: &CancellationToken) -> Result<(), End> {
-        self.first_frame().await?;
+        self.first_frame(stop).await?;
         loop {
             let tell_cursors = self.tell_cursors_at;
             tokio::select! {
                 biased;
-                () = stop.cancelled() => return Err(End::Close(close::RESTART, restart_after())),
+                () = stop.cancelled() => return Err(restart()),
                 message = self.socket.recv() => self.on_message(message).await?,
                 // Falling behind loses hints, never entries: the log has them all.
                 mail = mailbox.take() => self.on_mail(mail).await?,
@@ -75,7 +76,7 @@ impl Live {
     }
 
     /// Who connects and says nothing is not waited for; a ping says nothing.
-    async fn first_frame(&mut self) -> Result<(), End> {
+    async fn first_frame(&mut self, stop: &CancellationToken) -> Result<(), End> {
         let socket = &mut self.socket;
         let first = async {
             loop {
@@ -85,7 +86,12 @@ impl Live {
                 }
             }
         };
-        match timeout(self.relay.config.first_frame(), first).await {
+        let first = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Err(restart()),
+            first = timeout(self.relay.config.first_frame(), first) => first,
+        };
+        match first {
             Ok(message) => self.on_message(message).await,
             Err(_) => Err(End::Close(close::TOO_SLOW_TO_START, "no frame came in time".into())),
         }
@@ -118,6 +124,9 @@ impl Live {
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
             Some(Ok(Message::Text(_))) => {
                 Err(End::Close(axum::extract::ws::close_code::UNSUPPORTED, "binary only".into()))
+            }
+            Some(Err(error)) if is_too_large(&error) => {
+                Err(End::Close(axum::extract::ws::close_code::SIZE, "a frame is too large".into()))
             }
             Some(Ok(Message::Close(_)) | Err(_)) | None => Err(End::Gone),
         }
@@ -191,8 +200,18 @@ impl Live {
     }
 }
 
+/// Whether what came was over the limits that the upgrade set. It has not been read.
+fn is_too_large(error: &axum::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
+    matches!(cause, Some(tungstenite::Error::Capacity(_)))
+}
+
 fn no_progress() -> End {
     End::Close(close::NO_PROGRESS, "nothing was read for too long".into())
+}
+
+fn restart() -> End {
+    End::Close(close::RESTART, restart_after())
 }
 
 fn restart_after() -> String {

@@ -191,21 +191,22 @@ impl Session {
             Who::Device(_) => open.cursor_holds(&*self.relay.store).await,
             Who::Staff(_) => Ok(true),
         };
+        let (now, last_n) = (self.relay.clock.now(), open.access.last_n());
+        self.lanes.insert(lane, open);
         let holds = match holds {
             Ok(holds) => holds,
             Err(error) => {
+                self.close_lane(lane);
                 let failure = Failure::from(error);
                 return self.answer(lane, RelayFrame::Refused(failure.answer(None)));
             }
         };
-        let (now, last_n) = (self.relay.clock.now(), open.access.last_n());
         let restart = (!holds).then_some(true);
-        let mut open = open;
+        let Some(open) = self.lanes.get_mut(&lane) else { return };
         if !holds {
             open.restart();
         }
         let reached = open.acked();
-        self.lanes.insert(lane, open);
         self.answer(lane, RelayFrame::Welcome(Welcome { now, last_n, generation, restart }));
         self.note_cursor(lane, reached);
     }

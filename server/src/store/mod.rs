@@ -152,10 +152,11 @@ pub enum Change {
     UseInvite(InviteId, DeviceId, TokenHash),
     /// The invite is closed; its blob goes.
     CloseInvite(InviteId),
-    /// Keeps a body until its hour; one with the same `body_ref` is replaced.
+    /// Keeps a body until its hour; one of the same schedule with the same `body_ref` is replaced,
+    /// and keeps its place among them.
     PutHeld(HeldBody),
-    /// The body is no longer needed.
-    DropHeld(Ref),
+    /// The body of this schedule, the first, with this `body_ref` is no longer needed.
+    DropHeld(Ref, Ref),
     /// None of the schedule's bodies is needed any longer.
     DropHeldOf(Ref),
     /// The item is due then, and at no other time.

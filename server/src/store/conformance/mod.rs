@@ -56,6 +56,7 @@ macro_rules! store_conformance {
             access::an_invite_is_used_once_and_its_card_goes,
             access::a_closed_invite_keeps_no_card,
             waiting::held_bodies_keep_their_order,
+            waiting::a_body_of_one_schedule_does_not_replace_anothers,
             waiting::held_bodies_are_dropped_one_by_one_or_by_schedule,
             waiting::only_so_many_bodies_are_held,
             waiting::what_is_due_comes_the_earliest_first,

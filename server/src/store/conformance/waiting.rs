@@ -11,6 +11,10 @@ fn body(number: u32, schedule: u32, content: &[u8]) -> HeldBody {
     HeldBody { body_ref: a_ref(number), schedule: a_ref(schedule), content: content.to_vec() }
 }
 
+fn drop_held(schedule: u32, number: u32) -> Change {
+    Change::DropHeld(a_ref(schedule), a_ref(number))
+}
+
 async fn held_of(store: &dyn Store, schedule: u32) -> Vec<HeldBody> {
     store.held(FAMILY, a_ref(schedule)).await.unwrap()
 }
@@ -27,12 +31,22 @@ pub(crate) async fn held_bodies_keep_their_order(home: &dyn Home) {
     assert_eq!(held_of(&*store, 200).await, [bodies[2].clone()]);
 }
 
+pub(crate) async fn a_body_of_one_schedule_does_not_replace_anothers(home: &dyn Home) {
+    let store = with_phone(home).await;
+    let bodies = [body(1, 100, b"a"), body(1, 200, b"b")];
+
+    commit(&*store, changes(bodies.iter().cloned().map(Change::PutHeld).collect())).await;
+
+    assert_eq!(held_of(&*store, 100).await, [bodies[0].clone()]);
+    assert_eq!(held_of(&*store, 200).await, [bodies[1].clone()]);
+}
+
 pub(crate) async fn held_bodies_are_dropped_one_by_one_or_by_schedule(home: &dyn Home) {
     let store = with_phone(home).await;
     let bodies = [body(1, 100, b"a"), body(2, 100, b"b"), body(3, 200, b"c"), body(4, 100, b"d")];
     commit(&*store, changes(bodies.iter().cloned().map(Change::PutHeld).collect())).await;
 
-    commit(&*store, changes(vec![Change::DropHeld(a_ref(2)), Change::DropHeld(a_ref(77))])).await;
+    commit(&*store, changes(vec![drop_held(100, 2), drop_held(200, 1)])).await;
     assert_eq!(held_of(&*store, 100).await, [bodies[0].clone(), bodies[3].clone()]);
     commit(&*store, changes(vec![Change::DropHeldOf(a_ref(100))])).await;
 
@@ -51,7 +65,7 @@ pub(crate) async fn only_so_many_bodies_are_held(home: &dyn Home) {
     commit(&*store, put(2)).await;
 
     assert_eq!(broken(&*store, put(3)).await, Precondition::HeldBelow(2));
-    commit(&*store, changes(vec![Change::DropHeld(a_ref(1))])).await;
+    commit(&*store, changes(vec![drop_held(101, 1)])).await;
 
     commit(&*store, put(3)).await;
 }

@@ -194,7 +194,7 @@ fn changes_access(change: &Change) -> bool {
         | Change::UseInvite(..)
         | Change::CloseInvite(_) => true,
         Change::PutHeld(_)
-        | Change::DropHeld(_)
+        | Change::DropHeld(..)
         | Change::DropHeldOf(_)
         | Change::SetDue(..)
         | Change::ClearDue(_) => false,
@@ -242,8 +242,9 @@ fn apply_change(
             delete(tx, "DELETE FROM card WHERE scope = ?1 AND invite = ?2", (id, invite.0))?;
         }
         Change::PutHeld(body) => put_held(tx, scope, body)?,
-        Change::DropHeld(body_ref) => {
-            delete(tx, "DELETE FROM held WHERE scope = ?1 AND body_ref = ?2", (id, body_ref.0))?;
+        Change::DropHeld(schedule, body_ref) => {
+            let sql = "DELETE FROM held WHERE scope = ?1 AND schedule = ?2 AND body_ref = ?3";
+            delete(tx, sql, (id, schedule.0, body_ref.0))?;
         }
         Change::DropHeldOf(schedule) => {
             delete(tx, "DELETE FROM held WHERE scope = ?1 AND schedule = ?2", (id, schedule.0))?;
@@ -267,8 +268,7 @@ fn delete(tx: &Connection, sql: &str, of: impl rusqlite::Params) -> rusqlite::Re
 fn put_held(tx: &Connection, scope: Scope, body: &HeldBody) -> rusqlite::Result<()> {
     let mut put = tx.prepare_cached(
         "INSERT INTO held(scope, body_ref, schedule, content) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT(scope, body_ref)
-         DO UPDATE SET schedule = excluded.schedule, content = excluded.content",
+         ON CONFLICT(scope, schedule, body_ref) DO UPDATE SET content = excluded.content",
     )?;
     put.execute((scope.0.cast_signed(), body.body_ref.0, body.schedule.0, &body.content))?;
     Ok(())

@@ -31,8 +31,7 @@ CREATE TABLE held(
     schedule BLOB NOT NULL,
     content BLOB NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX held_ref ON held(scope, body_ref);
-CREATE INDEX held_of ON held(scope, schedule);
+CREATE UNIQUE INDEX held_of ON held(scope, schedule, body_ref);
 
 -- The blobs of open invites.
 CREATE TABLE card(
