@@ -23,11 +23,8 @@ impl Line {
     /// Opens a line to the relay, which may come and go.
     pub(crate) async fn open(relay: SocketAddr) -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let line = Self {
-            address: listener.local_addr()?,
-            up: Arc::default(),
-            down: Arc::default(),
-        };
+        let line =
+            Self { address: listener.local_addr()?, up: Arc::default(), down: Arc::default() };
         let (up, down) = (line.up.clone(), line.down.clone());
         tokio::spawn(async move {
             while let Ok((phone, _)) = listener.accept().await {

@@ -31,7 +31,9 @@ fn main() -> ExitCode {
     let program = args.next().unwrap_or_default();
     let role = args.next();
     match role.as_ref().and_then(|role| role.to_str()) {
-        Some(relay::ROLE) => jiashu_server::command_line::main(std::iter::once(program).chain(args)),
+        Some(relay::ROLE) => {
+            jiashu_server::command_line::main(std::iter::once(program).chain(args))
+        }
         Some(phone::ROLE) => jiashu_cli::main(std::iter::once(program).chain(args)),
         _ => tell(&Args::parse()),
     }

@@ -49,12 +49,17 @@ impl Phone {
 
     /// Runs one verb that prints one object.
     pub(crate) async fn ask(&self, args: &[&str]) -> anyhow::Result<Value> {
-        self.run(args).await?.into_iter().next().with_context(|| format!("{} said nothing", args.join(" ")))
+        self.run(args)
+            .await?
+            .into_iter()
+            .next()
+            .with_context(|| format!("{} said nothing", args.join(" ")))
     }
 
     /// Leaves it on: what comes is heard at once.
     pub(crate) fn listen(&self) -> anyhow::Result<Listening> {
-        let mut process = self.command(&["listen"])?.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let mut process =
+            self.command(&["listen"])?.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let lines = BufReader::new(process.stdout.take().context("no output")?).lines();
         Ok(Listening { process, lines })
     }

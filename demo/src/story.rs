@@ -84,10 +84,13 @@ async fn enrol(began: Instant, folder: &Path, relay: &Relay) -> anyhow::Result<V
     worker.run(&["ngo", "enrol", &text(&sheet)?, "--out", &text(&cards)?]).await?;
     let invites = std::fs::read_to_string(cards.join("invites.json"))?;
     let invites: Vec<Value> = serde_json::from_str(&invites)?;
-    say(began, &format!(
-        "two families enrolled: {} cards with a QR code each; no name left the worker's laptop",
-        invites.len()
-    ));
+    say(
+        began,
+        &format!(
+            "two families enrolled: {} cards with a QR code each; no name left the worker's laptop",
+            invites.len()
+        ),
+    );
     Ok(invites)
 }
 
@@ -95,9 +98,10 @@ async fn enrol(began: Instant, folder: &Path, relay: &Relay) -> anyhow::Result<V
 fn link(cards: &[Value], case: &str, member: &str, origin: &str) -> anyhow::Result<String> {
     let of_member = |card: &&Value| {
         text(card, "case_code") == case
-            && card.get("members").and_then(Value::as_array).is_some_and(|members| {
-                members.iter().any(|name| name == member)
-            })
+            && card
+                .get("members")
+                .and_then(Value::as_array)
+                .is_some_and(|members| members.iter().any(|name| name == member))
     };
     let link = cards.iter().find(of_member).map(|card| text(card, "link"));
     let link = link.with_context(|| format!("no card for {member}"))?;
@@ -149,7 +153,9 @@ impl Stage {
         let came = listening.next().await?;
         self.say(&format!(
             "it came to the village {} ms after she pressed the key: “{}” from {}",
-            sent_at.elapsed().as_millis(), text(&came, "text"), text(&came, "from")
+            sent_at.elapsed().as_millis(),
+            text(&came, "text"),
+            text(&came, "from")
         ));
         self.village.run(&["heard", &seq(&came)?, "--by", "Lili"]).await?;
         self.show_receipts(&seq(&sent)?).await?;
@@ -162,13 +168,17 @@ impl Stage {
 
     async fn show_receipts(&self, seq: &str) -> anyhow::Result<()> {
         let log = self.mother.run(&["log"]).await?;
-        let entry = log.iter().find(|entry| entry.get("seq").map(Value::to_string).as_deref() == Some(seq));
+        let entry =
+            log.iter().find(|entry| entry.get("seq").map(Value::to_string).as_deref() == Some(seq));
         let receipts = entry.and_then(|entry| entry.get("receipts")).and_then(Value::as_array);
         for receipt in receipts.into_iter().flatten() {
             let at: Timestamp = text(receipt, "at").parse()?;
             let at = at.in_tz(MOTHER_ZONE)?.strftime("%H:%M:%S");
             self.say(&format!(
-                "mother sees: {} – {} at {at}", text(receipt, "member"), text(receipt, "rung")));
+                "mother sees: {} – {} at {at}",
+                text(receipt, "member"),
+                text(receipt, "rung")
+            ));
         }
         Ok(())
     }
@@ -178,26 +188,43 @@ impl Stage {
         let letter = "睡前故事 – a story for tonight";
         let weekly = self
             .mother
-            .ask(&["schedule", "add", "--every", "sun,wed", "--at", "19:30", "--to", "Lili", letter])
+            .ask(&[
+                "schedule", "add", "--every", "sun,wed", "--at", "19:30", "--to", "Lili", letter,
+            ])
             .await?;
         println!("            {:<26} {:<26}", "in Gansu", "in Prato");
         for entry in weekly.get("preview").and_then(Value::as_array).into_iter().flatten().take(5) {
             println!(
-                "            {:<26} {:<26}", text(entry, "recipient_local"), text(entry, "sender_local"));
+                "            {:<26} {:<26}",
+                on_a_clock(text(entry, "recipient_local")),
+                on_a_clock(text(entry, "sender_local"))
+            );
         }
         let now = Timestamp::from_millisecond(Clock::system().now())?;
         let due = (now + AHEAD).in_tz(CHILD_ZONE)?.round(Unit::Second)?;
         self.mother
-            .ask(&["schedule", "add", "--on", &civil(&due), "--to", "Lili", "晚安 Good night, Lili"])
+            .ask(&[
+                "schedule",
+                "add",
+                "--on",
+                &civil(&due),
+                "--to",
+                "Lili",
+                "晚安 Good night, Lili",
+            ])
             .await?;
         self.say(&format!(
             "and one for today: {} in Gansu, {} in Prato; then mother's phone is off",
-            due.strftime("%H:%M:%S"), due.in_tz(MOTHER_ZONE)?.strftime("%H:%M:%S")
+            due.strftime("%H:%M:%S"),
+            due.in_tz(MOTHER_ZONE)?.strftime("%H:%M:%S")
         ));
         let mut listening = self.village.listen()?;
         let came = listening.next().await?;
         self.say(&format!(
-            "it came due by itself: “{}”, for {}", text(&came, "text"), text(&came, "scheduled_for")));
+            "it came due by itself: “{}”, for {}",
+            text(&came, "text"),
+            text(&came, "scheduled_for")
+        ));
         self.say(&self.bytes());
         listening.switch_off().await
     }
@@ -239,13 +266,25 @@ impl Stage {
         println!("  {jiashu} --home /tmp/gran heard SEQ --by Bo");
         println!("And further:");
         println!("  {jiashu} --home /tmp/mum log");
-        println!("  {jiashu} --home /tmp/mum schedule add --every day --at 19:30 --to Bo 'Sleep well'");
-        println!("  {jiashu} --home {} log      (the mother of the story)", self.mother.home().display());
+        println!(
+            "  {jiashu} --home /tmp/mum schedule add --every day --at 19:30 --to Bo 'Sleep well'"
+        );
+        println!(
+            "  {jiashu} --home {} log      (the mother of the story)",
+            self.mother.home().display()
+        );
         println!("  {jiashu} --help");
         tokio::signal::ctrl_c().await?;
         println!("\nThe relay, the phones and their folder are gone.");
         Ok(())
     }
+}
+
+/// `2027-03-28T19:30:00+08:00` as a person reads it: `2027-03-28  19:30 +08:00`.
+fn on_a_clock(local: &str) -> String {
+    let part = |range: std::ops::Range<usize>| local.get(range).unwrap_or_default();
+    let offset = local.get(19..).unwrap_or_default();
+    format!("{}  {} {offset}", part(0..10), part(11..16))
 }
 
 /// As a person types it: `2027-03-28 19:30:00`.
