@@ -3,17 +3,25 @@
 use std::sync::Arc;
 
 use jiashu_proto::bounds;
+use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{ClientFrame, FrameError};
 
 use super::Session;
+use crate::family::Refusal;
 use crate::relay::Relay;
+
+/// Once an answer is so long nothing more is asked for it, in bytes: a lane's page or a roster fits
+/// behind it, and the whole stays within [`bounds::MAX_ANSWER`], which clients hold us to.
+const ENOUGH: usize = bounds::MAX_ANSWER / 2;
 
 /// Answers the frames of one request, then adds what waits in each lane's log, one page a lane.
 ///
-/// The next hello's cursor is the ack. Frames behind one that cannot be read are not looked at.
+/// The next hello's cursor is the ack. Frames behind one that cannot be read are not looked at, nor
+/// those for which there is no room; lanes for which there is none have their page the next time.
 pub async fn round(relay: Arc<Relay>, body: &[u8]) -> Vec<u8> {
     relay.metrics.rounds.inc();
     let mut session = Session::new(relay, None);
+    let mut out = Vec::new();
     let mut rest = body;
     while !rest.is_empty() {
         let before = rest.len();
@@ -23,20 +31,34 @@ pub async fn round(relay: Arc<Relay>, body: &[u8]) -> Vec<u8> {
             if within { Ok(frame) } else { Err(FrameError::TooLarge) }
         });
         match read {
+            Ok((lane, _)) if out.len() > ENOUGH => {
+                session.refuse(lane, Refusal::new(ErrorCode::TooLarge, "ask for less at once"));
+                break;
+            }
             Ok((lane, frame)) => session.handle(lane, frame).await,
             Err(error) => {
                 session.refuse_malformed(error);
                 break;
             }
         }
+        session.write_answers(&mut out);
     }
+    session.write_answers(&mut out);
     for lane in session.lane_numbers() {
+        if out.len() > ENOUGH {
+            break;
+        }
         session.pump(lane).await;
         session.tell_cursors(lane).await;
-    }
-    let mut out = Vec::new();
-    for (lane, frame) in session.take_answers() {
-        frame.write_to(lane, &mut out);
+        session.write_answers(&mut out);
     }
     out
+}
+
+impl Session {
+    fn write_answers(&mut self, out: &mut Vec<u8>) {
+        for (lane, frame) in self.take_answers() {
+            frame.write_to(lane, out);
+        }
+    }
 }

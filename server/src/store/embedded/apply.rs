@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, HashMap};
 use jiashu_proto::bounds::MAX_UNANSWERED;
 use jiashu_proto::entry::{Generation, Seq};
 use jiashu_proto::id::{LinkHash, Scope};
-use ring::rand::{SecureRandom, SystemRandom};
 use rusqlite::Connection;
 
 use super::condition::Failure;
@@ -103,7 +102,7 @@ impl<'a> Group<'a> {
             return Ok(Err(StoreError::Stale { precondition }));
         }
         let mut touched =
-            Touched { state: new_state(kind, random_u32()?), wakes: false, changed: false };
+            Touched { state: new_state(kind, facts::random_u32()?), wakes: false, changed: false };
         let committed = apply(self.tx, scope, batch, &mut touched)?;
         self.touched.insert(scope, touched);
         Ok(Ok(committed))
@@ -118,7 +117,7 @@ impl<'a> Group<'a> {
              ON CONFLICT DO UPDATE SET sum = excluded.sum, state = excluded.state",
         )?;
         for (scope, touched) in &changed {
-            let bytes = to_cbor(&touched.state);
+            let bytes = schema::to_cbor(&touched.state);
             write.execute((scope.0.cast_signed(), schema::state_sum(*scope, &bytes), bytes))?;
         }
         Ok(changed)
@@ -136,17 +135,6 @@ fn new_state(kind: ScopeKind, generation: Generation) -> ScopeState {
         seats: BTreeMap::new(),
         invites: BTreeMap::new(),
     }
-}
-
-/// From 1: 0 is the tag of no entry and the generation of no log.
-pub(super) fn random_u32() -> Result<u32, Failure> {
-    let mut bytes = [0; 4];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| Failure::NoRandom)?;
-    Ok(u32::from_ne_bytes(bytes).max(1))
-}
-
-pub(super) fn to_cbor<T: minicbor::Encode<()>>(value: &T) -> Vec<u8> {
-    minicbor::to_vec(value).expect("writing to memory cannot fail")
 }
 
 /// Writes a batch that was checked.
@@ -251,10 +239,14 @@ fn apply_change(
         }
         Change::SetDue(item, at) => {
             let sql = "INSERT OR REPLACE INTO due(scope, item, at) VALUES (?1, ?2, ?3)";
-            tx.prepare_cached(sql)?.execute((id, to_cbor(item), at))?;
+            tx.prepare_cached(sql)?.execute((id, schema::to_cbor(item), at))?;
         }
         Change::ClearDue(item) => {
-            delete(tx, "DELETE FROM due WHERE scope = ?1 AND item = ?2", (id, to_cbor(item)))?;
+            delete(
+                tx,
+                "DELETE FROM due WHERE scope = ?1 AND item = ?2",
+                (id, schema::to_cbor(item)),
+            )?;
         }
     }
     Ok(())

@@ -2,9 +2,9 @@
 
 use jiashu_proto::entry::Seq;
 use jiashu_proto::id::{Millis, Scope};
+use ring::rand::{SecureRandom, SystemRandom};
 use rusqlite::{Connection, OptionalExtension};
 
-use super::apply::random_u32;
 use super::condition::Failure;
 use super::schema::entry_sum;
 use crate::store::NewEntry;
@@ -81,4 +81,11 @@ fn forget_content(tx: &Connection, scope: Scope, seq: Seq) -> rusqlite::Result<(
     let sql = "UPDATE entry SET content = NULL WHERE scope = ?1 AND seq = ?2";
     tx.prepare_cached(sql)?.execute((scope.0.cast_signed(), seq.cast_signed()))?;
     Ok(())
+}
+
+/// From 1: 0 is the tag of no entry and the generation of no log.
+pub(super) fn random_u32() -> Result<u32, Failure> {
+    let mut bytes = [0; 4];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| Failure::NoRandom)?;
+    Ok(u32::from_ne_bytes(bytes).max(1))
 }

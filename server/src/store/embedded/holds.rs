@@ -3,9 +3,9 @@
 use jiashu_proto::id::{LinkHash, Scope};
 use rusqlite::{Connection, OptionalExtension};
 
-use super::apply::to_cbor;
 use super::condition::Failure;
 use super::facts;
+use super::schema::to_cbor;
 use crate::store::{InviteState, Precondition, ScopeState};
 
 /// The first that does not hold. `state` is `None` for a scope that is yet to be made.

@@ -163,3 +163,8 @@ impl Fnv {
         }
     }
 }
+
+/// A value as its column holds it.
+pub(super) fn to_cbor<T: minicbor::Encode<()>>(value: &T) -> Vec<u8> {
+    minicbor::to_vec(value).expect("writing to memory cannot fail")
+}

@@ -1,0 +1,284 @@
+//! What a client says: the bodies of its frames.
+
+use minicbor::{Decode, Encode};
+
+use crate::entry::{Consent, Cursor, MemberFact, RuleText, Rung, ScheduleState, Seq};
+use crate::id::{CodeHash, Epoch, InviteId, MemberId, Millis, N, Ref, Scope, Token, TokenHash};
+
+/// Says who a lane is and how far it has read.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Hello {
+    /// The device, or a member of staff.
+    #[n(0)]
+    pub token: Token,
+    /// How far it has read; absent before the first entry.
+    #[n(1)]
+    pub cursor: Option<Cursor>,
+    /// The latest time, in ms, of the [`Cursors`] it was told; absent wants all.
+    #[n(2)]
+    pub cursors_at: Option<Millis>,
+}
+
+/// Adds a sealed message to the log. The fields are those of [`crate::entry::Message`].
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Post {
+    /// The lane's counter.
+    #[n(0)]
+    pub n: N,
+    /// The message's name and the nonce of its seal.
+    #[n(1)]
+    pub entry_ref: Ref,
+    /// Number of the key it is sealed under.
+    #[n(2)]
+    pub epoch: Epoch,
+    /// In whose name: a member that the device serves.
+    #[n(3)]
+    pub from: MemberId,
+    /// For whom, ascending; empty is for all.
+    #[n(4)]
+    pub to: Vec<MemberId>,
+    /// [`crate::entry::MessageKind`].
+    #[n(5)]
+    pub kind: u32,
+    /// The sealed text.
+    #[cbor(n(6), with = "minicbor::bytes")]
+    pub sealed: Vec<u8>,
+    /// Makes it a fact.
+    #[n(7)]
+    pub key: Option<String>,
+    /// After this, in ms, it is handed out no more.
+    #[n(8)]
+    pub until: Option<Millis>,
+    /// The stored bytes it needs.
+    #[n(9)]
+    pub blob: Option<Ref>,
+}
+
+/// The device has all up to and with this place, in the welcomed generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Ack {
+    /// The place.
+    #[n(0)]
+    pub seq: Seq,
+    /// Its tag.
+    #[n(1)]
+    pub tag: u32,
+}
+
+/// A receipt; the fields are those of [`crate::entry::Receipt`].
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Report {
+    /// The lane's counter.
+    #[n(0)]
+    pub n: N,
+    /// The command's own name.
+    #[n(1)]
+    pub entry_ref: Ref,
+    /// The member it came to: one that the device serves.
+    #[n(2)]
+    pub from: MemberId,
+    /// The message.
+    #[n(3)]
+    pub of: Ref,
+    /// Its author.
+    #[n(4)]
+    pub to: MemberId,
+    /// How far.
+    #[n(5)]
+    pub rung: Rung,
+    /// When, by the device's clock, in ms.
+    #[n(6)]
+    pub at: Millis,
+    /// Of a played one: the share, in percent.
+    #[n(7)]
+    pub share: Option<u8>,
+}
+
+/// A sealed body that a schedule will release.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Hold {
+    /// The lane's counter.
+    #[n(0)]
+    pub n: N,
+    /// The body's name and the nonce of its seal.
+    #[n(1)]
+    pub body_ref: Ref,
+    /// Number of the key it is sealed under.
+    #[n(2)]
+    pub epoch: Epoch,
+    /// In whose name: a member that the device serves.
+    #[n(3)]
+    pub from: MemberId,
+    /// For whom, ascending; empty is for all.
+    #[n(4)]
+    pub to: Vec<MemberId>,
+    /// [`crate::entry::MessageKind`].
+    #[n(5)]
+    pub kind: u32,
+    /// The sealed text.
+    #[cbor(n(6), with = "minicbor::bytes")]
+    pub sealed: Vec<u8>,
+    /// The schedule that releases it; it need not be written yet.
+    #[n(7)]
+    pub schedule: Ref,
+    /// How long after its time it is worth something, in ms.
+    #[n(8)]
+    pub valid_for: Option<Millis>,
+    /// The stored bytes it needs.
+    #[n(9)]
+    pub blob: Option<Ref>,
+}
+
+/// Writes a schedule, or a new version of it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Plan {
+    /// The lane's counter.
+    #[n(0)]
+    pub n: N,
+    /// The command's own name; of a new schedule its id.
+    #[n(1)]
+    pub entry_ref: Ref,
+    /// In whose name: a member that the device serves.
+    #[n(2)]
+    pub from: MemberId,
+    /// For whom, ascending; empty is for all.
+    #[n(3)]
+    pub to: Vec<MemberId>,
+    /// When.
+    #[n(4)]
+    pub rule: RuleText,
+    /// Whether it runs.
+    #[n(5)]
+    pub state: ScheduleState,
+    /// The schedule that is changed; absent for a new one.
+    #[n(6)]
+    pub schedule: Option<Ref>,
+}
+
+/// What the relay keeps of a new invite beside the roster.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Card {
+    /// The invite's number in the link.
+    #[n(0)]
+    pub invite: InviteId,
+    /// SHA-256 of its code.
+    #[n(1)]
+    pub code_hash: CodeHash,
+    /// Sealed under the invite's secret, which the relay never has.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub blob: Vec<u8>,
+}
+
+/// Adds a link to the roster, and so turns the key.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Turn {
+    /// The lane's counter.
+    #[n(0)]
+    pub n: N,
+    /// The command's own name.
+    #[n(1)]
+    pub entry_ref: Ref,
+    /// The link as signed.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub link: Vec<u8>,
+    /// Its wraps.
+    #[cbor(n(3), with = "minicbor::bytes")]
+    pub wraps: Vec<u8>,
+    /// One for every op 2 of the link.
+    #[n(4)]
+    pub cards: Vec<Card>,
+}
+
+/// Asks what an invite opens.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Look {
+    /// The family.
+    #[n(0)]
+    pub scope: Scope,
+    /// D(S, "jiashu/1 code", 16).
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub code: [u8; 16],
+}
+
+/// Uses an invite: lets a device in and turns the key, in one commit.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Join {
+    /// The family.
+    #[n(0)]
+    pub scope: Scope,
+    /// D(S, "jiashu/1 code", 16).
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub code: [u8; 16],
+    /// The link with op 3, signed by the invite.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub link: Vec<u8>,
+    /// Its wraps.
+    #[cbor(n(3), with = "minicbor::bytes")]
+    pub wraps: Vec<u8>,
+}
+
+/// Nothing but a sign of life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Beat {}
+
+/// Makes a programme and its first coordinator.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Setup {
+    /// The secret of the setup link.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub code: [u8; 16],
+    /// The programme's number, drawn by the client.
+    #[n(1)]
+    pub programme: Scope,
+    /// Of the coordinator's token.
+    #[n(2)]
+    pub token_hash: TokenHash,
+}
+
+/// Enrols a family: no names, no text; a repeat with the same case code changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Enrol {
+    /// The programme's own code for the family.
+    #[n(0)]
+    pub case_code: String,
+    /// The family's number, drawn by the client.
+    #[n(1)]
+    pub family: Scope,
+    /// Link 1 of its roster.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub link: Vec<u8>,
+    /// One for every invite of the link.
+    #[n(3)]
+    pub cards: Vec<Card>,
+    /// One for every member of the link.
+    #[n(4)]
+    pub members: Vec<MemberFact>,
+    /// What is recorded of taking part.
+    #[n(5)]
+    pub consents: Vec<Consent>,
+}
+
+/// Records consent of one member of an enrolled family.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct RecordConsent {
+    /// The programme's own code for the family.
+    #[n(0)]
+    pub case_code: String,
+    /// A date that is absent leaves what is recorded.
+    #[n(1)]
+    pub consent: Consent,
+}
