@@ -73,7 +73,11 @@ enum Ended {
 ///
 /// [`ExitCode::Refused`] if another process of this device took over, or it was removed;
 /// [`ExitCode::Unsafe`] as of [`Engine::apply`]. A relay that cannot be reached is no error here.
-pub async fn stay(engine: &mut Engine, ca: Option<&Path>, on_event: &mut OnEvent<'_>) -> Result<()> {
+pub async fn stay(
+    engine: &mut Engine,
+    ca: Option<&Path>,
+    on_event: &mut OnEvent<'_>,
+) -> Result<()> {
     let mut failures = 0_u32;
     loop {
         let connected = match connect(engine, ca).await {

@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use jiashu_proto::bounds;
 use jiashu_proto::frame::RelayFrame;
 use jiashu_proto::id::Ref;
 
@@ -13,9 +14,9 @@ use crate::clock::now_ms;
 use crate::error::{CliError, ExitCode, Result};
 use crate::home::Home;
 use crate::http;
-use crate::state::outbox::{self, Fate};
 use crate::state::State;
 use crate::state::lane::{self, Listener};
+use crate::state::outbox::{self, Fate};
 use crate::sync::{Applied, Engine};
 
 /// An answer this large, in bytes, may have been cut at a page's end though it holds few entries.
@@ -43,7 +44,7 @@ pub async fn sync(engine: &mut Engine, ca: Option<&Path>) -> Result<()> {
         }
         let answer = http::round(&engine.lane().origin, ca, &frames).await?;
         let applied = apply_all(engine, &answer)?;
-        let may_be_more = applied.full || answer.len() >= LARGE_ANSWER;
+        let may_be_more = applied.taken >= bounds::MAX_ENTRIES || answer.len() >= LARGE_ANSWER;
         let progress = applied.moved || applied.settled;
         if !(applied.moved && may_be_more || progress && engine.has_more(now_ms())?) {
             break;

@@ -103,14 +103,18 @@ impl People {
             return Ok(member);
         }
         let called = |name: &String| name.to_lowercase() == text.to_lowercase();
-        let mut found = self.names.iter().filter(|(_, name)| called(name)).map(|(member, _)| member);
+        let mut found =
+            self.names.iter().filter(|(_, name)| called(name)).map(|(member, _)| member);
         match (found.next(), found.next()) {
             (Some(member), None) => Ok(*member),
             (Some(_), Some(_)) => Err(bad_name(format!("two are called {text}: give the number"))),
             (None, _) => {
                 let everybody: Vec<_> = self.roles.keys().copied().collect();
                 let text = one_line(text);
-                Err(bad_name(format!("nobody is called {text}; there are: {}", self.names(&everybody))))
+                Err(bad_name(format!(
+                    "nobody is called {text}; there are: {}",
+                    self.names(&everybody)
+                )))
             }
         }
     }
@@ -204,6 +208,13 @@ pub fn warn(text: &str) {
         eprintln!("\u{1b}[31m{text}\u{1b}[0m");
     } else {
         eprintln!("{text}");
+    }
+}
+
+/// Rings the terminal's bell, where there is one: somebody may be in the next room.
+pub fn ring() {
+    if std::io::stderr().is_terminal() {
+        eprint!("\u{7}");
     }
 }
 

@@ -23,7 +23,8 @@ pub(super) async fn run(context: &mut Context<'_>, args: &ExportArgs) -> Result<
     write_file(&args.out, "messages.html", page(&view, &letters)?.as_bytes())?;
     write_json(&args.out, "roster.json", &family::describe(&view)?)?;
     let schedules = fact::schedules(view.state.db())?;
-    let schedules = schedules.iter().map(|one| schedule::listed(&view, one)).collect::<Result<Vec<_>>>()?;
+    let schedules =
+        schedules.iter().map(|one| schedule::listed(&view, one)).collect::<Result<Vec<_>>>()?;
     write_json(&args.out, "schedules.json", &schedules)?;
     write_json(&args.out, "receipts.json", &receipts(&view, &letters)?)?;
     if context.globals.json {
@@ -31,12 +32,16 @@ pub(super) async fn run(context: &mut Context<'_>, args: &ExportArgs) -> Result<
         return context.json(&serde_json::json!({ "out": folder, "messages": letters.len() }));
     }
     let (count, folder) = (letters.len(), args.out.display());
-    Ok(writeln!(context.out, "{count} letters, the family and its plans are in {folder}. Open messages.html to read or print.")?)
+    writeln!(context.out, "{count} letters, the family and its plans are in {folder}.")?;
+    Ok(writeln!(context.out, "Open messages.html there to read or print.")?)
 }
 
 fn prepare(dir: &Path) -> Result<()> {
     let failed = |error| {
-        CliError::new(ExitCode::BadInput, format!("cannot use the folder {}: {error}", dir.display()))
+        CliError::new(
+            ExitCode::BadInput,
+            format!("cannot use the folder {}: {error}", dir.display()),
+        )
     };
     make_private_dir(dir).map_err(failed)?;
     if std::fs::read_dir(dir).map_err(failed)?.next().is_some() {
@@ -87,16 +92,26 @@ fn receipts(view: &View, letters: &[Stored]) -> Result<Vec<ReceiptJson>> {
     Ok(all)
 }
 
-const PAGE: &str = "<!doctype html>\n<meta charset=\"utf-8\">\n<title>Letters of our family</title>\n\
-<style>body{font:16px/1.5 serif;max-width:40em;margin:2em auto;padding:0 1em}\
-h2{font-size:1em;color:#555;margin:1.5em 0 0}p{white-space:pre-wrap;margin:.2em 0;break-inside:avoid}</style>\n\
-<h1>Letters of our family</h1>\n";
+const PAGE: &str = "<!doctype html>
+<meta charset=\"utf-8\">
+<title>Letters of our family</title>
+<style>
+body { font: 16px/1.5 serif; max-width: 40em; margin: 2em auto; padding: 0 1em }
+h2 { font-size: 1em; color: #555; margin: 1.5em 0 0 }
+p { white-space: pre-wrap; margin: .2em 0; break-inside: avoid }
+</style>
+<h1>Letters of our family</h1>
+";
 
 fn page(view: &View, letters: &[Stored]) -> Result<String> {
     let mut page = PAGE.to_owned();
     for stored in letters.iter().filter(|stored| stored.text.is_some()) {
         let (heading, text) = (heading(stored, &view.people), text_of(stored));
-        page.push_str(&format!("<h2>{}</h2>\n<p>{}</p>\n", escaped(&heading), escaped(text.trim())));
+        page.push_str(&format!(
+            "<h2>{}</h2>\n<p>{}</p>\n",
+            escaped(&heading),
+            escaped(text.trim())
+        ));
     }
     Ok(page)
 }

@@ -72,10 +72,11 @@ fn write(view: &mut View, args: &InviteArgs) -> Result<Ref> {
     };
     let (keys, secret) = (KeyPairs::generate(), InviteSecret::generate());
     let invite = roster.next_invite();
-    let new_member = args.new.iter().zip(args.role).map(|(_, role)| Op::AddMember {
-        member: roster.next_member(),
-        role,
-    });
+    let new_member = args
+        .new
+        .iter()
+        .zip(args.role)
+        .map(|(_, role)| Op::AddMember { member: roster.next_member(), role });
     let ops = new_member.chain([Op::AddInvite {
         invite,
         sign_pub: keys.sign.public(),
@@ -85,10 +86,16 @@ fn write(view: &mut View, args: &InviteArgs) -> Result<Ref> {
     }]);
     let signer = Signer::Device(view.lane.me(), &view.lane.keys.sign);
     let key = view.family.key_in_force().map(|(_, key)| key);
-    let new = write_link(roster, signer, ops.collect(), key)
-        .map_err(|error| CliError::new(ExitCode::Unsafe, format!("no card can be made: {error}")))?;
+    let new = write_link(roster, signer, ops.collect(), key).map_err(|error| {
+        CliError::new(ExitCode::Unsafe, format!("no card can be made: {error}"))
+    })?;
     let names = new.roster.members().keys().map(|member| (*member, name_of(view, args, *member)));
-    let card = DeviceCard { pin: new.hash, keys, names: names.collect(), device_name: args.device.clone() };
+    let card = DeviceCard {
+        pin: new.hash,
+        keys,
+        names: names.collect(),
+        device_name: args.device.clone(),
+    };
     let blob = Card::Device(Box::new(card)).seal(&secret);
     let cards = vec![CardFrame { invite, code_hash: code_hash(&secret.code()), blob }];
     let tx = view.state.begin()?;
@@ -115,7 +122,8 @@ async fn done(context: &mut Context<'_>, args: &InviteArgs, entry_ref: Ref) -> R
         let invite = view.family.roster.invites().get(&made.invite);
         let member = invite.and_then(|invite| invite.members.first().copied());
         let tx = view.state.begin()?;
-        let named = member.map(|member| draft::name(&tx, from, member, name, now_ms())).transpose()?;
+        let named =
+            member.map(|member| draft::name(&tx, from, member, name, now_ms())).transpose()?;
         tx.commit()?;
         match round::exchange(&context.home, context.ca(), named.as_slice()).await {
             Err(error) if error.code != ExitCode::Offline => return Err(error),

@@ -7,16 +7,14 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, IsTerminal as _};
 
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::frame::{ClientFrame, Invited, Join, Joined, Look, RelayFrame};
+use jiashu_proto::frame::{ClientFrame, Join, Joined, Look, RelayFrame};
 use jiashu_proto::id::MemberId;
-use jiashu_roster::{Author, Link, LinkBody, Op, Recipient, Roster, token_hash};
-use jiashu_seal::{
-    Card, DeviceCard, FamilyKey, JoinLink, KeyPairs, PinnedInvite, SealError, Signer, open_all, open_link_key,
-    random, write_link,
-};
+use jiashu_roster::{Author, Op, token_hash};
+use jiashu_seal::{JoinLink, KeyPairs, Signer, random, write_link};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use super::invited::{Checked, check};
 use super::{Context, View};
 use crate::args::family::JoinArgs;
 use crate::clock::{now_ms, timestamp};
@@ -43,8 +41,12 @@ pub(super) async fn run(context: &mut Context<'_>, args: &JoinArgs) -> Result<()
     let link = JoinLink::parse(args.link.trim()).map_err(|_| {
         CliError::new(ExitCode::BadInput, "this is not a link to join by: type all of it")
     })?;
-    let origin: Origin = link.origin.parse().map_err(|error| CliError::new(ExitCode::BadInput, error))?;
+    let origin: Origin =
+        link.origin.parse().map_err(|error| CliError::new(ExitCode::BadInput, error))?;
     let state = State::create(&context.home)?;
+    let lock = context.home.try_sender()?.ok_or_else(|| {
+        CliError::new(ExitCode::Refused, "another jiashu of this folder is at work: wait for it")
+    })?;
     let before = Lane::load(state.db())?;
     let mut joining = Joining { context, link, origin, state };
     match before {
@@ -56,6 +58,7 @@ pub(super) async fn run(context: &mut Context<'_>, args: &JoinArgs) -> Result<()
         Some(lane) if lane.code == joining.link.secret.code() => joining.again(lane).await?,
         _ => joining.look_and_join(args.yes, None).await?,
     }
+    drop(lock);
     tell(joining.context).await
 }
 
@@ -64,15 +67,6 @@ struct Joining<'a, 'b> {
     link: JoinLink,
     origin: Origin,
     state: State,
-}
-
-/// What an invite opens, after every check.
-struct Checked {
-    card: Box<DeviceCard>,
-    pinned: PinnedInvite,
-    author: Author,
-    roster: Roster,
-    key: Option<FamilyKey>,
 }
 
 impl Joining<'_, '_> {
@@ -116,35 +110,9 @@ impl Joining<'_, '_> {
         let JoinLink { scope, secret, .. } = &self.link;
         let look = ClientFrame::Look(Look { scope: *scope, code: secret.code() });
         match self.ask(&look.to_bytes(0)).await? {
-            RelayFrame::Invited(invited) => self.check(&invited),
+            RelayFrame::Invited(invited) => check(secret, &invited),
             other => Err(refusal(&other)),
         }
-    }
-
-    /// Believes nothing of the relay: the card pins a link, the chain must hold it and everything
-    /// from its first link on, and the newest key must open all the keys before.
-    fn check(&self, invited: &Invited) -> Result<Checked> {
-        let unsafe_join = |error: &dyn std::fmt::Display| {
-            let text = format!("do not join: what the relay shows does not check ({error}); ask who gave you the card");
-            CliError::new(ExitCode::Unsafe, text)
-        };
-        let card = Card::open(&invited.blob, &self.link.secret).map_err(|e| unsafe_join(&e))?;
-        let Card::Device(card) = card else {
-            let text = "this card is for a phone of several families, which this program cannot be yet";
-            return Err(CliError::new(ExitCode::BadInput, text));
-        };
-        let (roster, _) =
-            Roster::replay(invited.links.iter().map(|link| link.as_slice())).map_err(|e| unsafe_join(&e))?;
-        let links = invited.links.iter().map(|link| Link::parse(link));
-        let links = links.collect::<std::result::Result<Vec<_>, _>>().map_err(|e| unsafe_join(&e))?;
-        let pinned = card.check_against(&links).map_err(|e| unsafe_join(&e))?;
-        let bodies = links.iter().map(Link::read).collect::<std::result::Result<Vec<_>, _>>();
-        let bodies = bodies.map_err(|e| unsafe_join(&e))?;
-        let newest_key = newest_key(&roster, &bodies, invited, &card, &pinned);
-        let key = newest_key.map_err(|e| unsafe_join(&e))?;
-        let author = usize::try_from(pinned.link).ok().and_then(|link| bodies.get(link.checked_sub(1)?));
-        let author = author.ok_or_else(|| unsafe_join(&"the chain is cut"))?.author.clone();
-        Ok(Checked { card, pinned, author, roster, key })
     }
 
     /// Writes all that joining needs to disk. What is sent stands in the lane.
@@ -175,6 +143,7 @@ impl Joining<'_, '_> {
             cursors_at: None,
             broken: None,
             waits: None,
+            retry_at: None,
             synced_at: None,
         };
         let tx = self.state.begin()?;
@@ -202,16 +171,21 @@ impl Joining<'_, '_> {
         let Checked { card, pinned, author, roster, .. } = checked;
         let names: BTreeMap<MemberId, String> =
             card.names.iter().map(|(member, name)| (*member, one_line(name))).collect();
-        let name = |member: &MemberId| names.get(member).cloned().unwrap_or_else(|| format!("member {member}"));
+        let name = |member: &MemberId| {
+            names.get(member).cloned().unwrap_or_else(|| format!("member {member}"))
+        };
         let list = |members: &[MemberId]| members.iter().map(name).collect::<Vec<_>>().join(", ");
         let invited_by = match author {
             Author::Device(device) => {
                 let members = roster.devices().get(device).map(|device| list(&device.members));
-                members.map_or("a phone that is gone since".to_owned(), |names| format!("the phone of {names}"))
+                members.map_or("a phone that is gone since".to_owned(), |names| {
+                    format!("the phone of {names}")
+                })
             }
             Author::Founder(_) | Author::Invite(_) => "the programme's staff".to_owned(),
         };
-        let mut lines = vec![format!("This card was made by {invited_by}."), "The family:".to_owned()];
+        let mut lines =
+            vec![format!("This card was made by {invited_by}."), "The family:".to_owned()];
         for (member, role) in roster.members() {
             lines.push(format!("  {member}  {}, {role}", name(member)));
         }
@@ -219,7 +193,10 @@ impl Joining<'_, '_> {
         let others = roster.invites().iter().filter(|(invite, _)| **invite != pinned.invite);
         for (_, invite) in others {
             let until = on_clock(timestamp(invite.expires_at), &TimeZone::UTC);
-            lines.push(format!("Another card is open: for {}, until {until} UTC.", list(&invite.members)));
+            lines.push(format!(
+                "Another card is open: for {}, until {until} UTC.",
+                list(&invite.members)
+            ));
         }
         lines.push("It will read what is kept: letters to all, and to whom it is for.".to_owned());
         lines.iter().for_each(|line| note(line));
@@ -237,33 +214,20 @@ impl Joining<'_, '_> {
         if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
             Ok(true)
         } else {
-            Err(CliError::new(ExitCode::Refused, "not joined: nothing was used up, the card stays good"))
+            Err(CliError::new(
+                ExitCode::Refused,
+                "not joined: nothing was used up, the card stays good",
+            ))
         }
     }
 
     async fn ask(&self, frame: &[u8]) -> Result<RelayFrame> {
         let answer = http::round(&self.origin, self.context.ca(), frame).await?;
-        let (_, frame) = RelayFrame::read_from(&mut answer.as_slice())
-            .map_err(|error| CliError::new(ExitCode::General, format!("the relay's answer: {error}")))?;
+        let (_, frame) = RelayFrame::read_from(&mut answer.as_slice()).map_err(|error| {
+            CliError::new(ExitCode::General, format!("the relay's answer: {error}"))
+        })?;
         Ok(frame)
     }
-}
-
-/// The key that the newest link brings, opened by the invite; `None` while nobody has joined.
-fn newest_key(
-    roster: &Roster,
-    links: &[LinkBody],
-    invited: &Invited,
-    card: &DeviceCard,
-    pinned: &PinnedInvite,
-) -> std::result::Result<Option<FamilyKey>, SealError> {
-    let Some(newest) = links.last().filter(|link| link.number > 1) else { return Ok(None) };
-    let wraps = invited.wraps.as_ref().ok_or(SealError::BadKey("its wraps are missing"))?;
-    let wraps = roster.check_wraps(wraps)?;
-    let recipient = Recipient::Invite(pinned.invite);
-    let key = open_link_key(newest, &wraps, recipient, &card.keys.hpke, None)?;
-    open_all(links, &key)?;
-    Ok(Some(key))
 }
 
 fn refusal(answer: &RelayFrame) -> CliError {
@@ -290,7 +254,8 @@ async fn tell(context: &mut Context<'_>) -> Result<()> {
         let (family, device) = (view.lane.scope.to_string(), view.lane.me().0);
         return context.json(&JoinedJson { family, device, members });
     }
-    let names = if served.is_empty() { "your family".to_owned() } else { view.people.names(served) };
+    let names =
+        if served.is_empty() { "your family".to_owned() } else { view.people.names(served) };
     writeln!(context.out, "Welcome, {names}. This phone has joined.")?;
     writeln!(context.out, "Write: jiashu send TEXT   Read: jiashu inbox   Stay: jiashu listen")?;
     Ok(())

@@ -143,12 +143,7 @@ fn opened_by(stored: &Stored, people: &People, reader: Option<MemberId>) -> Opti
 }
 
 /// Whether it was printed as a letter.
-fn print(
-    stored: &Stored,
-    people: &People,
-    reading: &Reading,
-    out: &mut dyn Write,
-) -> Result<bool> {
+fn print(stored: &Stored, people: &People, reading: &Reading, out: &mut dyn Write) -> Result<bool> {
     if let Some(reason) = &stored.refused {
         let (at, reason) = (people.clock(stored.at), one_line(reason));
         say::warn(&format!("A message of {at} is not shown: {reason}."));
@@ -189,4 +184,108 @@ pub(super) fn heading(stored: &Stored, people: &People) -> String {
 pub(super) fn text_of(stored: &Stored) -> String {
     let text = stored.text.as_ref().map(|text| plain(&text.content)).unwrap_or_default();
     format!("    {}", text.replace('\n', "\n    "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::outbox;
+    use crate::sync::Engine;
+    use crate::sync::testing::{HOUSE, LILI, MAMA, NAINAI, NOON, PHONE, World};
+
+    const READING: Reading = Reading { json: true, opens: true, reader: None };
+
+    fn show(engine: &mut Engine, home: &Home, reading: &Reading) -> String {
+        let people = People::load(engine.db(), engine.lane(), engine.family()).unwrap();
+        let mut out = Vec::new();
+        show_new(home, engine.state(), &people, reading, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn home() -> (tempfile::TempDir, Home) {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::find(Some(dir.path())).unwrap();
+        (dir, home)
+    }
+
+    #[test]
+    fn a_letter_is_shown_once_and_the_writer_hears_of_it() {
+        let mut world = World::new();
+        world.letter(PHONE, MAMA, "吃饭了吗");
+        let (mut engine, (_dir, home)) = (world.synced(HOUSE), home());
+
+        let first = show(&mut engine, &home, &READING);
+        let second = show(&mut engine, &home, &READING);
+
+        assert!(first.contains("\"text\":\"吃饭了吗\""), "{first}");
+        assert!(!first.contains("perhaps_shown"));
+        assert_eq!(second, "");
+        assert_eq!(outbox::waiting_count(engine.db()).unwrap().0, 1, "one receipt");
+    }
+
+    #[test]
+    fn a_letter_that_was_being_printed_is_printed_again_and_says_so() {
+        let mut world = World::new();
+        world.letter(PHONE, MAMA, "cut off");
+        let (mut engine, (_dir, home)) = (world.synced(HOUSE), home());
+        message::mark(engine.db(), world.refs[0], Shown::Printing).unwrap();
+
+        let words = show(&mut engine, &home, &Reading { json: false, ..READING });
+
+        assert!(words.contains("(perhaps shown before)"), "{words}");
+        assert!(words.contains("    cut off"));
+    }
+
+    #[test]
+    fn own_letters_and_those_for_others_are_not_new() {
+        let mut world = World::new();
+        world.letter(HOUSE, NAINAI, "written here");
+        let (mut engine, (_dir, home)) = (world.synced(HOUSE), home());
+
+        assert_eq!(show(&mut engine, &home, &READING), "");
+    }
+
+    #[test]
+    fn what_is_refused_is_never_shown_as_a_letter() {
+        let mut world = World::new();
+        world.letter(PHONE, NAINAI, "in another's name");
+        let (mut engine, (_dir, home)) = (world.synced(HOUSE), home());
+
+        let shown = show(&mut engine, &home, &READING);
+
+        assert_eq!(shown, "");
+        assert_eq!(outbox::waiting_count(engine.db()).unwrap().0, 0);
+    }
+
+    #[test]
+    fn who_opened_it_is_who_reads_else_the_grown_up_else_the_child() {
+        let mut world = World::new();
+        world.letter(PHONE, MAMA, "to all");
+        let engine = world.synced(HOUSE);
+        let people = People::load(engine.db(), engine.lane(), engine.family()).unwrap();
+        let mut stored = message::all(engine.db()).unwrap().remove(0);
+
+        let to_all = opened_by(&stored, &people, None);
+        let by_child = opened_by(&stored, &people, Some(LILI));
+        stored.message.to = vec![LILI];
+        let to_child = opened_by(&stored, &people, None);
+        let not_to_her = opened_by(&stored, &people, Some(NAINAI));
+
+        assert_eq!((to_all, by_child), (Some(NAINAI), Some(LILI)));
+        assert_eq!((to_child, not_to_her), (Some(LILI), None));
+    }
+
+    #[test]
+    fn a_letter_is_late_a_minute_after_its_hour() {
+        let mut world = World::new();
+        let fired = world.fired(PHONE, MAMA, "2027-03-28T19:30:00");
+        world.push_message(fired);
+        let engine = world.synced(HOUSE);
+        let mut stored = message::all(engine.db()).unwrap().remove(0);
+
+        for (after_ms, late) in [(0, false), (LATE_MS, false), (LATE_MS + 1, true)] {
+            stored.at = NOON + after_ms;
+            assert_eq!(is_late(&stored), late, "{after_ms}");
+        }
+    }
 }

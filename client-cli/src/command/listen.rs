@@ -1,11 +1,11 @@
-//! `listen`: stays connected and shows letters as they come.
+//! `listen`: stays connected, rings and shows letters as they come.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use super::Context;
 use super::inbox::{people_of, reading};
 use super::letter::show_new;
-use super::Context;
 use crate::args::letters::ReaderArgs;
 use crate::connection::{self, Event};
 use crate::error::{CliError, ExitCode, Result};
@@ -29,11 +29,15 @@ pub(super) async fn run(context: &mut Context<'_>, args: &ReaderArgs) -> Result<
     let mut on_event = |event: Event, engine: &mut Engine| {
         match event {
             Event::Connected => say::note("connected"),
-            Event::Cut(wait) => say::note(&format!("no connection, next try in {} s", seconds(wait))),
+            Event::Cut(wait) => {
+                say::note(&format!("no connection, next try in {} s", seconds(wait)))
+            }
             Event::Changed => {}
         }
         let people = people_of(engine)?;
-        show_new(home, engine.state(), &people, &reading, out)?;
+        if show_new(home, engine.state(), &people, &reading, out)? > 0 {
+            say::ring();
+        }
         Ok(ControlFlow::Continue(()))
     };
     let ended = tokio::select! {
@@ -63,8 +67,7 @@ async fn become_sender(context: &Context<'_>) -> Result<crate::home::SenderLock>
 /// Ends when a person or the system asks us to stop.
 fn stopped() -> Result<impl Future<Output = ()>> {
     #[cfg(unix)]
-    let mut terminate =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     Ok(async move {
         #[cfg(unix)]
         tokio::select! {

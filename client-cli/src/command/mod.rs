@@ -17,6 +17,8 @@ use crate::state::lane::Lane;
 
 pub mod join;
 
+mod invited;
+
 pub mod send;
 
 pub mod letter;

@@ -71,7 +71,10 @@ async fn add(context: &mut Context<'_>, args: &AddArgs) -> Result<()> {
     };
     let rule = rule(args, &zone)?;
     if next_occurrence(&rule, now()).is_none() {
-        return Err(CliError::new(ExitCode::BadInput, format!("this is past already, on the clocks of {zone}")));
+        return Err(CliError::new(
+            ExitCode::BadInput,
+            format!("this is past already, on the clocks of {zone}"),
+        ));
     }
     let sender_zone = people.zone(from).unwrap_or(rule.zone());
     let entries = preview(&rule, sender_zone, now(), PREVIEW).map_err(bad_rule)?;
@@ -89,7 +92,11 @@ async fn add(context: &mut Context<'_>, args: &AddArgs) -> Result<()> {
         context.json(&added(id, &entries))?;
     } else {
         print_preview(context, &entries)?;
-        let waits = if fate == Some(Fate::Waits) { " It waits on this phone until the relay can be reached." } else { "" };
+        let waits = if fate == Some(Fate::Waits) {
+            " It waits on this phone until the relay can be reached."
+        } else {
+            ""
+        };
         writeln!(context.out, "Planned.{waits} To end it: jiashu schedule cancel {}", short(id))?;
     }
     match exchanged {
@@ -170,7 +177,8 @@ async fn list(context: &mut Context<'_>) -> Result<()> {
         if context.globals.json {
             context.json(&listed)?;
         } else if schedule.state == ScheduleState::Active {
-            let to = if listed.to.is_empty() { "everybody".to_owned() } else { listed.to.join(", ") };
+            let to =
+                if listed.to.is_empty() { "everybody".to_owned() } else { listed.to.join(", ") };
             let next = next_of(&schedule).map_or("-".to_owned(), |at| view.people.clock(at));
             let (id, from) = (short(schedule.id), &listed.from);
             let text = listed.text.as_deref().map(one_line).unwrap_or_default();
@@ -217,8 +225,15 @@ async fn cancel(context: &mut Context<'_>, id: &str) -> Result<()> {
     });
     let schedule = match (running.next(), running.next()) {
         (Some(schedule), None) if !id.is_empty() => schedule,
-        (None, _) => return Err(CliError::new(ExitCode::BadInput, "nothing planned has that id: see jiashu schedule list")),
-        _ => return Err(CliError::new(ExitCode::BadInput, "several begin so: give more of the id")),
+        (None, _) => {
+            return Err(CliError::new(
+                ExitCode::BadInput,
+                "nothing planned has that id: see jiashu schedule list",
+            ));
+        }
+        _ => {
+            return Err(CliError::new(ExitCode::BadInput, "several begin so: give more of the id"));
+        }
     };
     if !view.people.served().contains(&schedule.from) {
         let text = format!("only {} can end it", view.people.name(schedule.from));

@@ -14,9 +14,9 @@ use crate::args::letters::SendArgs;
 use crate::clock::now_ms;
 use crate::error::{CliError, ExitCode, Result};
 use crate::round;
+use crate::state::State;
 use crate::state::lane::Lane;
 use crate::state::outbox::{self, Fate};
-use crate::state::State;
 use crate::sync::draft::{self, Parties};
 
 /// A next line that does not come within this time goes with the next batch.
@@ -102,7 +102,9 @@ fn tell(context: &mut Context<'_>, state: &State, entry_ref: Ref) -> Result<Opti
         return Ok(refused);
     }
     match fate {
-        Fate::Posted(seq) => writeln!(context.out, "Sent. It is number {seq} in the family's log.")?,
+        Fate::Posted(seq) => {
+            writeln!(context.out, "Sent. It is number {seq} in the family's log.")?
+        }
         Fate::Waits => {
             let why = Lane::joined(state.db())?.waits;
             let why = why.map(|why| format!(" ({why})")).unwrap_or_default();

@@ -48,7 +48,11 @@ pub(super) async fn run(context: &mut Context<'_>) -> Result<()> {
     let exchanged = round::exchange(&context.home, context.ca(), &[]).await;
     let view = View::open(&context.home)?;
     let status = describe(&view, exchanged.is_ok())?;
-    if context.globals.json { context.json(&status)? } else { print(context, &view, &status)? }
+    if context.globals.json {
+        context.json(&status)?
+    } else {
+        print(context, &view, &status)?
+    }
     match (exchanged, view.lane.broken) {
         (_, Some(reason)) => Err(broken(&reason)),
         (Err(error), None) if error.code != ExitCode::Offline => Err(error),

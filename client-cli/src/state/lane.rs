@@ -41,6 +41,8 @@ pub struct Lane {
     pub broken: Option<String>,
     /// Why the relay keeps the outbox waiting, in words for the person.
     pub waits: Option<String>,
+    /// The relay wants nothing of the outbox before.
+    pub retry_at: Option<Millis>,
     /// When the relay was last heard.
     pub synced_at: Option<Millis>,
 }
@@ -73,6 +75,7 @@ impl Lane {
             cursors_at: row.get("cursors_at")?,
             broken: row.get("broken")?,
             waits: row.get("waits")?,
+            retry_at: row.get("retry_at")?,
             synced_at: row.get("synced_at")?,
         })
     }
@@ -108,10 +111,10 @@ impl Lane {
         db.prepare_cached(
             "INSERT OR REPLACE INTO lane (lane, origin, scope, code, secret, keys, device,
                  join_frame, generation, seq, tag, log_epoch, last_n, cursors_at, broken,
-                 waits, synced_at, listener)
+                 waits, retry_at, synced_at, listener)
              VALUES (:lane, :origin, :scope, :code, :secret, :keys, :device,
                  :join_frame, :generation, :seq, :tag, :log_epoch, :last_n,
-                 :cursors_at, :broken, :waits, :synced_at,
+                 :cursors_at, :broken, :waits, :retry_at, :synced_at,
                  coalesce((SELECT listener FROM lane WHERE lane = :lane), 0))",
         )?
         .execute(named_params! {
@@ -131,6 +134,7 @@ impl Lane {
             ":cursors_at": self.cursors_at,
             ":broken": self.broken,
             ":waits": self.waits,
+            ":retry_at": self.retry_at,
             ":synced_at": self.synced_at,
         })?;
         Ok(())

@@ -44,15 +44,16 @@ const COLUMNS: &str = "generation, seq, at, content, text, written_at, refused, 
 
 /// Notes a message's new place, if it is known. Whether it was.
 ///
+/// What it says stays as it came first: a relay that sends the ref again with another author or
+/// addressee changes nothing.
+///
 /// # Errors
 ///
 /// If the state cannot be written.
-pub fn move_known(db: &Connection, known: Ref, place: Place, content: &[u8]) -> Result<bool> {
+pub fn move_known(db: &Connection, known: Ref, place: Place) -> Result<bool> {
     let changed = db
-        .prepare_cached(
-            "UPDATE message SET generation = ?2, seq = ?3, at = ?4, content = ?5 WHERE ref = ?1",
-        )?
-        .execute((known.0, place.generation, place.seq.cast_signed(), place.at, content))?;
+        .prepare_cached("UPDATE message SET generation = ?2, seq = ?3, at = ?4 WHERE ref = ?1")?
+        .execute((known.0, place.generation, place.seq.cast_signed(), place.at))?;
     Ok(changed > 0)
 }
 
@@ -69,7 +70,8 @@ pub fn put(
     refused: Option<&str>,
 ) -> Result<()> {
     db.prepare_cached(
-        "INSERT OR IGNORE INTO message (ref, generation, seq, at, content, key, device, author, refused)
+        "INSERT OR IGNORE INTO message
+             (ref, generation, seq, at, content, key, device, author, refused)
          VALUES (:ref, :generation, :seq, :at, :content, :key, :device, :author, :refused)",
     )?
     .execute(named_params! {

@@ -46,11 +46,7 @@ impl State {
     ///
     /// [`ExitCode::NotJoined`] if there is none.
     pub fn open(home: &Home) -> Result<Self> {
-        if home.database().exists() {
-            Self::open_file(&home.database())
-        } else {
-            Err(not_joined())
-        }
+        if home.database().exists() { Self::open_file(&home.database()) } else { Err(not_joined()) }
     }
 
     /// Opens the database, making the home and an empty one if there is none.

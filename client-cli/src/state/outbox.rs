@@ -65,8 +65,10 @@ const COLUMNS: &str = "id, ref, frame, about, at, n";
 pub fn queue(db: &Connection, queued: &Queued<'_>) -> Result<()> {
     let first = if matches!(queued.frame, ClientFrame::Turn(_)) { 0 } else { 1 };
     let about = queued.about.map(|about| about.0);
-    db.prepare_cached("INSERT INTO outbox (ref, first, frame, about, at) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute((queued.entry_ref.0, first, queued.frame.to_bytes(0), about, queued.at))?;
+    db.prepare_cached(
+        "INSERT INTO outbox (ref, first, frame, about, at) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute((queued.entry_ref.0, first, queued.frame.to_bytes(0), about, queued.at))?;
     Ok(())
 }
 

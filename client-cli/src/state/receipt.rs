@@ -50,8 +50,8 @@ pub fn note(db: &Connection, of: Ref, heard: Heard) -> Result<()> {
 ///
 /// If the state cannot be read.
 pub fn of(db: &Connection, of: Ref) -> Result<Vec<Heard>> {
-    let mut query = db
-        .prepare_cached("SELECT member, rung, at FROM receipt WHERE ref = ?1 ORDER BY member")?;
+    let mut query =
+        db.prepare_cached("SELECT member, rung, at FROM receipt WHERE ref = ?1 ORDER BY member")?;
     let rows = query.query_map([of.0], |row| {
         let stored: u32 = row.get("rung")?;
         let rung = RUNGS.into_iter().find(|rung| number(*rung) == stored);
@@ -105,7 +105,8 @@ pub struct Ahead {
 /// If the state cannot be read.
 pub fn ahead(db: &Connection, cursor: Seq) -> Result<Vec<Ahead>> {
     let mut query = db.prepare_cached(
-        "SELECT device, derived, min(seq, ?1) AS upto, at FROM reached WHERE min(seq, ?1) > derived",
+        "SELECT device, derived, min(seq, ?1) AS upto, at FROM reached
+         WHERE min(seq, ?1) > derived",
     )?;
     let rows = query.query_map([cursor.cast_signed()], |row| {
         Ok(Ahead {
@@ -152,7 +153,8 @@ mod tests {
         let state = State::create(&Home::find(Some(dir.path())).unwrap()).unwrap();
         let heard = |rung, at| Heard { member: MemberId(3), rung, at };
 
-        for (rung, at) in [(Rung::Device, 1), (Rung::Shown, 2), (Rung::Opened, 3), (Rung::Shown, 4)] {
+        for (rung, at) in [(Rung::Device, 1), (Rung::Shown, 2), (Rung::Opened, 3), (Rung::Shown, 4)]
+        {
             note(state.db(), Ref([1; 12]), heard(rung, at)).unwrap();
         }
 

@@ -18,6 +18,7 @@ CREATE TABLE lane (
     cursors_at  INTEGER,
     broken      TEXT,                         -- why nothing is sealed
     waits       TEXT,                         -- why the relay keeps the outbox waiting
+    retry_at    INTEGER,                      -- not to be asked to send before
     synced_at   INTEGER,
     listener    INTEGER NOT NULL DEFAULT 0    -- 0 none, 1 without a connection, 2 connected
 ) STRICT;

@@ -50,12 +50,16 @@ pub fn name(db: &Connection, from: MemberId, of: MemberId, name: &str, now: Mill
 
 fn letter_text(text: &str, now: Millis) -> Result<Vec<u8>> {
     if text.trim().is_empty() {
-        return Err(CliError::new(ExitCode::BadInput, "there is nothing to send: write a few words"));
+        return Err(CliError::new(
+            ExitCode::BadInput,
+            "there is nothing to send: write a few words",
+        ));
     }
     let bytes = Text { written_at: now, content: text.to_owned() }.to_bytes();
     let most = bounds::MAX_SEALED.saturating_sub(TAG_LEN);
     if bytes.len() > most {
-        let text = format!("too long by {} bytes: send it in parts", bytes.len().saturating_sub(most));
+        let text =
+            format!("too long by {} bytes: send it in parts", bytes.len().saturating_sub(most));
         return Err(CliError::new(ExitCode::BadInput, text));
     }
     Ok(bytes)
@@ -71,7 +75,8 @@ fn post(
 ) -> Result<Ref> {
     let entry_ref = Ref(random());
     let kind = kind.number();
-    let post = Post { n: 0, entry_ref, epoch: 0, from, to, kind, sealed, key, until: None, blob: None };
+    let post =
+        Post { n: 0, entry_ref, epoch: 0, from, to, kind, sealed, key, until: None, blob: None };
     queue(db, entry_ref, &ClientFrame::Post(post), None, now)?;
     Ok(entry_ref)
 }

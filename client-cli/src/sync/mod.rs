@@ -34,6 +34,12 @@ pub(crate) use receipts::is_for;
 #[cfg(test)]
 pub(crate) mod testing;
 
+#[cfg(test)]
+mod reading_tests;
+
+#[cfg(test)]
+mod sending_tests;
+
 /// One device at work. There is at most one of a home: who makes it holds the sender's lock.
 #[derive(Debug)]
 pub struct Engine {
@@ -63,8 +69,8 @@ pub struct Applied {
     pub reply: Option<ClientFrame>,
     /// The cursor has moved.
     pub moved: bool,
-    /// The entries filled their frame: there may be more.
-    pub full: bool,
+    /// Entries taken; where they fill a page there may be more.
+    pub taken: usize,
     /// A command found its end.
     pub settled: bool,
 }
@@ -73,7 +79,7 @@ impl Applied {
     /// Both together.
     pub fn and(&mut self, other: Self) {
         self.moved |= other.moved;
-        self.full |= other.full;
+        self.taken = self.taken.saturating_add(other.taken);
         self.settled |= other.settled;
         self.reply = other.reply.or(self.reply.take());
     }
@@ -88,7 +94,8 @@ impl Engine {
     pub fn open(state: State) -> Result<Self> {
         let lane = Lane::joined(state.db())?;
         let family = Family::load(state.db())?;
-        Ok(Self { state, lane, family, flight: Flight::default() })
+        let flight = Flight { paused_until: lane.retry_at, ..Flight::default() };
+        Ok(Self { state, lane, family, flight })
     }
 
     /// The state, to read from and to queue in.

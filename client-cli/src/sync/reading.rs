@@ -1,7 +1,8 @@
 //! What arrives in the log: entries in their order, links first checked and then believed.
 
-use jiashu_proto::bounds;
-use jiashu_proto::entry::{Content, Cursor, LinkFact, Message, MessageKind, Receipt, WrapsFact, name_key};
+use jiashu_proto::entry::{
+    Content, Cursor, LinkFact, Message, MessageKind, Receipt, WrapsFact, name_key,
+};
 use jiashu_proto::frame::{Cursors, Entries, WireEntry};
 use jiashu_proto::id::{Epoch, Millis};
 use jiashu_roster::{Link, LinkError, Recipient};
@@ -83,8 +84,9 @@ impl Engine {
             return Err(broken(reason));
         }
         let moved = entries.upto > entries.after;
-        let full = entries.entries.len() >= bounds::MAX_ENTRIES;
-        Ok(Applied { reply: self.ack(), moved, full, settled: false })
+        // A frame that only moves the cursor takes the room of an entry, as the relay counts.
+        let taken = entries.entries.len().max(1);
+        Ok(Applied { reply: self.ack(), moved, taken, settled: false })
     }
 
     pub(super) fn note_cursors(&mut self, cursors: &Cursors) -> Result<Applied> {
@@ -172,7 +174,7 @@ impl Reader<'_> {
     }
 
     fn message(&mut self, place: Place, content: &[u8], message: &Message) -> Result<()> {
-        if message::move_known(self.db, message.entry_ref, place, content)? {
+        if message::move_known(self.db, message.entry_ref, place)? {
             return Ok(());
         }
         let refused = opening::refusal(&self.family, self.lane.log_epoch, message);
@@ -208,8 +210,7 @@ impl Reader<'_> {
     }
 
     fn receipt(&mut self, receipt: &Receipt) -> Result<()> {
-        let heard =
-            receipt::Heard { member: receipt.from, rung: receipt.rung, at: receipt.at };
+        let heard = receipt::Heard { member: receipt.from, rung: receipt.rung, at: receipt.at };
         receipt::note(self.db, receipt.of, heard)
     }
 }

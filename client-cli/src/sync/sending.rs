@@ -21,6 +21,9 @@ use crate::state::outbox::{self, Command};
 /// How long to wait where the relay names no time, in ms.
 const PAUSE_MS: i64 = 15_000;
 
+/// The longest that is believed, in ms: a clock set wrong meanwhile must not silence a phone.
+const PAUSE_MAX_MS: i64 = 10 * 60 * 1000;
+
 /// What the relay said instead of doing it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct No {
@@ -40,7 +43,7 @@ impl Engine {
         if settling || !self.has_more(now)? {
             return Ok(Vec::new());
         }
-        let paused = self.flight.paused_until.is_some_and(|until| now < until);
+        let paused = self.is_paused(now);
         let tx = self.state.begin()?;
         if self.flight.settling {
             outbox::free_numbers(&tx)?;
@@ -59,9 +62,10 @@ impl Engine {
                 break;
             }
             let n = command.n.unwrap_or(last.saturating_add(1));
-            let key = self.family.key_in_force().filter(|(epoch, _)| {
-                self.flight.epoch_old.is_none_or(|old| *epoch > old)
-            });
+            let key = self
+                .family
+                .key_in_force()
+                .filter(|(epoch, _)| self.flight.epoch_old.is_none_or(|old| *epoch > old));
             let Some((epoch, frame)) = draft::sealed(&self.lane, &self.family, key, &command, n)?
             else {
                 break;
@@ -84,9 +88,14 @@ impl Engine {
     /// If the state cannot be read.
     pub fn has_more(&self, now: Millis) -> Result<bool> {
         let waiting = outbox::waiting(self.db(), bounds::MAX_UNANSWERED)?;
-        let paused = self.flight.paused_until.is_some_and(|until| now < until);
+        let paused = self.is_paused(now);
         let may_go = |c: &Command| !paused || matches!(c.frame, ClientFrame::Turn(_));
         Ok(self.lane.broken.is_none() && waiting.iter().any(may_go))
+    }
+
+    fn is_paused(&self, now: Millis) -> bool {
+        let until = self.flight.paused_until;
+        until.is_some_and(|until| now < until && until.saturating_sub(now) <= PAUSE_MAX_MS)
     }
 
     /// Whether a pause that the relay asked for has just ended.
@@ -97,7 +106,7 @@ impl Engine {
     pub(super) fn posted(&mut self, posted: Posted) -> Result<Applied> {
         let mut lane = self.lane.clone();
         lane.last_n = lane.last_n.max(posted.n);
-        lane.waits = None;
+        (lane.waits, lane.retry_at) = (None, None);
         let tx = self.state.begin()?;
         let command = outbox::find(&tx, posted.entry_ref)?;
         if let Some(command) = &command {
@@ -134,9 +143,16 @@ impl Engine {
                 lane.last_n = last_n;
             }
             ErrorCode::EpochOld => self.flight.epoch_old = self.flight.epoch_old.max(Some(epoch)),
-            ErrorCode::NotActive | ErrorCode::SlowDown | ErrorCode::Unavailable => {
-                let pause = no.retry_after_ms.map_or(PAUSE_MS, i64::from);
+            ErrorCode::NotActive
+            | ErrorCode::SlowDown
+            | ErrorCode::Unavailable
+            | ErrorCode::Newer => {
+                let pause = no.retry_after_ms.map_or(PAUSE_MS, i64::from).min(PAUSE_MAX_MS);
                 self.flight.paused_until = Some(now.saturating_add(pause));
+                if no.code == ErrorCode::SlowDown {
+                    // The next process would not know, and ask again at once.
+                    lane.retry_at = self.flight.paused_until;
+                }
                 lane.waits = Some(why_it_waits(no.code).to_owned());
             }
             ErrorCode::Stale if !is_turn => {
@@ -158,6 +174,7 @@ fn why_it_waits(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::NotActive => "the programme has not recorded yet that everybody takes part",
         ErrorCode::SlowDown => "too much was sent at once",
+        ErrorCode::Newer => "the relay is newer than this jiashu: update it",
         _ => "the relay cannot write just now",
     }
 }
