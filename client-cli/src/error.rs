@@ -68,12 +68,6 @@ impl CliError {
     }
 }
 
-impl From<anyhow::Error> for CliError {
-    fn from(error: anyhow::Error) -> Self {
-        Self::new(ExitCode::General, format!("{error:#}"))
-    }
-}
-
 impl From<std::io::Error> for CliError {
     fn from(error: std::io::Error) -> Self {
         Self::new(ExitCode::General, error)
