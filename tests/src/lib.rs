@@ -1,1 +1,51 @@
-//! To be written.
+//! The whole system from outside: real processes on port 0, the real protocol, nothing left behind.
+//!
+//! Read in this order: a relay runs (`relay`, found by `binary`), is spoken to over HTTP (`raw`,
+//! `http`) or a WebSocket (`socket`); staff enrol a family (`programme`, `family`), whose devices
+//! join (`joining`, `device`), write (`writing`) and follow the log (`log`). This is a second client of the
+//! protocol, written apart from the command line's, so that neither can be wrong alone. The command
+//! line itself runs in `cli`. `until` waits for what is awaited, `dice` rolls what may be anything.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a harness fails its test by a panic, at the line that was wrong"
+)]
+
+pub mod relay;
+
+pub mod binary;
+
+pub mod raw;
+
+pub mod http;
+
+pub mod socket;
+
+pub mod programme;
+
+pub mod family;
+
+pub mod joining;
+
+pub mod device;
+
+mod writing;
+
+pub mod log;
+
+pub mod cli;
+
+pub mod until;
+
+pub mod dice;
+
+pub use cli::Cli;
+pub use device::RawDevice;
+pub use family::{FamilySpec, TestFamily};
+pub use programme::Programme;
+pub use raw::Raw;
+pub use relay::TestRelay;
+pub use socket::RawSocket;
+pub use until::{DEADLINE, until};

@@ -1,12 +1,12 @@
 //! One device on a connection: how far it has read, and what was sent and not yet read.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use jiashu_proto::bounds;
-use jiashu_proto::entry::{Content, Cursor};
+use jiashu_proto::entry::{Content, Cursor, Seq};
 use jiashu_proto::frame::{Ack, Entries, Hello, WireEntry};
-use jiashu_proto::id::Millis;
+use jiashu_proto::id::{MemberId, Millis};
 
 use crate::access::{Access, Who};
 use crate::family::delivery::is_for;
@@ -21,6 +21,10 @@ const MAX_UNREAD_ENTRIES: usize = bounds::MAX_ENTRIES;
 /// Places that were not for this device are passed over; after so many the client's cursor is moved
 /// all the same, lest it read them again at every hello.
 const PASSED_OVER: u64 = 256;
+
+/// Commands of this session that are remembered as answered and not yet passed by reading. Beyond it
+/// a device is given back what it has, which costs bytes and nothing else.
+const MAX_ANSWERED: usize = 1024;
 
 /// A frame of entries that has been sent and not acked.
 #[derive(Debug)]
@@ -45,6 +49,8 @@ pub(super) struct OpenLane {
     read: Cursor,
     /// Whether that was the head when it was read.
     at_head: bool,
+    /// Places of what this device wrote in this session: it has them, and was told where they stand.
+    answered: BTreeSet<Seq>,
     unread: VecDeque<Unread>,
 }
 
@@ -66,7 +72,15 @@ impl OpenLane {
             acked: cursor,
             read: cursor,
             at_head: false,
+            answered: BTreeSet::new(),
             unread: VecDeque::new(),
+        }
+    }
+
+    /// The device was answered that its command stands there.
+    pub(super) fn note_answer(&mut self, seq: Seq) {
+        if seq > self.read.seq && self.answered.len() < MAX_ANSWERED {
+            self.answered.insert(seq);
         }
     }
 
@@ -99,6 +113,7 @@ impl OpenLane {
     fn stand(&mut self, cursor: Cursor) {
         (self.sent, self.acked, self.read) = (cursor, cursor, cursor);
         self.at_head = false;
+        self.answered.clear();
         self.unread.clear();
     }
 
@@ -141,9 +156,12 @@ impl OpenLane {
             let page = store.read_after(self.access.scope, self.read, limit).await?;
             self.at_head = page.upto.seq >= page.head;
             self.read = page.upto;
-            let (entries, roster_turned) = for_device(page.records, &members);
+            let own = page.records.iter().any(|record| self.answered.contains(&record.seq));
+            let (entries, roster_turned) = for_device(page.records, &members, &self.answered);
+            self.answered = self.answered.split_off(&page.upto.seq.saturating_add(1));
             let passed_over = page.upto.seq.saturating_sub(self.sent.seq);
-            if !entries.is_empty() || passed_over >= PASSED_OVER {
+            // Past its own letters the cursor is moved at once, lest the next session bring them.
+            if !entries.is_empty() || own || passed_over >= PASSED_OVER {
                 return Ok(Some(NextEntries { entries: self.send(entries), roster_turned }));
             }
             if self.at_head {
@@ -179,9 +197,13 @@ impl OpenLane {
 }
 
 /// What of a page is for a device that serves `members`, and whether the roster turned in it.
+///
+/// Letters and receipts that it wrote itself in this session (`answered`) are left out: somebody
+/// pays for each byte, and it has them. After a lost answer it gets them like anybody else.
 fn for_device(
     records: Vec<Record>,
-    members: &[jiashu_proto::id::MemberId],
+    members: &[MemberId],
+    answered: &BTreeSet<Seq>,
 ) -> (Vec<WireEntry>, bool) {
     let mut roster_turned = false;
     let entries = records
@@ -189,8 +211,16 @@ fn for_device(
         .filter_map(|Record { seq, at, content }| {
             let read = Content::from_bytes(&content).ok()?;
             roster_turned |= matches!(read, Content::Link(_));
-            is_for(&read, members).then_some(WireEntry { seq, at, content })
+            let is_own = answered.contains(&seq)
+                && matches!(&read, Content::Message(..) | Content::Receipt(_))
+                && !is_name(&read);
+            (is_for(&read, members) && !is_own).then_some(WireEntry { seq, at, content })
         })
         .collect();
     (entries, roster_turned)
+}
+
+/// A name is a fact that a device takes up from the log, its own too.
+fn is_name(content: &Content) -> bool {
+    matches!(content, Content::Message(_, message) if message.key.is_some())
 }

@@ -133,6 +133,9 @@ impl Session {
         match done {
             Some(Ok(posted)) => {
                 self.relay.metrics.commands.inc();
+                if let Some(open) = self.lanes.get_mut(&lane) {
+                    open.note_answer(posted.seq);
+                }
                 self.answer(lane, RelayFrame::Posted(posted));
             }
             Some(Err(refused)) => self.refuse_command(lane, refused),

@@ -1,0 +1,71 @@
+//! The stories: a module each, every test with a relay of its own.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "clippy allows them in test functions, and these are the helpers of tests"
+)]
+
+mod hostile_frames;
+
+mod foreign_ids;
+
+mod cursors;
+
+mod counters;
+
+mod roster;
+
+mod invites;
+
+mod ghosts;
+
+mod enrolment;
+
+mod door;
+
+mod goodbye;
+
+mod operator;
+
+mod live;
+
+mod schedules;
+
+mod limits;
+
+mod canaries;
+
+mod kill9;
+
+mod dependencies;
+
+mod story_enrolment;
+
+mod story_letters;
+
+mod story_offline;
+
+mod story_schedules;
+
+mod story_exactly_once;
+
+mod story_order;
+
+mod story_kill9;
+
+mod story_canaries;
+
+mod story_newer;
+
+mod story_hostile_relay;
+
+mod story_manners;
+
+mod story_demo;
+
+mod story_meddler;
+
+mod story;
+
+mod scene;

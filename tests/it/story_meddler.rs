@@ -1,0 +1,117 @@
+//! A relay that lies: it passes rounds on to the true one, hears what is said, and may change what
+//! is answered. What it shows is made of true bytes, so every lie but the one told is right.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use jiashu_proto::frame::{ClientFrame, RelayFrame};
+use jiashu_tests::Raw;
+use jiashu_tests::raw::read_all;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+/// Makes another answer of the true one.
+type Lie = Box<dyn FnMut(Vec<RelayFrame>) -> Vec<u8> + Send>;
+
+#[derive(Default)]
+struct Ways {
+    heard: Vec<ClientFrame>,
+    lie: Option<Lie>,
+}
+
+/// A meddler in front of a relay; it ends with its owner.
+pub(crate) struct Meddler {
+    address: SocketAddr,
+    ways: Arc<Mutex<Ways>>,
+    serving: JoinHandle<()>,
+}
+
+impl Drop for Meddler {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+impl Meddler {
+    /// One that is honest so far.
+    pub(crate) async fn before(relay: Raw) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let ways = Arc::new(Mutex::new(Ways::default()));
+        let serving = tokio::spawn(serve(listener, relay, Arc::clone(&ways)));
+        Self { address, ways, serving }
+    }
+
+    /// The link, leading here.
+    pub(crate) fn link(&self, link: &str) -> String {
+        let (_, path) = link.split_once("/join#").expect("a join link");
+        format!("http://{}/join#{path}", self.address)
+    }
+
+    /// From now on it answers so.
+    pub(crate) fn lie(&self, mut lie: impl FnMut(RelayFrame) -> RelayFrame + Send + 'static) {
+        self.answer_with(move |frames| {
+            frames.into_iter().flat_map(|frame| lie(frame).to_bytes(0)).collect()
+        });
+    }
+
+    /// From now on it answers with these bytes.
+    pub(crate) fn answer_with(&self, lie: impl FnMut(Vec<RelayFrame>) -> Vec<u8> + Send + 'static) {
+        self.ways.lock().unwrap().lie = Some(Box::new(lie));
+    }
+
+    /// From now on it passes on what is true.
+    pub(crate) fn be_honest(&self) {
+        self.ways.lock().unwrap().lie = None;
+    }
+
+    /// The words for the frames that it has heard since the last question.
+    pub(crate) fn take_heard(&self) -> Vec<&'static str> {
+        let heard = std::mem::take(&mut self.ways.lock().unwrap().heard);
+        heard.iter().map(ClientFrame::name).collect()
+    }
+}
+
+async fn serve(listener: TcpListener, relay: Raw, ways: Arc<Mutex<Ways>>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::spawn(answer(stream, relay, Arc::clone(&ways)));
+    }
+}
+
+async fn answer(mut stream: TcpStream, relay: Raw, ways: Arc<Mutex<Ways>>) {
+    let Some(body) = read_request(&mut stream).await else { return };
+    hear(&body, &mut ways.lock().unwrap().heard);
+    let answer = relay.post(&body).await.body;
+    let answer = match &mut ways.lock().unwrap().lie {
+        None => answer,
+        Some(lie) => lie(read_all(&answer).into_iter().map(|(_, frame)| frame).collect()),
+    };
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", answer.len());
+    let _ = stream.write_all(&[head.as_bytes(), &answer].concat()).await;
+}
+
+fn hear(mut body: &[u8], heard: &mut Vec<ClientFrame>) {
+    while !body.is_empty() {
+        heard.push(ClientFrame::read_from(&mut body).expect("a client says whole frames").1);
+    }
+}
+
+/// The body of a request whose length its head names.
+async fn read_request(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut request = Vec::new();
+    loop {
+        if stream.read_buf(&mut request).await.ok()? == 0 {
+            return None;
+        }
+        let Some(end) = request.windows(4).position(|window| window == b"\r\n\r\n") else {
+            continue;
+        };
+        let head = String::from_utf8_lossy(&request[..end]).to_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
+        if request.len() >= end + 4 + length {
+            return Some(request.split_off(end + 4));
+        }
+    }
+}

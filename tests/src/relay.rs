@@ -1,0 +1,227 @@
+//! A relay as a process of its own, on a free port and in a folder that goes with it.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::binary::binary;
+use crate::http;
+use crate::raw::Raw;
+use crate::socket::RawSocket;
+use crate::until::{DEADLINE, until};
+
+/// A running relay. Dropping it checks that it is alive, ends on SIGTERM with success, and never
+/// panicked.
+#[derive(Debug)]
+pub struct TestRelay {
+    child: Option<Child>,
+    settings: Vec<(String, String)>,
+    address: SocketAddr,
+    folder: TempDir,
+}
+
+impl TestRelay {
+    /// A relay with the settings of an operator who set nothing.
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// A relay with these `JIASHU_*` variables.
+    pub async fn with(settings: &[(&str, &str)]) -> Self {
+        let settings = settings.iter().map(|(key, value)| ((*key).into(), (*value).into()));
+        let mut relay = Self {
+            child: None,
+            settings: settings.collect(),
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            folder: tempfile::tempdir().unwrap(),
+        };
+        relay.run().await;
+        relay
+    }
+
+    /// Starts the process and waits until it listens. A port that is not free yet is waited for.
+    async fn run(&mut self) {
+        until("the relay starts", async || {
+            let child = self.command().spawn().expect("the relay's binary runs");
+            // Kept at once, so that it ends with this test whatever comes.
+            self.child = Some(child);
+            let status = until("the relay listens, or ends", async || match self.announced() {
+                Some(_) => Some(None),
+                None => self.ended().map(Some),
+            })
+            .await;
+            let Some(status) = status else { return Some(()) };
+            self.child = None;
+            let taken = self.log().contains("cannot listen on") && self.address.port() != 0;
+            assert!(taken, "the relay did not start: {status}\n{}", self.log());
+            None
+        })
+        .await;
+        self.address = self.announced().expect("it has said so");
+        // It answers, be it by hanging up on who speaks no TLS, after it has printed all.
+        let hello = http::request("GET", "/healthz", &[], &[]);
+        self.raw().exchange(&hello).await;
+    }
+
+    /// How it ended, if it has.
+    fn ended(&mut self) -> Option<ExitStatus> {
+        let child = self.child.as_mut().expect("it runs");
+        child.try_wait().expect("it can be waited for")
+    }
+
+    /// The address in the first line that it prints.
+    fn announced(&self) -> Option<SocketAddr> {
+        let printed = self.printed();
+        let (line, _) = printed.split_once('\n')?;
+        line.strip_prefix("listening on ")?.parse().ok()
+    }
+
+    fn command(&self) -> Command {
+        let log = File::options().create(true).append(true).open(self.log_file()).unwrap();
+        let mut command = command(&self.data_dir());
+        command
+            .args(["--listen", &self.address.to_string()])
+            .envs(self.settings.iter().map(|(key, value)| (key, value)))
+            .stdout(File::create(self.stdout_file()).unwrap())
+            .stderr(log);
+        command
+    }
+
+    /// Where it listens; the same after [`TestRelay::restart`].
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The number of its process.
+    ///
+    /// # Panics
+    ///
+    /// If it does not run.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
+    /// The first coordinator's link, as printed at the last start.
+    #[must_use]
+    pub fn setup_link(&self) -> Option<String> {
+        let printed = self.printed();
+        let (_, link) = printed.split_once("jiashu ngo setup ")?;
+        Some(link.trim().to_owned())
+    }
+
+    /// What it has printed on standard output since its last start.
+    #[must_use]
+    pub fn printed(&self) -> String {
+        std::fs::read_to_string(self.stdout_file()).unwrap_or_default()
+    }
+
+    fn stdout_file(&self) -> PathBuf {
+        self.folder.path().join("stdout")
+    }
+
+    /// The folder that holds everything it keeps.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    /// All that it has logged, over restarts.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    /// Speaks to it over HTTP.
+    #[must_use]
+    pub fn raw(&self) -> Raw {
+        Raw::new(self.address)
+    }
+
+    /// Opens a WebSocket.
+    pub async fn open(&self) -> RawSocket {
+        RawSocket::open(self.address).await
+    }
+
+    /// Ends it as a power cut would, save for what the kernel still holds.
+    pub fn kill9(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        child.kill().expect("it can be killed");
+        child.wait().expect("it ends");
+    }
+
+    /// Starts it again in the same folder and on the same port.
+    pub async fn restart(&mut self) {
+        assert!(self.child.is_none(), "it runs already");
+        self.run().await;
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub async fn term(&mut self) -> ExitStatus {
+        let mut child = self.child.take().expect("it runs");
+        signal_term(&child);
+        tokio::task::spawn_blocking(move || ended(&mut child))
+            .await
+            .unwrap()
+            .expect("it ends within the deadline")
+    }
+}
+
+impl Drop for TestRelay {
+    fn drop(&mut self) {
+        let ended = self.child.take().map(|mut child| {
+            let was_alive = child.try_wait().is_ok_and(|status| status.is_none());
+            signal_term(&child);
+            let status = ended(&mut child);
+            let _ = child.kill();
+            (was_alive, status)
+        });
+        let log = self.log();
+        if std::thread::panicking() {
+            eprintln!("--- the relay's log\n{log}\n---");
+            return;
+        }
+        assert!(!log.contains("panicked"), "the relay panicked\n{log}");
+        if let Some((was_alive, status)) = ended {
+            assert!(was_alive, "the relay ended by itself\n{log}");
+            assert!(status.is_some_and(|status| status.success()), "it ended with {status:?}");
+        }
+    }
+}
+
+/// The relay's command line, for this data folder, without what this process's environment sets.
+#[must_use]
+pub fn command(data: &Path) -> Command {
+    let mut command = Command::new(binary("jiashu-server"));
+    let inherited = std::env::vars_os().map(|(key, _)| key);
+    for key in inherited.filter(|key| key.to_string_lossy().starts_with("JIASHU_")) {
+        command.env_remove(key);
+    }
+    command.arg("--data").arg(data).stdin(Stdio::null());
+    command
+}
+
+fn signal_term(child: &Child) {
+    let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+}
+
+/// Waits for the end of a process; `None` if it does not come.
+fn ended(child: &mut Child) -> Option<ExitStatus> {
+    let started = Instant::now();
+    while started.elapsed() < DEADLINE {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Some(status);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    None
+}
