@@ -82,6 +82,8 @@ pub async fn run(
 fn routes(door: Door) -> Router {
     Router::new()
         .route("/1", get(upgrade).post(one_round))
+        .route("/join", get(card_page))
+        .route("/setup", get(card_page))
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
         .with_state(door)
@@ -175,6 +177,16 @@ async fn one_round(State(door): State<Door>, headers: HeaderMap, body: Body) -> 
     };
     // Without content type: who asks knows what it asked for, and every byte is paid for.
     Response::new(round::round(door.relay, &body).await.into())
+}
+
+/// What a phone's camera finds behind a card: how to go on. The secret stays after the #, unsent.
+async fn card_page() -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    (headers, include_str!("door.html")).into_response()
 }
 
 async fn health(State(door): State<Door>) -> Response {

@@ -180,3 +180,16 @@ async fn a_relay_with_a_certificate_speaks_tls_alone() {
     assert_eq!(plain, None, "http without TLS is hung up on");
     assert!(relay.setup_link().unwrap().starts_with("https://"));
 }
+
+#[tokio::test]
+async fn who_scans_a_card_is_told_how_to_go_on() {
+    let relay = TestRelay::start().await;
+
+    for page in ["/join", "/setup"] {
+        let answer = relay.raw().get(page).await;
+
+        assert_eq!(answer.status, 200, "{page}");
+        let text = String::from_utf8(answer.body).unwrap();
+        assert!(text.contains("jiashu join"), "{page}");
+    }
+}

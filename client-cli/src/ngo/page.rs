@@ -25,11 +25,12 @@ body { font-family: system-ui, "Noto Sans", "Noto Sans CJK SC", sans-serif; colo
 .sheet { display: flex; flex-wrap: wrap; width: 190mm; margin: 0 auto }
 .sheet + .sheet { break-before: page }
 .card { width: 95mm; height: 136mm; padding: 6mm; border: 1px dashed #777; overflow: hidden;
-  break-inside: avoid; display: flex; flex-direction: column; gap: 2mm; font-size: 11pt }
-h1 { font-size: 15pt }
+  break-inside: avoid; display: flex; flex-direction: column; gap: 1.5mm; font-size: 10.5pt }
+.card > * { flex: none }
+h1 { font-size: 13pt }
 .who { font-size: 17pt; font-weight: bold; overflow-wrap: anywhere; max-height: 3.6em; overflow: hidden }
 .phone { overflow-wrap: anywhere }
-svg { width: 52mm; height: 52mm; align-self: center; flex: none }
+svg { width: 46mm; height: 46mm; align-self: center }
 ol { padding-left: 5mm }
 .warning { font-weight: bold }
 .link { font-size: 6.5pt; font-family: monospace; overflow-wrap: anywhere }
