@@ -33,6 +33,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use clap::error::ErrorKind;
 
 use crate::args::Cli;
 use crate::error::{CliError, Result};
@@ -40,11 +41,30 @@ use crate::error::{CliError, Result};
 /// Parses the command line, does what it says, and gives the exit code.
 #[must_use]
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    match run(Cli::parse_from(args)) {
+    match Cli::try_parse_from(args).map_or_else(|error| not_run(&error), run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say::warn(&format!("jiashu: {}", say::one_line(&error.message)));
             error.code.into()
+        }
+    }
+}
+
+/// Shows the help where it was asked for, or nothing was; else says in one line what is wrong.
+fn not_run(error: &clap::Error) -> Result<()> {
+    let usage = |text: &str| Err(CliError::new(error::ExitCode::Usage, text));
+    let text = error.render().to_string();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(error.print()?),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            std::io::stdout().write_all(text.as_bytes())?;
+            usage("say what to do")
+        }
+        // The first paragraph says what is wrong, the others are the usage.
+        _ => {
+            let what = text.split("\n\n").next().unwrap_or_default();
+            let words: Vec<_> = what.trim_start_matches("error: ").split_whitespace().collect();
+            usage(&format!("{}: see jiashu --help", words.join(" ")))
         }
     }
 }

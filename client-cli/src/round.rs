@@ -93,7 +93,7 @@ pub async fn exchange(home: &Home, ca: Option<&Path>, refs: &[Ref]) -> Result<()
             Listener::Online if all_ended(&state, refs)? => return Ok(()),
             Listener::Offline if knocked.is_none() => {
                 knocked = Some(Instant::now());
-                lane::set_listener(state.db(), Listener::Offline)?;
+                lane::knock(state.db())?;
             }
             Listener::Offline | Listener::Online | Listener::None => {}
         }

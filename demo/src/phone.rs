@@ -73,12 +73,19 @@ pub(crate) struct Listening {
 }
 
 impl Listening {
-    /// The next message that comes.
+    /// The next message that comes. One that may have been shown before is passed over: the
+    /// battery was empty between its printing and the note that it was printed.
     pub(crate) async fn next(&mut self) -> anyhow::Result<Value> {
         let patience = std::time::Duration::from_secs(60);
-        let line = tokio::time::timeout(patience, self.lines.next_line());
-        let line = line.await.context("no message came within a minute")??;
-        Ok(serde_json::from_str(&line.context("the phone stopped listening")?)?)
+        loop {
+            let line = tokio::time::timeout(patience, self.lines.next_line());
+            let line = line.await.context("no message came within a minute")??;
+            let message: Value =
+                serde_json::from_str(&line.context("the phone stopped listening")?)?;
+            if message.get("perhaps_shown") != Some(&Value::Bool(true)) {
+                return Ok(message);
+            }
+        }
     }
 
     /// Switches it off without a goodbye: an empty battery.

@@ -268,12 +268,15 @@ async fn a_card_is_not_used_where_the_relay_shows_another_family() {
     assert!(joined.stdout.contains("Welcome, Nonna, Kid"), "{joined:?}");
 }
 
+/// Makes no answer of an answer.
+type Garble = fn(Vec<u8>) -> Vec<u8>;
+
 #[tokio::test]
 async fn an_answer_that_is_no_answer_leaves_the_phone_as_it_was() {
     let office = Office::open().await;
     office.enrol(&rows("N-1")).await;
     let Divided { meddler, mother, home } = Divided::of(&office, "N-1").await;
-    let lies: [(&str, fn(Vec<u8>) -> Vec<u8>); 4] = [
+    let lies: [(&str, Garble); 4] = [
         ("nothing", |_| Vec::new()),
         ("noise", |_| vec![0xff; 300]),
         ("half of it", |truth| truth[..truth.len() / 2].to_vec()),

@@ -2,6 +2,8 @@
 
 use jiashu_tests::{DEADLINE, until};
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::ChildStderr;
 use tokio::time::timeout;
 
 use crate::story::{Li, ask, ask_all, texts};
@@ -50,6 +52,38 @@ async fn a_listening_phone_sends_by_itself_what_was_written_offline() {
 
     assert_eq!(texts(&came), ["one", "two", "three"]);
     listening.kill().await;
+}
+
+/// How often: by chance alone, a listener would be back in time once in seven rounds.
+const CUTS: usize = 4;
+
+#[tokio::test]
+async fn a_look_at_the_phone_brings_its_listener_back_at_once() {
+    let mut li = Li::at_home().await;
+    let mut listening = li.mother.command(&["listen"]).spawn().unwrap();
+    let mut notes = BufReader::new(listening.stderr.take().unwrap()).lines();
+
+    for _ in 0..CUTS {
+        note(&mut notes, "connected").await;
+        li.office.relay.kill9();
+        note(&mut notes, "no connection").await;
+        li.office.relay.restart().await;
+
+        let status = ask(&li.mother, &["status"]).await;
+
+        assert_eq!(status["connected"], true, "it does not wait for up to 15 seconds");
+    }
+    listening.kill().await.unwrap();
+}
+
+/// Waits until a listener says so on standard error.
+async fn note(notes: &mut Lines<BufReader<ChildStderr>>, said: &str) {
+    loop {
+        let line = timeout(DEADLINE, notes.next_line()).await.expect("it says so").unwrap();
+        if line.expect("it goes on").contains(said) {
+            return;
+        }
+    }
 }
 
 #[tokio::test]

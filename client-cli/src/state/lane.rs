@@ -152,6 +152,10 @@ pub enum Listener {
     Online = 2,
 }
 
+/// Stands in the place of [`Listener::Offline`] once somebody knocked: where a row would stay as it
+/// is, SQLite writes nothing.
+const KNOCKED: i64 = 3;
+
 /// What the listener is at.
 ///
 /// # Errors
@@ -161,12 +165,23 @@ pub fn listener(db: &Connection) -> Result<Listener> {
     let query = db.query_row("SELECT listener FROM lane WHERE lane = ?1", [LANE], |row| row.get(0));
     Ok(match query.optional()? {
         Some(2) => Listener::Online,
-        Some(1) => Listener::Offline,
+        Some(1 | KNOCKED) => Listener::Offline,
         Some(_) | None => Listener::None,
     })
 }
 
-/// Notes what the listener is at. The same again is a knock that it hears.
+/// Asks a listener without a connection to try at once: it sees that something was written.
+///
+/// # Errors
+///
+/// If the state cannot be written.
+pub fn knock(db: &Connection) -> Result<()> {
+    let sql = "UPDATE lane SET listener = ?2 WHERE lane = ?1 AND listener = ?3";
+    db.execute(sql, (LANE, KNOCKED, Listener::Offline as u8))?;
+    Ok(())
+}
+
+/// Notes what the listener is at.
 ///
 /// # Errors
 ///

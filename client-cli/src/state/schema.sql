@@ -20,7 +20,7 @@ CREATE TABLE lane (
     waits       TEXT,                         -- why the relay keeps the outbox waiting
     retry_at    INTEGER,                      -- not to be asked to send before
     synced_at   INTEGER,
-    listener    INTEGER NOT NULL DEFAULT 0    -- 0 none, 1 without a connection, 2 connected
+    listener    INTEGER NOT NULL DEFAULT 0    -- 0 none, 1 without a connection, 2 connected, 3 as 1 and asked to try
 ) STRICT;
 
 CREATE TABLE link (
