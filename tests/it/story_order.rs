@@ -78,7 +78,7 @@ async fn eight_phones_read_two_thousand_letters_in_one_order() {
         })
         .await;
         // The moment is the fault, so it is drawn: there is nothing to wait for.
-        tokio::time::sleep(Duration::from_micros(dice.below(20_000))).await;
+        tokio::time::sleep(Duration::from_micros(dice.below(10_000))).await;
         let reported = sum(&senders, Journal::count);
         office.relay.kill9();
         kills += usize::from(reported < typed.end * SENDERS);

@@ -15,7 +15,7 @@ pub struct Hello {
     /// How far it has read; absent before the first entry.
     #[n(1)]
     pub cursor: Option<Cursor>,
-    /// The latest time, in ms, of the [`Cursors`] it was told; absent wants all.
+    /// The latest time, in ms, of the [`Cursors`](super::Cursors) it was told; absent wants all.
     #[n(2)]
     pub cursors_at: Option<Millis>,
 }
