@@ -2,7 +2,7 @@
 
 use jiashu_proto::error::{ErrorCode, close};
 use jiashu_proto::frame::{ClientFrame, RelayFrame, Turn};
-use jiashu_proto::id::{DeviceId, MemberId, Ref};
+use jiashu_proto::id::{DeviceId, MemberId, Ref, Role};
 use jiashu_roster::{Asked, Author, Op, Wrap, Wraps};
 use jiashu_seal::KeyPairs;
 use jiashu_tests::RawDevice;
@@ -33,6 +33,21 @@ async fn a_link_that_came_second_is_stale_and_written_again() {
     assert_eq!(posted.n, 1, "the refused counter went to the new link");
     home.sync().await;
     assert_eq!(home.log.roster, mother.log.roster);
+}
+
+#[tokio::test]
+async fn a_phone_adds_a_father_and_no_child() {
+    let mut scene = Scene::li().await;
+    let mother = &mut scene.phones[0];
+    let member = mother.log.roster.next_member();
+    let child = mother.link(vec![Op::AddMember { member, role: Role::Child }]).unwrap();
+
+    let frame = ClientFrame::Turn(mother.turn(&child, Vec::new()));
+    let refused = mother.command(frame).await.unwrap_err();
+    let posted = mother.write(vec![Op::AddMember { member, role: Role::Parent }]).await;
+
+    assert_eq!(refused.code, ErrorCode::NotAllowed, "no letter moves before a child is asked");
+    assert_eq!(posted.n, 1);
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ pub struct InviteArgs {
     /// The name of a new member of the family
     #[arg(long, value_name = "NAME", group = "whom", requires = "role")]
     pub new: Option<String>,
-    /// What the new member is: parent, caregiver or child
+    /// What the new member is: parent or caregiver
     #[arg(long, value_name = "ROLE", requires = "new")]
     pub role: Option<Role>,
     /// What the phone is to be called

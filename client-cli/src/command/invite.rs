@@ -1,7 +1,7 @@
 //! `invite`: a card that lets one more phone in, perhaps of a new member.
 
 use jiashu_proto::frame::Card as CardFrame;
-use jiashu_proto::id::{MemberId, Ref};
+use jiashu_proto::id::{MemberId, Ref, Role};
 use jiashu_roster::{Op, code_hash};
 use jiashu_seal::{Card, DeviceCard, InviteSecret, JoinLink, KeyPairs, Signer, write_link};
 use qrcode::QrCode;
@@ -64,6 +64,11 @@ fn write(view: &mut View, args: &InviteArgs) -> Result<Ref> {
     let roster = &view.family.roster;
     if !roster.may_write(view.lane.me()) {
         let text = "only the phone of a parent or caregiver can make cards";
+        return Err(CliError::new(ExitCode::Refused, text));
+    }
+    if args.role == Some(Role::Child) {
+        let text = "a child joins through the programme, with the guardian's consent and the \
+                    child's own: ask its staff";
         return Err(CliError::new(ExitCode::Refused, text));
     }
     let members = match &args.new {

@@ -67,7 +67,7 @@ pub const TABLE: &[Row] = &[
         name: "link",
         form: "clear",
         writer: "a device of a parent or caregiver; an invite; staff (link 1)",
-        precondition: "roster head; signature and rules of the chain",
+        precondition: "roster head; signature and rules of the chain; a child is added in link 1 alone",
         key: "link/N",
         kept: "until the family is erased",
         to: "all",
