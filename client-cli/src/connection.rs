@@ -163,7 +163,8 @@ async fn connect(
         Ok(Err(tungstenite::Error::Http(response))) => {
             let after = response.headers().get("retry-after").and_then(|after| after.to_str().ok());
             let seconds = after.and_then(|after| after.parse().ok());
-            Err(seconds.map_or(Failed::There, |s| Failed::ComeBack(Duration::from_secs(s))))
+            let wait = |s| Failed::ComeBack(Duration::from_secs(s).min(RETRY_MAX));
+            Err(seconds.map_or(Failed::There, wait))
         }
         Ok(Err(_)) | Err(_) => Err(Failed::There),
     }
@@ -228,7 +229,13 @@ impl Live<'_, '_> {
             }
             _ => Event::Changed,
         };
-        let applied = self.engine.apply(frame, now_ms())?;
+        let applied = match self.engine.apply(frame, now_ms()) {
+            // A relay in trouble: it may be out of it the next time.
+            Err(error) if error.code == ExitCode::Offline => {
+                return Ok(ControlFlow::Break(Ended::ComeBack(jitter(FIRST_RETRY))));
+            }
+            applied => applied?,
+        };
         if let Some(reply) = &applied.reply
             && !self.send(reply).await
         {
@@ -253,7 +260,9 @@ impl Live<'_, '_> {
     }
 
     async fn send(&mut self, frame: &ClientFrame) -> bool {
-        self.socket.send(Message::Binary(frame.to_bytes(0).into())).await.is_ok()
+        let sent = self.socket.send(Message::Binary(frame.to_bytes(0).into()));
+        // A dead line takes no more bytes and says nothing.
+        matches!(timeout(SILENCE_MAX, sent).await, Ok(Ok(())))
     }
 }
 

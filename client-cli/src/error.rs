@@ -23,7 +23,7 @@ pub enum ExitCode {
     BadInput = 5,
     /// This folder holds no joined device, or no staff.
     NotJoined = 6,
-    /// The roster fails a check: nothing is sealed until a person has looked.
+    /// The roster fails a check: nothing is sealed until it checks again.
     Unsafe = 7,
 }
 

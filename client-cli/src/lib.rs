@@ -74,5 +74,7 @@ fn run(cli: Cli) -> Result<()> {
     let mut out = std::io::stdout().lock();
     let done = runtime.block_on(command::run(cli, &mut out));
     let flushed = out.flush().map_err(CliError::from);
+    // A look-up of the relay's name that nobody waits for any more must not hold up the end.
+    runtime.shutdown_background();
     done.and(flushed)
 }

@@ -47,10 +47,9 @@ pub async fn sync(engine: &mut Engine, ca: Option<&Path>) -> Result<()> {
         let may_be_more = applied.taken >= bounds::MAX_ENTRIES || answer.len() >= LARGE_ANSWER;
         let progress = applied.moved || applied.settled;
         if !(applied.moved && may_be_more || progress && engine.has_more(now_ms())?) {
-            break;
+            return Ok(());
         }
     }
-    outbox::prune(engine.db(), now_ms())
 }
 
 fn apply_all(engine: &mut Engine, mut answer: &[u8]) -> Result<Applied> {
@@ -90,7 +89,7 @@ pub async fn exchange(home: &Home, ca: Option<&Path>, refs: &[Ref]) -> Result<()
             return sync(&mut engine, ca).await;
         }
         match lane::listener(state.db())? {
-            Listener::Online if all_ended(&state, refs)? => return Ok(()),
+            Listener::Online if all_ended(&state, refs)? || waits(&state)? => return Ok(()),
             Listener::Offline if knocked.is_none() => {
                 knocked = Some(Instant::now());
                 lane::knock(state.db())?;
@@ -104,6 +103,11 @@ pub async fn exchange(home: &Home, ca: Option<&Path>, refs: &[Ref]) -> Result<()
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+/// Whether the relay has said why it keeps the outbox waiting.
+fn waits(state: &State) -> Result<bool> {
+    Ok(lane::Lane::joined(state.db())?.waits.is_some())
 }
 
 fn all_ended(state: &State, refs: &[Ref]) -> Result<bool> {

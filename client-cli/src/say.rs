@@ -190,16 +190,23 @@ pub fn on_clock(at: Timestamp, tz: &TimeZone) -> String {
     tz.to_datetime(at).strftime("%a %-d %b %H:%M").to_string()
 }
 
-/// A text of another person, safe to print: no control characters but the end of a line.
+/// Whether a character is not seen and yet changes what is: controls, and those that turn the
+/// direction of writing, by which a name could read otherwise than it is.
+#[must_use]
+pub fn is_hidden(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A text of another person, safe to print: nothing hidden but the end of a line.
 #[must_use]
 pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if is_hidden(c) && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
 /// As [`plain`], on one line.
 #[must_use]
 pub fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if is_hidden(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// A line of warning on standard error, red where there are colours. The words say it all.

@@ -125,7 +125,11 @@ impl Hub {
                 let bit = replaced.bit();
                 replaced.mailbox.put(|mail| mail.replaced |= bit);
             }
-            listeners.push(Listener { mailbox: mailbox.clone(), lane, device });
+            let listener = Listener { mailbox: mailbox.clone(), lane, device };
+            // What was said of the lane before is not of this device.
+            let bit = listener.bit();
+            mailbox.put(|mail| mail.replaced &= !bit);
+            listeners.push(listener);
         });
     }
 

@@ -83,7 +83,14 @@ pub async fn offer_link(
             state.invites.values().any(|invite| matches!(invite.state, InviteState::Used(..)));
         let link = std::fs::read_to_string(&file).ok().filter(|_| open);
         if used || link.is_some() {
-            return Ok(link.map(|link| link.trim().to_owned()));
+            // With the address as it is set today: what the coordinator uses stands on every card.
+            let secret = link.as_deref().and_then(|link| link.trim().rsplit_once('#'));
+            let Some(link) = secret.map(|(_, secret)| link_to(origin, secret)) else {
+                return Ok(None);
+            };
+            let written = write_private(&file, &link);
+            written.map_err(|source| SetupError::File { path: file, source })?;
+            return Ok(Some(link));
         }
     }
     let secret = random()?;
@@ -122,7 +129,11 @@ fn random() -> Result<[u8; 16], SetupError> {
 /// `ORIGIN/setup#` and 32 characters, as a join link: scope 0 and the secret.
 fn link(origin: &str, secret: &[u8; 16]) -> String {
     let fragment = [&Scope::RELAY.0.to_be_bytes()[..], secret].concat();
-    format!("{}/setup#{}", origin.trim_end_matches('/'), URL_SAFE_NO_PAD.encode(fragment))
+    link_to(origin, &URL_SAFE_NO_PAD.encode(fragment))
+}
+
+fn link_to(origin: &str, fragment: &str) -> String {
+    format!("{}/setup#{fragment}", origin.trim_end_matches('/'))
 }
 
 fn write_private(path: &Path, link: &str) -> std::io::Result<()> {
@@ -161,7 +172,9 @@ pub async fn use_link(relay: &Relay, setup: &Setup) -> Result<Staffed, Failure> 
     found_programme(store, setup.programme, setup.token_hash, now).await?;
     tracing::info!(programme.id = %setup.programme, "a coordinator used the setup link");
     let file = link_file(&relay.config.data);
-    if let Err(error) = std::fs::remove_file(&file) {
+    if let Err(error) = std::fs::remove_file(&file)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
         tracing::warn!(%error, "the used setup link stays in its file");
     }
     Ok(Staffed { programme: setup.programme, number: COORDINATOR })

@@ -1,6 +1,7 @@
 //! Two phones that are on: what one says, the other has; what the other has read, the first sees.
 
-use jiashu_proto::frame::{ClientFrame, Cursors, Entries, RelayFrame};
+use jiashu_proto::bounds::MAX_ENTRIES;
+use jiashu_proto::frame::{Beat, ClientFrame, Cursors, Entries, RelayFrame};
 use jiashu_tests::{FamilySpec, RawDevice, RawSocket, until};
 
 use crate::scene::Scene;
@@ -149,4 +150,28 @@ async fn a_lane_whose_token_dies_leaves_the_others_be() {
     assert_eq!(page.0, 0);
     assert!(scene.phones[1].log.take(&page.1));
     assert_eq!(scene.phones[1].log.texts(), ["李家的信"]);
+}
+
+#[tokio::test]
+async fn what_came_while_too_much_was_unread_comes_once_that_is_read() {
+    let mut scene = Scene::li().await;
+    let mut socket = online(&scene, &scene.phones[1]).await;
+    let mut pages = Vec::new();
+    for _ in 0..MAX_ENTRIES {
+        scene.phones[0].post("one of many").await;
+        pages.push(socket.wait_for(|_, frame| entries(frame)).await);
+    }
+    scene.phones[0].post("the last").await;
+    // Looked at, and left for want of room: the answer to a beat comes after that look.
+    socket.send(ClientFrame::Beat(Beat {})).await;
+    socket.wait_for(|_, frame| matches!(frame, RelayFrame::Beaten(_)).then_some(())).await;
+
+    for page in &pages {
+        assert!(scene.phones[1].log.take(page), "it joins on: {page:?}");
+        socket.send(ClientFrame::Ack(scene.phones[1].log.ack())).await;
+    }
+    let last = socket.wait_for(|_, frame| entries(frame)).await;
+
+    assert!(scene.phones[1].log.take(&last));
+    assert_eq!(scene.phones[1].log.texts().last().map(String::as_str), Some("the last"));
 }

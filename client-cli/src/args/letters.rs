@@ -21,7 +21,7 @@ pub struct SendArgs {
 #[derive(Debug, clap::Args)]
 pub struct InboxArgs {
     /// If there is nothing new, wait so many seconds for it
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=31_536_000))]
     pub wait: Option<u64>,
     /// Who reads.
     #[command(flatten)]

@@ -137,6 +137,7 @@ impl Joining<'_, '_> {
             keys,
             device: None,
             join_frame: Some(ClientFrame::Join(frame).to_bytes(0)),
+            join_hash: new.hash,
             cursor: None,
             log_epoch: 0,
             last_n: 0,

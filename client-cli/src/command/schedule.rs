@@ -1,4 +1,4 @@
-//! `schedule`: letters that arrive at their hour, shown on both clocks before anybody agrees.
+//! `schedule`: letters that arrive at their hour, shown on both clocks.
 
 use jiashu_proto::entry::{RuleText, Schedule, ScheduleState};
 use jiashu_proto::frame::ClientFrame;
@@ -19,7 +19,7 @@ use crate::state::fact;
 use crate::state::outbox::{self, Fate};
 use crate::sync::draft::{self, Parties};
 
-/// How many occurrences are shown before anybody agrees.
+/// How many occurrences are shown.
 const PREVIEW: usize = 8;
 
 /// What `schedule add --json` says.

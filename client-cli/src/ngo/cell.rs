@@ -56,10 +56,7 @@ pub(super) fn role(text: &str) -> Result<Role, String> {
 
 /// A name, or the label of a phone.
 pub(super) fn name(text: &str) -> Result<String, String> {
-    // Those that turn the direction of writing could make a card read otherwise than the list.
-    let hidden =
-        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if text.chars().any(hidden) {
+    if text.chars().any(crate::say::is_hidden) {
         Err("has a line break or another hidden character".into())
     } else if text.chars().count() > MAX_NAME {
         Err(format!("has more than {MAX_NAME} characters"))

@@ -101,6 +101,15 @@ pub fn changes(db: &Connection) -> Result<Vec<(Change, Millis)>> {
     Ok(changes.into_iter().zip(links.iter().map(|(_, at)| *at)).collect())
 }
 
+/// Forgets a chain that proved to be another family's, and its keys.
+///
+/// # Errors
+///
+/// If the state cannot be written.
+pub fn forget(db: &Connection) -> Result<()> {
+    Ok(db.execute_batch("DELETE FROM link; DELETE FROM family_key;")?)
+}
+
 /// Keeps a link that was taken.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! Who this device is, and how far it has read and sent: the one row of `lane`.
 
 use jiashu_proto::entry::Cursor;
-use jiashu_proto::id::{DeviceId, Epoch, Millis, N, Scope, Token};
+use jiashu_proto::id::{DeviceId, Epoch, LinkHash, Millis, N, Scope, Token};
 use jiashu_seal::KeyPairs;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
@@ -29,6 +29,9 @@ pub struct Lane {
     pub device: Option<DeviceId>,
     /// The join as sent, until it is let in.
     pub join_frame: Option<Vec<u8>>,
+    /// Hash of the link by which it joined, and so of the whole chain that it checked before: a log
+    /// in which another link lets it in is not this family's.
+    pub join_hash: LinkHash,
     /// How far it has read; `None` before the first entry.
     pub cursor: Option<Cursor>,
     /// The last link met on the way to the cursor: the epoch in force there.
@@ -69,6 +72,7 @@ impl Lane {
             keys: KeyPairs::from_bytes(&fixed(row, "keys")?).map_err(damaged)?,
             device: row.get::<_, Option<u32>>("device")?.map(DeviceId),
             join_frame: row.get("join_frame")?,
+            join_hash: LinkHash(fixed(row, "join_hash")?),
             cursor: generation.map(|generation| Cursor { generation, seq, tag }),
             log_epoch: row.get("log_epoch")?,
             last_n: row.get::<_, i64>("last_n")?.cast_unsigned(),
@@ -110,10 +114,10 @@ impl Lane {
         let cursor = self.cursor.unwrap_or_default();
         db.prepare_cached(
             "INSERT OR REPLACE INTO lane (lane, origin, scope, code, secret, keys, device,
-                 join_frame, generation, seq, tag, log_epoch, last_n, cursors_at, broken,
+                 join_frame, join_hash, generation, seq, tag, log_epoch, last_n, cursors_at, broken,
                  waits, retry_at, synced_at, listener)
              VALUES (:lane, :origin, :scope, :code, :secret, :keys, :device,
-                 :join_frame, :generation, :seq, :tag, :log_epoch, :last_n,
+                 :join_frame, :join_hash, :generation, :seq, :tag, :log_epoch, :last_n,
                  :cursors_at, :broken, :waits, :retry_at, :synced_at,
                  coalesce((SELECT listener FROM lane WHERE lane = :lane), 0))",
         )?
@@ -126,6 +130,7 @@ impl Lane {
             ":keys": self.keys.to_bytes().as_slice(),
             ":device": self.device.map(|device| device.0),
             ":join_frame": self.join_frame,
+            ":join_hash": self.join_hash.0,
             ":generation": self.cursor.map(|cursor| cursor.generation),
             ":seq": cursor.seq.cast_signed(),
             ":tag": cursor.tag,

@@ -10,6 +10,7 @@ CREATE TABLE lane (
     keys        BLOB    NOT NULL,
     device      INTEGER,                      -- absent until the relay has let it in
     join_frame  BLOB,                         -- as sent, until then
+    join_hash   BLOB    NOT NULL,             -- h(link) of that join: no other lets this device in
     generation  INTEGER,                      -- of the cursor; absent before the first entry
     seq         INTEGER NOT NULL DEFAULT 0,
     tag         INTEGER NOT NULL DEFAULT 0,

@@ -94,7 +94,8 @@ impl Engine {
     pub fn open(state: State) -> Result<Self> {
         let lane = Lane::joined(state.db())?;
         let family = Family::load(state.db())?;
-        let flight = Flight { paused_until: lane.retry_at, ..Flight::default() };
+        // What an earlier process left numbered may have to let a link go first.
+        let flight = Flight { paused_until: lane.retry_at, settling: true, ..Flight::default() };
         Ok(Self { state, lane, family, flight })
     }
 
@@ -180,6 +181,7 @@ impl Engine {
         lane.last_n = welcome.last_n;
         lane.synced_at = Some(now);
         lane.store(&tx)?;
+        outbox::prune(&tx, now)?;
         tx.commit()?;
         self.lane = lane;
         Ok(Applied { moved: restart, ..Applied::default() })

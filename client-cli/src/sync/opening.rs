@@ -2,7 +2,7 @@
 
 use jiashu_proto::entry::{Message, MessageKind, name_key};
 use jiashu_proto::id::Epoch;
-use jiashu_proto::text::Text;
+use jiashu_proto::text::{Text, TextError};
 use jiashu_roster::occurrence_ref;
 use jiashu_seal::{BodyFields, open_body};
 
@@ -11,8 +11,8 @@ use crate::state::chain::Family;
 /// What became of a sealed body.
 #[derive(Debug)]
 pub(super) enum Opened {
-    /// Its key is not here yet.
-    NoKeyYet,
+    /// Its key is not here yet, or it needs a newer client.
+    NotYet,
     /// It says this.
     Text(Text),
     /// It is not shown as a letter, for this reason.
@@ -50,7 +50,7 @@ pub(super) fn open(family: &Family, kind: u32, message: &Message) -> Opened {
     let key = family.keys.get(&message.epoch);
     let (Some(key), Some(link)) = (key, family.roster.hash_of(message.epoch)) else {
         // A key that the chain has gone beyond cannot come any more, save with the newest wraps.
-        return Opened::NoKeyYet;
+        return Opened::NotYet;
     };
     let Some(fields) = fields(kind, message) else {
         return Opened::Refused("its time of validity makes no sense".to_owned());
@@ -65,7 +65,9 @@ pub(super) fn open(family: &Family, kind: u32, message: &Message) -> Opened {
     }
     match Text::from_bytes(kind, &opened) {
         Ok(text) => Opened::Text(text),
-        Err(error) => Opened::Refused(error.to_string()),
+        Err(error @ TextError::Malformed(_)) => Opened::Refused(error.to_string()),
+        // It stays sealed on disk, for the day when this client is newer.
+        Err(TextError::Version(_) | TextError::Kind(_)) => Opened::NotYet,
     }
 }
 

@@ -4,7 +4,7 @@ use jiashu_proto::entry::{
     Content, Cursor, LinkFact, Message, MessageKind, Receipt, WrapsFact, name_key,
 };
 use jiashu_proto::frame::{Cursors, Entries, WireEntry};
-use jiashu_proto::id::{Epoch, Millis};
+use jiashu_proto::id::{Epoch, LinkHash, Millis};
 use jiashu_roster::{Link, LinkError, Recipient};
 use jiashu_seal::{FamilyKey, SealError, open_back, open_link_key};
 use rusqlite::Connection;
@@ -80,6 +80,9 @@ impl Engine {
         receipts::derive(&tx, &lane, &family)?;
         tx.commit()?;
         (self.lane, self.family) = (lane, family);
+        if entries.entries.iter().any(is_consent) {
+            self.flight.paused_until = None;
+        }
         if let Some(reason) = &self.lane.broken {
             return Err(broken(reason));
         }
@@ -102,6 +105,11 @@ impl Engine {
         self.lane = lane;
         Ok(Applied::default())
     }
+}
+
+/// Whether the entry tells that letters may move now.
+fn is_consent(entry: &WireEntry) -> bool {
+    matches!(Content::from_bytes(&entry.content), Ok(Content::Consent(_)))
 }
 
 impl Reader<'_> {
@@ -135,10 +143,24 @@ impl Reader<'_> {
         // A log read again from its start brings the links that we know.
         if self.family.roster.hash_of(number) != Some(link.hash()) {
             self.family.follow(&fact.link)?;
+            self.check_own_join(number, link.hash())?;
             chain::put_link(self.db, number, &fact.link, at)?;
         }
         self.lane.log_epoch = number;
         Ok(())
+    }
+
+    /// A relay could make up a family around this phone's own keys, but not the link that this
+    /// phone wrote to join, nor the chain under it.
+    fn check_own_join(&mut self, number: Epoch, hash: LinkHash) -> std::result::Result<(), Failed> {
+        let own = self.family.roster.devices().get(&self.lane.me());
+        if own.is_none_or(|own| own.joined != number) || hash == self.lane.join_hash {
+            return Ok(());
+        }
+        // Nothing of that chain is ours: the true one can still be read from its start.
+        chain::forget(self.db)?;
+        self.family = Family::load(self.db)?;
+        Err(Failed::Broken("this is not the family that was joined".to_owned()))
     }
 
     /// The newest link's wraps: they give its key, and through it every key that we missed.
@@ -186,7 +208,7 @@ impl Reader<'_> {
         for stored in message::sealed(self.db)? {
             let entry_ref = stored.message.entry_ref;
             match opening::open(&self.family, stored.kind, &stored.message) {
-                Opened::NoKeyYet => {}
+                Opened::NotYet => {}
                 Opened::Text(text) => {
                     message::opened(self.db, entry_ref, &text)?;
                     let from_number = MessageKind::from_number(stored.kind);

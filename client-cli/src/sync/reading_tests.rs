@@ -229,6 +229,22 @@ fn a_link_that_a_stranger_signed_stops_reading_and_sealing() {
 }
 
 #[test]
+fn a_family_made_up_around_this_phone_is_not_the_one_it_joined() {
+    let mut world = World::new();
+    let made_up = World::new();
+    let mut engine = world.engine(HOUSE);
+    welcome(&mut engine, 0);
+
+    let error = engine.apply(made_up.entries(0), NOON).unwrap_err();
+
+    assert_eq!(error.code, ExitCode::Unsafe);
+    assert!(error.message.contains("not the family that was joined"), "{}", error.message);
+    assert_eq!(engine.family().roster.number(), 0, "nothing of it is kept");
+    engine.apply(world.entries(0), NOON).unwrap();
+    assert_eq!(engine.family().roster, world.roster, "and the true one is still believed");
+}
+
+#[test]
 fn a_join_that_no_invite_signed_is_a_ghost() {
     let mut world = World::new();
     let mut engine = world.synced(HOUSE);

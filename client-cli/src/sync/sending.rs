@@ -24,6 +24,12 @@ const PAUSE_MS: i64 = 15_000;
 /// The longest that is believed, in ms: a clock set wrong meanwhile must not silence a phone.
 const PAUSE_MAX_MS: i64 = 10 * 60 * 1000;
 
+/// Until everybody's consent is recorded, which the log tells: so long it is not asked again, in ms.
+const CONSENT_PAUSE_MS: i64 = 10 * 60 * 1000;
+
+/// Bytes sent at once, beyond the first command: a slow line must get through in a round's time.
+const SENT_AT_ONCE: usize = 32 * 1024;
+
 /// What the relay said instead of doing it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct No {
@@ -51,14 +57,19 @@ impl Engine {
         let waiting = outbox::waiting(&tx, bounds::MAX_UNANSWERED)?;
         let mut last = waiting.iter().filter_map(|command| command.n).max().unwrap_or(0);
         last = last.max(self.lane.last_n);
-        let mut frames = Vec::new();
+        let mut frames: Vec<ClientFrame> = Vec::new();
         let mut sent = Vec::new();
+        let mut bytes = 0_usize;
         for command in waiting {
             let under_way = command.n.is_some_and(|n| self.flight.unanswered.contains_key(&n));
             if under_way {
                 continue;
             }
             if paused && !matches!(command.frame, ClientFrame::Turn(_)) {
+                break;
+            }
+            // While the relay keeps us waiting one command finds out whether it still does.
+            if self.lane.waits.is_some() && !frames.is_empty() {
                 break;
             }
             let n = command.n.unwrap_or(last.saturating_add(1));
@@ -70,6 +81,10 @@ impl Engine {
             else {
                 break;
             };
+            bytes = bytes.saturating_add(frame.to_bytes(0).len());
+            if bytes > SENT_AT_ONCE && !frames.is_empty() {
+                break;
+            }
             last = last.max(n);
             outbox::number(&tx, command.id, n)?;
             frames.push(frame);
@@ -147,7 +162,9 @@ impl Engine {
             | ErrorCode::SlowDown
             | ErrorCode::Unavailable
             | ErrorCode::Newer => {
-                let pause = no.retry_after_ms.map_or(PAUSE_MS, i64::from).min(PAUSE_MAX_MS);
+                let usual =
+                    if no.code == ErrorCode::NotActive { CONSENT_PAUSE_MS } else { PAUSE_MS };
+                let pause = no.retry_after_ms.map_or(usual, i64::from).min(PAUSE_MAX_MS);
                 self.flight.paused_until = Some(now.saturating_add(pause));
                 if no.code == ErrorCode::SlowDown {
                     // The next process would not know, and ask again at once.

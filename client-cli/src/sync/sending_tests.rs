@@ -172,11 +172,31 @@ fn before_taking_part_is_recorded_letters_wait_and_the_roster_does_not() {
         other => panic!("{other:?}"),
     };
     engine.apply(posted(turn.n, turn.entry_ref), NOON).unwrap();
-    let later = engine.commands(NOON + 60_000).unwrap();
+    let soon = engine.commands(NOON + 60_000).unwrap();
+    let later = engine.commands(NOON + 700_000).unwrap();
 
+    assert!(soon.is_empty(), "it is not asked every minute: somebody pays for the bytes");
     assert_eq!(turn.n, 1);
     assert_eq!(numbered(&later), [(2, waits)]);
     assert_eq!(outbox::fate(engine.db(), waits).unwrap(), Some(Fate::Waits));
+}
+
+#[test]
+fn a_link_goes_first_also_where_an_earlier_process_numbered_the_letters() {
+    let mut world = World::new();
+    let mut engine = world.synced(PHONE);
+    letter(&mut engine, "too early");
+    letter(&mut engine, "too early, too");
+    engine.commands(NOON).unwrap();
+    engine.apply(refused(1, ErrorCode::NotActive, None), NOON).unwrap();
+    engine.apply(refused(2, ErrorCode::Renumber, Some(0)), NOON).unwrap();
+    let turn = world.link_by(PHONE, Vec::new());
+    draft::turn(engine.db(), turn.link, turn.wraps, Vec::new(), NOON).unwrap();
+
+    let mut next_process = world.reopened();
+    let frames = next_process.commands(NOON).unwrap();
+
+    assert!(matches!(frames.as_slice(), [ClientFrame::Turn(turn)] if turn.n == 1), "{frames:?}");
 }
 
 #[test]

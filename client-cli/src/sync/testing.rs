@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use jiashu_proto::entry::{Content, Cursor, Fired, LinkFact, Message, MessageKind, Seq, WrapsFact};
 use jiashu_proto::frame::{Entries, RelayFrame, Welcome, WireEntry};
-use jiashu_proto::id::{DeviceId, Epoch, InviteId, MemberId, Millis, N, Ref, Role, Scope};
+use jiashu_proto::id::{
+    DeviceId, Epoch, InviteId, LinkHash, MemberId, Millis, N, Ref, Role, Scope,
+};
 use jiashu_proto::text::Text;
 use jiashu_roster::{Op, Roster, occurrence_ref, token_hash};
 use jiashu_seal::{
@@ -195,6 +197,12 @@ impl World {
         RelayFrame::Entries(Entries { after, upto, tag: tag_of(upto), floor: 0, entries })
     }
 
+    /// Hash of the link that let the device in.
+    fn join_hash(&self, device: DeviceId) -> LinkHash {
+        let joined = self.roster.devices().get(&device).map(|device| device.joined);
+        joined.and_then(|number| self.roster.hash_of(number)).unwrap_or(LinkHash::NONE)
+    }
+
     /// A device that has joined and read nothing yet.
     pub(crate) fn engine(&mut self, device: DeviceId) -> Engine {
         let dir = tempfile::tempdir().unwrap();
@@ -208,6 +216,7 @@ impl World {
             keys: self.devices[&device].clone(),
             device: Some(device),
             join_frame: None,
+            join_hash: self.join_hash(device),
             cursor: None,
             log_epoch: 0,
             last_n: 0,
@@ -219,6 +228,12 @@ impl World {
         };
         lane.store(state.db()).unwrap();
         Engine::open(state).unwrap()
+    }
+
+    /// The device that joined last, as the next process of its home finds it.
+    pub(crate) fn reopened(&self) -> Engine {
+        let home = Home::find(Some(self.homes.last().unwrap().path())).unwrap();
+        Engine::open(State::open(&home).unwrap()).unwrap()
     }
 
     /// A device that has joined and read all there is.

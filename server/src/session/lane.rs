@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use jiashu_proto::bounds;
 use jiashu_proto::entry::{Content, Cursor, Seq};
 use jiashu_proto::frame::{Ack, Entries, Hello, WireEntry};
-use jiashu_proto::id::{MemberId, Millis};
+use jiashu_proto::id::{DeviceId, MemberId, Millis};
 
 use crate::access::{Access, Who};
 use crate::family::delivery::is_for;
@@ -151,13 +151,14 @@ impl OpenLane {
         store: &dyn Store,
     ) -> Result<Option<NextEntries>, StoreError> {
         let Who::Device(sender) = &self.access.who else { return Ok(None) };
-        let members = sender.members.clone();
+        let (device, members) = (sender.device, sender.members.clone());
         while let Some(limit) = self.room() {
             let page = store.read_after(self.access.scope, self.read, limit).await?;
             self.at_head = page.upto.seq >= page.head;
             self.read = page.upto;
             let own = page.records.iter().any(|record| self.answered.contains(&record.seq));
-            let (entries, roster_turned) = for_device(page.records, &members, &self.answered);
+            let (entries, roster_turned) =
+                for_device(page.records, device, &members, &self.answered);
             self.answered = self.answered.split_off(&page.upto.seq.saturating_add(1));
             let passed_over = page.upto.seq.saturating_sub(self.sent.seq);
             // Past its own letters the cursor is moved at once, lest the next session bring them.
@@ -168,6 +169,8 @@ impl OpenLane {
                 return Ok(None);
             }
         }
+        // No room: the acks that make it look again, whatever the last look saw.
+        self.at_head = false;
         Ok(None)
     }
 
@@ -202,6 +205,7 @@ impl OpenLane {
 /// pays for each byte, and it has them. After a lost answer it gets them like anybody else.
 fn for_device(
     records: Vec<Record>,
+    device: DeviceId,
     members: &[MemberId],
     answered: &BTreeSet<Seq>,
 ) -> (Vec<WireEntry>, bool) {
@@ -211,16 +215,20 @@ fn for_device(
         .filter_map(|Record { seq, at, content }| {
             let read = Content::from_bytes(&content).ok()?;
             roster_turned |= matches!(read, Content::Link(_));
-            let is_own = answered.contains(&seq)
-                && matches!(&read, Content::Message(..) | Content::Receipt(_))
-                && !is_name(&read);
+            // The answer to a receipt that another outranks names the place of that other.
+            let is_own = answered.contains(&seq) && is_by(&read, device);
             (is_for(&read, members) && !is_own).then_some(WireEntry { seq, at, content })
         })
         .collect();
     (entries, roster_turned)
 }
 
-/// A name is a fact that a device takes up from the log, its own too.
-fn is_name(content: &Content) -> bool {
-    matches!(content, Content::Message(_, message) if message.key.is_some())
+/// Whether it is a letter or a receipt that the device wrote. A name is a fact, which a device takes
+/// up from the log, its own too.
+fn is_by(content: &Content, device: DeviceId) -> bool {
+    match content {
+        Content::Message(_, message) => message.device == device && message.key.is_none(),
+        Content::Receipt(receipt) => receipt.device == device,
+        _ => false,
+    }
 }

@@ -237,7 +237,7 @@ impl Session {
         // Not a place that this session sent: the client dropped a frame and says where it stands.
         match open.stand_at(&*self.relay.store, ack).await {
             Ok(true) => {}
-            Ok(false) => self.restart(lane),
+            Ok(false) => self.restart(lane).await,
             Err(error) => {
                 let failure = Failure::from(error);
                 self.answer(lane, RelayFrame::Refused(failure.answer(None)));
@@ -246,9 +246,14 @@ impl Session {
     }
 
     /// The lane reads its log again from the start; the client drops what it has by its ref.
-    fn restart(&mut self, lane: Lane) {
+    async fn restart(&mut self, lane: Lane) {
         let now = self.relay.clock.now();
         let Some(open) = self.lanes.get_mut(&lane) else { return };
+        // As of now: the counter and the generation may have moved since the hello.
+        let (scope, seat) = (open.access.scope, open.access.seat());
+        if let Ok(access) = access::look(&*self.relay.store, scope, seat).await {
+            open.access = access;
+        }
         open.restart();
         let welcome = Welcome {
             now,
@@ -276,7 +281,7 @@ impl Session {
                         return;
                     }
                 }
-                Err(StoreError::OtherLog) => self.restart(lane),
+                Err(StoreError::OtherLog) => self.restart(lane).await,
                 Err(error) => {
                     let failure = Failure::from(error);
                     return self.answer(lane, RelayFrame::Refused(failure.answer(None)));
@@ -299,7 +304,7 @@ impl Session {
                 let gained = access.who != open.access.who;
                 open.access = access;
                 if gained {
-                    self.restart(lane);
+                    self.restart(lane).await;
                 }
                 true
             }
