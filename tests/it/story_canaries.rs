@@ -159,7 +159,7 @@ async fn what_a_family_writes_lies_nowhere_at_the_relay() {
         places.push((path.into(), office.relay.raw().get(path).await.body));
     }
     places.extend(contents(&office.relay.data_dir()));
-    listening.kill().await;
+    listening.stop().await;
     office.relay.term().await;
     places.extend(contents(&office.relay.data_dir()));
     places.push(("its log".into(), office.relay.log().into_bytes()));

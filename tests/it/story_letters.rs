@@ -59,7 +59,7 @@ async fn a_letter_arrives_while_the_family_listens() {
     for (key, value) in said.as_object().unwrap() {
         assert_eq!(came[key], *value, "{key}");
     }
-    listening.kill().await;
+    listening.stop().await;
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn a_letter_is_shown_once() {
     let mut listening = li.village.spawn(&["listen", "--json"]);
     ask(&li.mother, &["send", "two"]).await;
     let heard = listening.json_where(|_| true).await;
-    listening.kill().await;
+    listening.stop().await;
     let third = ask_all(&li.village, &["inbox"]).await;
 
     assert_eq!(texts(&first), ["one"]);

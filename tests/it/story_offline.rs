@@ -51,7 +51,7 @@ async fn a_listening_phone_sends_by_itself_what_was_written_offline() {
     .await;
 
     assert_eq!(texts(&came), ["one", "two", "three"]);
-    listening.kill().await;
+    listening.stop().await;
 }
 
 /// How often: by chance alone, a listener would be back in time once in seven rounds.
@@ -106,8 +106,8 @@ async fn a_second_terminal_writes_while_the_first_listens() {
 
     let own = ask_all(&li.mother, &["inbox"]).await;
     assert_eq!(own, Vec::<Value>::new(), "what one terminal showed, the other does not");
-    at_mothers.kill().await;
-    in_the_village.kill().await;
+    at_mothers.stop().await;
+    in_the_village.stop().await;
 }
 
 #[tokio::test]

@@ -149,6 +149,14 @@ impl Running {
         }
     }
 
+    /// Asks it to end, by SIGTERM, and waits until it has put down what it was at.
+    pub async fn stop(mut self) {
+        let pid = self.child.id().expect("it runs").to_string();
+        let asked = std::process::Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(asked.expect("there is a kill").success());
+        self.child.wait().await.expect("it ends");
+    }
+
     /// Ends it at once.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("it can be killed");
