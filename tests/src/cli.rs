@@ -156,9 +156,4 @@ impl Running {
         assert!(asked.expect("there is a kill").success());
         self.child.wait().await.expect("it ends");
     }
-
-    /// Ends it at once.
-    pub async fn kill(mut self) {
-        self.child.kill().await.expect("it can be killed");
-    }
 }
