@@ -209,6 +209,23 @@ pub fn one_line(text: &str) -> String {
     text.chars().map(|c| if is_hidden(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// Text as text on a page, never as HTML.
+#[must_use]
+pub fn as_html(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
 /// A line of warning on standard error, red where there are colours. The words say it all.
 pub fn warn(text: &str) {
     if std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {

@@ -10,6 +10,7 @@ use super::{Context, View, family, log, schedule};
 use crate::args::family::ExportArgs;
 use crate::error::{CliError, ExitCode, Result};
 use crate::home::{make_private_dir, private_file};
+use crate::say::as_html;
 use crate::state::message::{self, Stored};
 use crate::state::{fact, receipt};
 
@@ -109,27 +110,11 @@ fn page(view: &View, letters: &[Stored]) -> Result<String> {
         let (heading, text) = (heading(stored, &view.people), text_of(stored));
         page.push_str(&format!(
             "<h2>{}</h2>\n<p>{}</p>\n",
-            escaped(&heading),
-            escaped(text.trim())
+            as_html(&heading),
+            as_html(text.trim())
         ));
     }
     Ok(page)
-}
-
-/// Text as text, never as HTML.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]
@@ -138,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_letter_stays_text_on_the_page() {
-        assert_eq!(escaped("<b onload='x'>&\""), "&lt;b onload=&#39;x&#39;&gt;&amp;&quot;");
+        assert_eq!(as_html("<b onload='x'>&\""), "&lt;b onload=&#39;x&#39;&gt;&amp;&quot;");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use qrcode::{EcLevel, QrCode};
 
 use super::draw::PrintedCard;
 use super::wording;
+use crate::say::as_html;
 
 /// Cards on a sheet of A4, two by two.
 const PER_SHEET: usize = 4;
@@ -74,16 +75,16 @@ fn push_card(html: &mut String, card: &PrintedCard) {
         lang = words.tag,
         title = words.title,
         for_whom = words.for_whom,
-        names = escape(&card.members.join(separator)),
+        names = as_html(&card.members.join(separator)),
         phone = words.phone,
-        device = escape(&card.device),
+        device = as_html(&card.device),
         qr = qr(&card.link),
         warning = words.warning,
-        link = escape(&card.link),
+        link = as_html(&card.link),
         valid_until = words.valid_until,
-        expires_on = escape(&card.expires_on),
+        expires_on = as_html(&card.expires_on),
         code = words.code,
-        case_code = escape(&card.case_code),
+        case_code = as_html(&card.case_code),
     )
     .expect("writing to memory cannot fail");
 }
@@ -94,22 +95,6 @@ fn qr(link: &str) -> String {
     let svg = code.render::<svg::Color<'_>>().module_dimensions(4, 4).build();
     // What precedes the element is for files that hold nothing else.
     svg.split_once("?>").map_or(svg.clone(), |(_, element)| element.to_owned())
-}
-
-/// A text as text, wherever it stands.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]
