@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, IsTerminal as _};
+use std::path::Path;
 
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{ClientFrame, Join, Joined, Look, RelayFrame};
@@ -56,7 +57,11 @@ pub(super) async fn run(context: &mut Context<'_>, args: &JoinArgs) -> Result<()
         }
         Some(lane) if lane.device.is_some() => {}
         Some(lane) if lane.code == joining.link.secret.code() => joining.again(lane).await?,
-        _ => joining.look_and_join(args.yes, None).await?,
+        Some(lane) => {
+            joining.settle_earlier(lane).await?;
+            joining.look_and_join(args.yes, None).await?;
+        }
+        None => joining.look_and_join(args.yes, None).await?,
     }
     drop(lock);
     tell(joining.context).await
@@ -81,6 +86,21 @@ impl Joining<'_, '_> {
                 self.look_and_join(true, Some(lane)).await
             }
             other => Err(refusal(&other)),
+        }
+    }
+
+    /// A join by another card, whose answer was lost: had it let this phone in, another would take
+    /// its keys away.
+    async fn settle_earlier(&mut self, lane: Lane) -> Result<()> {
+        let Some(frame) = lane.join_frame.clone() else { return Ok(()) };
+        match ask(&lane.origin, self.context.ca(), &frame).await? {
+            RelayFrame::Joined(joined) => {
+                self.let_in(lane, joined)?;
+                let text = "this phone has joined by the card before, whose answer was lost: \
+                            use this one with --home DIR";
+                Err(CliError::new(ExitCode::BadInput, text))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -149,6 +169,7 @@ impl Joining<'_, '_> {
         };
         let tx = self.state.begin()?;
         outbox::clear(&tx)?;
+        chain::forget_names(&tx)?;
         for (member, name) in &checked.card.names {
             chain::put_name(&tx, *member, name)?;
             // Who writes link 2 tells the others everybody's name, once it is in.
@@ -223,12 +244,17 @@ impl Joining<'_, '_> {
     }
 
     async fn ask(&self, frame: &[u8]) -> Result<RelayFrame> {
-        let answer = http::round(&self.origin, self.context.ca(), frame).await?;
-        let (_, frame) = RelayFrame::read_from(&mut answer.as_slice()).map_err(|error| {
-            CliError::new(ExitCode::General, format!("the relay's answer: {error}"))
-        })?;
-        Ok(frame)
+        ask(&self.origin, self.context.ca(), frame).await
     }
+}
+
+/// Sends one frame and gives the answer to it.
+async fn ask(origin: &Origin, ca: Option<&Path>, frame: &[u8]) -> Result<RelayFrame> {
+    let answer = http::round(origin, ca, frame).await?;
+    let (_, frame) = RelayFrame::read_from(&mut answer.as_slice()).map_err(|error| {
+        CliError::new(ExitCode::General, format!("the relay's answer: {error}"))
+    })?;
+    Ok(frame)
 }
 
 fn refusal(answer: &RelayFrame) -> CliError {

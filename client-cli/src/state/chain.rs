@@ -110,6 +110,15 @@ pub fn forget(db: &Connection) -> Result<()> {
     Ok(db.execute_batch("DELETE FROM link; DELETE FROM family_key;")?)
 }
 
+/// Forgets the names of a card that let nobody in.
+///
+/// # Errors
+///
+/// If the state cannot be written.
+pub fn forget_names(db: &Connection) -> Result<()> {
+    Ok(db.execute_batch("DELETE FROM name;")?)
+}
+
 /// Keeps a link that was taken.
 ///
 /// # Errors
