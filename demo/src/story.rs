@@ -257,17 +257,21 @@ impl Stage {
         heading("Now you: this stays up until Ctrl-C");
         let origin = format!("http://{}", self.relay.address);
         let jiashu = "cargo run -q --bin jiashu --";
+        // In the story's folder, so that the next demo's commands find no phone of this one.
+        let (mum, gran) =
+            (self.mother.home().with_file_name("mum"), self.mother.home().with_file_name("gran"));
+        let (mum, gran) = (mum.display(), gran.display());
         println!("In a second terminal, be a mother:");
-        println!("  {jiashu} --home /tmp/mum join '{}'", link(cards, "GS-002", "Mum", &origin)?);
-        println!("  {jiashu} --home /tmp/mum send --to Bo 'Good evening, Bo'");
+        println!("  {jiashu} --home {mum} join '{}'", link(cards, "GS-002", "Mum", &origin)?);
+        println!("  {jiashu} --home {mum} send --to Bo 'Good evening, Bo'");
         println!("In a third, be the grandmother, who holds the phone for Bo too:");
-        println!("  {jiashu} --home /tmp/gran join '{}'", link(cards, "GS-002", "Bo", &origin)?);
-        println!("  {jiashu} --home /tmp/gran listen");
-        println!("  {jiashu} --home /tmp/gran heard SEQ --by Bo");
+        println!("  {jiashu} --home {gran} join '{}'", link(cards, "GS-002", "Bo", &origin)?);
+        println!("  {jiashu} --home {gran} listen");
+        println!("  {jiashu} --home {gran} heard SEQ --by Bo");
         println!("And further:");
-        println!("  {jiashu} --home /tmp/mum log");
+        println!("  {jiashu} --home {mum} log");
         println!(
-            "  {jiashu} --home /tmp/mum schedule add --every day --at 19:30 --to Bo 'Sleep well'"
+            "  {jiashu} --home {mum} schedule add --every day --at 19:30 --to Bo 'Sleep well'"
         );
         println!(
             "  {jiashu} --home {} log      (the mother of the story)",
