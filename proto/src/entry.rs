@@ -6,7 +6,7 @@
 
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
-use crate::id::{DeviceId, Epoch, MemberId, Millis, Ref};
+use crate::id::{CodeHash, DeviceId, Epoch, MemberId, Millis, Ref};
 
 /// The place of an entry in its log, from 1; 0 is the place before the first.
 pub type Seq = u64;
@@ -99,6 +99,8 @@ pub mod kind {
     pub const MEMBER: u32 = 20;
     /// [`super::Content::Consent`].
     pub const CONSENT: u32 = 21;
+    /// [`super::Content::Request`].
+    pub const REQUEST: u32 = 22;
 }
 
 /// What an entry says.
@@ -118,6 +120,8 @@ pub enum Content {
     Member(MemberFact),
     /// That a member takes part: the fact `consent/N`.
     Consent(Consent),
+    /// That a new phone asks to be let in: the fact `request/HASH`.
+    Request(RequestFact),
     /// Written by a newer version: its kind.
     Unknown(u32),
 }
@@ -380,6 +384,28 @@ pub struct Consent {
     pub assent_on: Option<String>,
 }
 
+/// A new phone asks to be let in, by keys that it made itself. Nothing of it is to be trusted before
+/// two people have compared the digits of both screens (docs/sealing.md).
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct RequestFact {
+    /// Whom it will serve, as staff said, ascending.
+    #[n(0)]
+    pub members: Vec<MemberId>,
+    /// Will sign the join.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub sign_pub: [u8; 65],
+    /// The family's key will be wrapped to it.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub hpke_pub: [u8; 65],
+    /// SHA-256 of the code by which it will join.
+    #[n(3)]
+    pub code_hash: CodeHash,
+    /// Until when the request stands, in ms.
+    #[n(4)]
+    pub expires_at: Millis,
+}
+
 impl Content {
     /// The kind's number.
     #[must_use]
@@ -392,6 +418,7 @@ impl Content {
             Self::Schedule(_) => kind::SCHEDULE,
             Self::Member(_) => kind::MEMBER,
             Self::Consent(_) => kind::CONSENT,
+            Self::Request(_) => kind::REQUEST,
         }
     }
 
@@ -407,6 +434,7 @@ impl Content {
             Self::Schedule(schedule) => Some(schedule_key(schedule.id)),
             Self::Member(fact) => Some(format!("member/{}", fact.member)),
             Self::Consent(consent) => Some(consent_key(consent.member)),
+            Self::Request(request) => Some(request_key(request.code_hash)),
         }
     }
 
@@ -424,6 +452,7 @@ impl Content {
             Self::Schedule(body) => e.encode(body),
             Self::Member(body) => e.encode(body),
             Self::Consent(body) => e.encode(body),
+            Self::Request(body) => e.encode(body),
             Self::Unknown(_) => e.array(0),
         });
         written.expect("writing to memory cannot fail");
@@ -446,6 +475,7 @@ impl Content {
             kind::SCHEDULE => Self::Schedule(d.decode()?),
             kind::MEMBER => Self::Member(d.decode()?),
             kind::CONSENT => Self::Consent(d.decode()?),
+            kind::REQUEST => Self::Request(d.decode()?),
             kind => {
                 d.skip()?;
                 Self::Unknown(kind)
@@ -481,6 +511,16 @@ pub fn schedule_key(id: Ref) -> String {
 #[must_use]
 pub fn consent_key(member: MemberId) -> String {
     format!("consent/{member}")
+}
+
+/// What the keys of all requests begin with.
+pub const REQUEST_KEYS: &str = "request/";
+
+/// Key of the request of a phone that will join by the code of this hash: its first 16 bytes, in hex.
+#[must_use]
+pub fn request_key(code_hash: CodeHash) -> String {
+    let short = code_hash.0.iter().take(16).map(|byte| format!("{byte:02x}"));
+    format!("{REQUEST_KEYS}{}", short.collect::<String>())
 }
 
 /// Key of a member's name.

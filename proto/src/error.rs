@@ -61,13 +61,20 @@ pub enum ErrorCode {
     /// The lane has not said hello.
     #[n(18)]
     HelloFirst,
+    /// Something is to be closed first (`to_close` says what): a parent's or caregiver's phone writes ops
+    /// 4 and 5 for it, then the same command goes again; any other waits.
+    #[n(19)]
+    TurnFirst,
+    /// The family began a new chain: show it in red, keep what is here; a new card is needed.
+    #[n(20)]
+    NewChain,
     /// A reason that this version does not know: show the text, keep the command.
     #[n(0)]
     Newer,
 }
 
 /// The codes that this version knows, by their number on the wire.
-const KNOWN: [ErrorCode; 18] = [
+const KNOWN: [ErrorCode; 20] = [
     ErrorCode::Malformed,
     ErrorCode::UnknownKind,
     ErrorCode::TooLarge,
@@ -86,6 +93,8 @@ const KNOWN: [ErrorCode; 18] = [
     ErrorCode::Exists,
     ErrorCode::Unknown,
     ErrorCode::HelloFirst,
+    ErrorCode::TurnFirst,
+    ErrorCode::NewChain,
 ];
 
 impl<'b, C> Decode<'b, C> for ErrorCode {
@@ -120,6 +129,8 @@ impl ErrorCode {
             Self::Exists => "exists",
             Self::Unknown => "unknown",
             Self::HelloFirst => "hello_first",
+            Self::TurnFirst => "turn_first",
+            Self::NewChain => "new_chain",
             Self::Newer => "newer",
         }
     }

@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use crate::entry::{
-    Adjust, Consent, Content, Cursor, Fired, LinkFact, MemberFact, Message, Receipt, RuleText,
-    Rung, Schedule, ScheduleState, WrapsFact, kind,
+    Adjust, Consent, Content, Cursor, Fired, LinkFact, MemberFact, Message, Receipt, RequestFact,
+    RuleText, Rung, Schedule, ScheduleState, WrapsFact, kind,
 };
 use crate::error::ErrorCode;
 use crate::frame::*;
-use crate::id::{CodeHash, DeviceId, InviteId, MemberId, Ref, Scope, Token, TokenHash};
+use crate::id::{CodeHash, DeviceId, InviteId, LinkHash, MemberId, Ref, Scope, Token, TokenHash};
 
 const AT: i64 = 1_795_500_000_000;
 
@@ -101,6 +101,24 @@ fn client_frames() -> Vec<(&'static str, u8, ClientFrame)> {
                 schedule: Ref([3; 12]),
                 valid_for: Some(7_200_000),
                 blob: None,
+                again: None,
+            }),
+        ),
+        (
+            "hold, sealed again",
+            0,
+            ClientFrame::Hold(Hold {
+                n: 3,
+                body_ref: entry_ref,
+                epoch: 5,
+                from,
+                to: to.clone(),
+                kind: 1,
+                sealed: vec![0xbb; 20],
+                schedule: Ref([3; 12]),
+                valid_for: None,
+                blob: None,
+                again: Some(Ref([4; 12])),
             }),
         ),
         (
@@ -158,6 +176,51 @@ fn client_frames() -> Vec<(&'static str, u8, ClientFrame)> {
                 cards: vec![card()],
                 members: vec![member()],
                 consents: vec![consent()],
+                replaces: None,
+            }),
+        ),
+        (
+            "enrol, a new chain",
+            0,
+            ClientFrame::Enrol(Enrol {
+                case_code: "GS-001".into(),
+                family: Scope(8),
+                link: vec![1],
+                cards: vec![],
+                members: vec![],
+                consents: vec![],
+                replaces: Some(Scope(7)),
+            }),
+        ),
+        ("void", 0, ClientFrame::Void(Void { case_code: "GS-001".into(), to_close: to_close() })),
+        (
+            "reissue",
+            0,
+            ClientFrame::Reissue(Reissue {
+                case_code: "GS-001".into(),
+                members: vec![MemberId(2), MemberId(3)],
+                code_hash: CodeHash([7; 32]),
+                expires_at: AT,
+            }),
+        ),
+        (
+            "request",
+            0,
+            ClientFrame::Request(Request {
+                scope: Scope(7),
+                code: [4; 16],
+                sign_pub: [5; 65],
+                hpke_pub: [6; 65],
+                code_hash: CodeHash([7; 32]),
+            }),
+        ),
+        (
+            "hand in",
+            0,
+            ClientFrame::HandIn(HandIn {
+                scope: Scope(7),
+                links: vec![vec![2].into(), vec![3].into()],
+                wraps: vec![4],
             }),
         ),
         (
@@ -169,6 +232,20 @@ fn client_frames() -> Vec<(&'static str, u8, ClientFrame)> {
             }),
         ),
     ]
+}
+
+fn to_close() -> ToClose {
+    ToClose { devices: vec![DeviceId(2)], invites: vec![InviteId(3), InviteId(4)] }
+}
+
+fn request() -> Content {
+    Content::Request(RequestFact {
+        members: vec![MemberId(2), MemberId(3)],
+        sign_pub: [5; 65],
+        hpke_pub: [6; 65],
+        code_hash: CodeHash([7; 32]),
+        expires_at: AT,
+    })
 }
 
 fn member() -> MemberFact {
@@ -263,6 +340,17 @@ fn relay_frames() -> Vec<(&'static str, u8, RelayFrame)> {
             RelayFrame::Entries(Entries { after: 300, upto: 400, tag: 17, floor: 0, entries }),
         ),
         (
+            "entries, a request",
+            0,
+            RelayFrame::Entries(Entries {
+                after: 0,
+                upto: 1,
+                tag: 17,
+                floor: 0,
+                entries: vec![WireEntry { seq: 1, at: AT, content: request().to_bytes() }],
+            }),
+        ),
+        (
             "posted",
             0,
             RelayFrame::Posted(Posted { n: 1, entry_ref: Ref([1; 12]), seq: 301, at: AT }),
@@ -276,6 +364,19 @@ fn relay_frames() -> Vec<(&'static str, u8, RelayFrame)> {
                 n: Some(1),
                 retry_after_ms: None,
                 last_n: Some(41),
+                to_close: None,
+            }),
+        ),
+        (
+            "refused, turn first",
+            0,
+            RelayFrame::Refused(Refused {
+                code: ErrorCode::TurnFirst,
+                text: "close these first".into(),
+                n: Some(1),
+                retry_after_ms: None,
+                last_n: None,
+                to_close: Some(to_close()),
             }),
         ),
         (
@@ -307,6 +408,16 @@ fn relay_frames() -> Vec<(&'static str, u8, RelayFrame)> {
                 active: true,
             }),
         ),
+        (
+            "requested",
+            0,
+            RelayFrame::Requested(Requested {
+                first_link: LinkHash([8; 32]),
+                members: vec![MemberId(2), MemberId(3)],
+                expires_at: AT,
+            }),
+        ),
+        ("handed in", 0, RelayFrame::HandedIn(HandedIn { epoch: 9 })),
         ("beaten", 0, RelayFrame::Beaten(Beaten { now: AT })),
     ]
 }
@@ -344,7 +455,7 @@ fn every_frame_reads_back() {
     for (name, lane, frame) in relay_frames() {
         assert_eq!(RelayFrame::from_bytes(&frame.to_bytes(lane)), Ok((lane, frame)), "{name}");
     }
-    for content in contents() {
+    for content in contents().into_iter().chain([request()]) {
         assert_eq!(Content::from_bytes(&content.to_bytes()).unwrap(), content);
     }
 }

@@ -74,7 +74,7 @@ impl Failure {
                 (ErrorCode::Unavailable, text.into(), Some(RETRY_MS), None)
             }
         };
-        Refused { code, text, n, retry_after_ms, last_n }
+        Refused { code, text, n, retry_after_ms, last_n, to_close: None }
     }
 }
 

@@ -87,6 +87,7 @@ impl FamilySpec {
                 })
                 .collect(),
             consents: self.consents.clone(),
+            replaces: None,
         };
         (enrol, secrets)
     }

@@ -117,6 +117,7 @@ impl RawDevice {
             schedule,
             valid_for: None,
             blob: None,
+            again: None,
         }
     }
 

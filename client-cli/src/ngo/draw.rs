@@ -97,6 +97,7 @@ pub(super) fn draw(
         cards: sealed,
         members: facts(family),
         consents: consents(family),
+        replaces: None,
     };
     Ok(Drawn { enrol, cards })
 }

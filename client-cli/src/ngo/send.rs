@@ -164,7 +164,14 @@ mod tests {
 
     fn refused(code: ErrorCode) -> RelayFrame {
         let text = "no".into();
-        RelayFrame::Refused(Refused { code, text, n: None, retry_after_ms: None, last_n: None })
+        RelayFrame::Refused(Refused {
+            code,
+            text,
+            n: None,
+            retry_after_ms: None,
+            last_n: None,
+            to_close: None,
+        })
     }
 
     fn enrolled(case_code: &str) -> RelayFrame {

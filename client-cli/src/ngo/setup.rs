@@ -168,6 +168,7 @@ mod tests {
             n: None,
             retry_after_ms: None,
             last_n: None,
+            to_close: None,
         };
         let answer = RelayFrame::Refused(no).to_bytes(0);
 

@@ -105,6 +105,7 @@ pub fn schedule(
         schedule: id,
         valid_for: None,
         blob: None,
+        again: None,
     };
     let state = ScheduleState::Active;
     let plan = Plan { n: 0, entry_ref: id, from, to, rule, state, schedule: None };

@@ -156,6 +156,8 @@ impl Engine {
             | RelayFrame::Joined(_)
             | RelayFrame::Staffed(_)
             | RelayFrame::Enrolled(_)
+            | RelayFrame::Requested(_)
+            | RelayFrame::HandedIn(_)
             | RelayFrame::Beaten(_)
             | RelayFrame::Unknown(_) => Ok(Applied::default()),
         }

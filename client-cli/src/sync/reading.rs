@@ -123,7 +123,12 @@ impl Reader<'_> {
                 Ok(self.message(place, content, &message)?)
             }
             Ok(Content::Receipt(receipt)) => Ok(self.receipt(&receipt)?),
-            Ok(clear @ (Content::Schedule(_) | Content::Member(_) | Content::Consent(_))) => {
+            Ok(
+                clear @ (Content::Schedule(_)
+                | Content::Member(_)
+                | Content::Consent(_)
+                | Content::Request(_)),
+            ) => {
                 let key = clear.key().unwrap_or_default();
                 Ok(fact::put(self.db, &key, *seq, *at, content)?)
             }

@@ -326,6 +326,7 @@ fn a_removed_phone_is_told_so_and_not_that_the_roster_broke() {
         n: None,
         retry_after_ms: None,
         last_n: None,
+        to_close: None,
     };
     let error = engine.apply(RelayFrame::Refused(refused), NOON).unwrap_err();
 

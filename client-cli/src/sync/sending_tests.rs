@@ -35,7 +35,14 @@ fn posted(n: N, entry_ref: Ref) -> RelayFrame {
 
 fn refused(n: N, code: ErrorCode, last_n: Option<N>) -> RelayFrame {
     let text = "no".to_owned();
-    RelayFrame::Refused(Refused { code, text, n: Some(n), retry_after_ms: None, last_n })
+    RelayFrame::Refused(Refused {
+        code,
+        text,
+        n: Some(n),
+        retry_after_ms: None,
+        last_n,
+        to_close: None,
+    })
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
+use super::relay::ToClose;
 use crate::entry::{Consent, Cursor, MemberFact, RuleText, Rung, ScheduleState, Seq};
 use crate::id::{CodeHash, Epoch, InviteId, MemberId, Millis, N, Ref, Scope, Token, TokenHash};
 
@@ -132,6 +133,10 @@ pub struct Hold {
     /// The stored bytes it needs.
     #[n(9)]
     pub blob: Option<Ref>,
+    /// The command's own name where that is not `body_ref`: of a body that is sealed again under a
+    /// newer key.
+    #[n(10)]
+    pub again: Option<Ref>,
 }
 
 /// Writes a schedule, or a new version of it.
@@ -269,6 +274,77 @@ pub struct Enrol {
     /// What is recorded of taking part.
     #[n(5)]
     pub consents: Vec<Consent>,
+    /// The family under this case code until now, of which no device is left: its tokens are
+    /// answered [`NewChain`](crate::error::ErrorCode::NewChain) from then on.
+    #[n(6)]
+    pub replaces: Option<Scope>,
+}
+
+/// Staff: voids devices and invites of a family. At once they open nothing; the family is asked to
+/// close them.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Void {
+    /// The programme's own code for the family.
+    #[n(0)]
+    pub case_code: String,
+    /// What of it; not empty.
+    #[n(1)]
+    pub to_close: ToClose,
+}
+
+/// Staff: lets one new phone ask a family to be let in, by a link that carries this code.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Reissue {
+    /// The programme's own code for the family.
+    #[n(0)]
+    pub case_code: String,
+    /// Whom the phone will serve, ascending.
+    #[n(1)]
+    pub members: Vec<MemberId>,
+    /// SHA-256 of the code.
+    #[n(2)]
+    pub code_hash: CodeHash,
+    /// In ms.
+    #[n(3)]
+    pub expires_at: Millis,
+}
+
+/// Asks a family to let a new phone in, by keys that it made itself. A repeat changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Request {
+    /// The family.
+    #[n(0)]
+    pub scope: Scope,
+    /// D(S, "jiashu/1 code", 16) of the link that staff gave.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub code: [u8; 16],
+    /// Will sign the join.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub sign_pub: [u8; 65],
+    /// The family's key will be wrapped to it.
+    #[cbor(n(3), with = "minicbor::bytes")]
+    pub hpke_pub: [u8; 65],
+    /// SHA-256 of the code, drawn by the phone, by which it will join.
+    #[n(4)]
+    pub code_hash: CodeHash,
+}
+
+/// Hands in links that the relay lost, as they were signed. They prove themselves: no token is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct HandIn {
+    /// The family.
+    #[n(0)]
+    pub scope: Scope,
+    /// In order, from the first that the relay lacks.
+    #[n(1)]
+    pub links: Vec<minicbor::bytes::ByteVec>,
+    /// The wraps of the last.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub wraps: Vec<u8>,
 }
 
 /// Records consent of one member of an enrolled family.

@@ -14,11 +14,12 @@ mod client;
 mod relay;
 
 pub use client::{
-    Ack, Beat, Card, Enrol, Hello, Hold, Join, Look, Plan, Post, RecordConsent, Report, Setup, Turn,
+    Ack, Beat, Card, Enrol, HandIn, Hello, Hold, Join, Look, Plan, Post, RecordConsent, Reissue,
+    Report, Request, Setup, Turn, Void,
 };
 pub use relay::{
-    Beaten, Cursors, Enrolled, Entries, Invited, Joined, Posted, Reached, Refused, Staffed,
-    Welcome, WireEntry,
+    Beaten, Cursors, Enrolled, Entries, HandedIn, Invited, Joined, Posted, Reached, Refused,
+    Requested, Staffed, ToClose, Welcome, WireEntry,
 };
 
 /// One of the devices that share a connection; 0, and absent from the wire, for the first.
@@ -135,6 +136,14 @@ frames! {
         12 Enrol,
         /// Staff: records consent.
         13 RecordConsent,
+        /// Staff: voids devices and invites of a family.
+        14 Void,
+        /// Staff: lets a new phone ask to be let in.
+        15 Reissue,
+        /// Asks a family to let a new phone in.
+        32 Request,
+        /// Hands in links that the relay lost.
+        33 HandIn,
     }
 }
 
@@ -159,6 +168,10 @@ frames! {
         26 Staffed,
         /// A family is enrolled.
         27 Enrolled,
+        /// The request to be let in stands.
+        28 Requested,
+        /// The links are in the chain.
+        29 HandedIn,
         /// The answer to a beat.
         21 Beaten,
     }

@@ -4,7 +4,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder};
 
 use crate::entry::{Generation, Seq};
 use crate::error::ErrorCode;
-use crate::id::{DeviceId, InviteId, Millis, N, Ref, Scope};
+use crate::id::{DeviceId, Epoch, InviteId, LinkHash, MemberId, Millis, N, Ref, Scope};
 
 /// The lane is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -159,6 +159,32 @@ pub struct Refused {
     /// With [`ErrorCode::Renumber`]: the last counter that was used.
     #[n(4)]
     pub last_n: Option<N>,
+    /// With [`ErrorCode::TurnFirst`]: what is to be closed.
+    #[n(5)]
+    pub to_close: Option<ToClose>,
+}
+
+/// What the relay asks a family to close: staff voided it, or it expired.
+///
+/// A client closes what of it stands open in its own roster, with `asked` = 1, and nothing else; on
+/// the word of a relay it never adds or lets in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct ToClose {
+    /// Devices, ascending: their tokens are dead already.
+    #[n(0)]
+    pub devices: Vec<DeviceId>,
+    /// Invites, ascending: their codes open nothing already.
+    #[n(1)]
+    pub invites: Vec<InviteId>,
+}
+
+impl ToClose {
+    /// Whether nothing is asked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.devices.is_empty() && self.invites.is_empty()
+    }
 }
 
 /// How far a device of the family has read.
@@ -243,6 +269,31 @@ pub struct Enrolled {
     /// Whether letters may move: taking part is recorded for all who need it.
     #[n(2)]
     pub active: bool,
+}
+
+/// The request is in the family's log: both screens show the digits to compare.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Requested {
+    /// The hash of the family's link 1, as this relay has it: the digits bind it, and later the pin
+    /// of the card is compared with it.
+    #[n(0)]
+    pub first_link: LinkHash,
+    /// Whom the device will serve.
+    #[n(1)]
+    pub members: Vec<MemberId>,
+    /// Until when the request stands, in ms.
+    #[n(2)]
+    pub expires_at: Millis,
+}
+
+/// The links are in the chain, now or before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct HandedIn {
+    /// Number of the newest link that the relay has.
+    #[n(0)]
+    pub epoch: Epoch,
 }
 
 /// The answer to a beat.

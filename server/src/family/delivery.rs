@@ -24,6 +24,7 @@ pub fn is_for(content: &Content, members: &[MemberId]) -> bool {
         | Content::Schedule(_)
         | Content::Member(_)
         | Content::Consent(_)
+        | Content::Request(_)
         | Content::Unknown(_) => true,
     }
 }

@@ -264,6 +264,7 @@ mod tests {
             schedule: Ref([3; 12]),
             valid_for: None,
             blob: None,
+            again: None,
         }
     }
 

@@ -246,6 +246,7 @@ mod tests {
             schedule: ID,
             valid_for: Some(1000),
             blob: None,
+            again: None,
         };
         let batch = decide_hold(&sender(), hold, None, &[], 0).unwrap();
         match &batch.changes[..] {

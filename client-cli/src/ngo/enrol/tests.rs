@@ -102,6 +102,7 @@ fn answers(mut body: &[u8], known: &mut Known) -> Option<Vec<u8>> {
                     n: None,
                     retry_after_ms: None,
                     last_n: None,
+                    to_close: None,
                 })
             }
             ClientFrame::Enrol(enrol) => {
