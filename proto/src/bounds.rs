@@ -50,3 +50,11 @@ pub const MAX_HELD: usize = 512;
 
 /// Entries in one frame.
 pub const MAX_ENTRIES: usize = 64;
+
+/// Items of any list in a frame or an entry: more than any rule lets through, so that a rule may say
+/// what is wrong; beyond it the frame is malformed, and nothing is kept of it.
+pub const MAX_LIST: usize = 512;
+
+/// Links of a roster in one answer, which come as long as the family lives: as many as fit, at 128
+/// bytes, which no link is shorter than.
+pub const MAX_LINKS: usize = MAX_ANSWER / 128;

@@ -143,7 +143,7 @@ pub struct Message {
     #[n(3)]
     pub epoch: Epoch,
     /// For whom, ascending; empty is for all.
-    #[n(4)]
+    #[cbor(n(4), decode_with = "crate::frame::list::decode")]
     pub to: Vec<MemberId>,
     /// The sealed text, with its 16-byte tag.
     #[cbor(n(5), with = "minicbor::bytes")]
@@ -344,7 +344,7 @@ pub struct Schedule {
     #[n(2)]
     pub from: MemberId,
     /// For whom, ascending; empty is for all.
-    #[n(3)]
+    #[cbor(n(3), decode_with = "crate::frame::list::decode")]
     pub to: Vec<MemberId>,
     /// When.
     #[n(4)]
@@ -390,7 +390,7 @@ pub struct Consent {
 #[cbor(array)]
 pub struct RequestFact {
     /// Whom it will serve, as staff said, ascending.
-    #[n(0)]
+    #[cbor(n(0), decode_with = "crate::frame::list::decode")]
     pub members: Vec<MemberId>,
     /// Will sign the join.
     #[cbor(n(1), with = "minicbor::bytes")]

@@ -38,7 +38,7 @@ pub struct Post {
     #[n(3)]
     pub from: MemberId,
     /// For whom, ascending; empty is for all.
-    #[n(4)]
+    #[cbor(n(4), decode_with = "crate::frame::list::decode")]
     pub to: Vec<MemberId>,
     /// [`crate::entry::MessageKind`].
     #[n(5)]
@@ -116,7 +116,7 @@ pub struct Hold {
     #[n(3)]
     pub from: MemberId,
     /// For whom, ascending; empty is for all.
-    #[n(4)]
+    #[cbor(n(4), decode_with = "crate::frame::list::decode")]
     pub to: Vec<MemberId>,
     /// [`crate::entry::MessageKind`].
     #[n(5)]
@@ -153,7 +153,7 @@ pub struct Plan {
     #[n(2)]
     pub from: MemberId,
     /// For whom, ascending; empty is for all.
-    #[n(3)]
+    #[cbor(n(3), decode_with = "crate::frame::list::decode")]
     pub to: Vec<MemberId>,
     /// When.
     #[n(4)]
@@ -198,7 +198,7 @@ pub struct Turn {
     #[cbor(n(3), with = "minicbor::bytes")]
     pub wraps: Vec<u8>,
     /// One for every op 2 of the link.
-    #[n(4)]
+    #[cbor(n(4), decode_with = "crate::frame::list::decode")]
     pub cards: Vec<Card>,
 }
 
@@ -266,13 +266,13 @@ pub struct Enrol {
     #[cbor(n(2), with = "minicbor::bytes")]
     pub link: Vec<u8>,
     /// One for every invite of the link.
-    #[n(3)]
+    #[cbor(n(3), decode_with = "crate::frame::list::decode")]
     pub cards: Vec<Card>,
     /// One for every member of the link.
-    #[n(4)]
+    #[cbor(n(4), decode_with = "crate::frame::list::decode")]
     pub members: Vec<MemberFact>,
     /// What is recorded of taking part.
-    #[n(5)]
+    #[cbor(n(5), decode_with = "crate::frame::list::decode")]
     pub consents: Vec<Consent>,
     /// The family under this case code until now, of which no device is left: its tokens are
     /// answered [`NewChain`](crate::error::ErrorCode::NewChain) from then on.
@@ -301,7 +301,7 @@ pub struct Reissue {
     #[n(0)]
     pub case_code: String,
     /// Whom the phone will serve, ascending.
-    #[n(1)]
+    #[cbor(n(1), decode_with = "crate::frame::list::decode")]
     pub members: Vec<MemberId>,
     /// SHA-256 of the code.
     #[n(2)]
@@ -340,7 +340,7 @@ pub struct HandIn {
     #[n(0)]
     pub scope: Scope,
     /// In order, from the first that the relay lacks.
-    #[n(1)]
+    #[cbor(n(1), decode_with = "crate::frame::list::decode")]
     pub links: Vec<minicbor::bytes::ByteVec>,
     /// The wraps of the last.
     #[cbor(n(2), with = "minicbor::bytes")]

@@ -11,6 +11,8 @@ use crate::bounds;
 
 mod client;
 
+pub(crate) mod list;
+
 mod relay;
 
 pub use client::{

@@ -2,6 +2,7 @@
 
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
+use crate::bounds;
 use crate::entry::{Generation, Seq};
 use crate::error::ErrorCode;
 use crate::id::{DeviceId, Epoch, InviteId, LinkHash, MemberId, Millis, N, Ref, Scope};
@@ -82,6 +83,9 @@ impl<'b, C> Decode<'b, C> for Entries {
         let count = d.array()?.ok_or_else(|| minicbor::decode::Error::message("no length"))?;
         let (mut seq, mut at) = (after, 0);
         let mut entries = Vec::new();
+        if count > bounds::MAX_LIST as u64 {
+            return Err(minicbor::decode::Error::message("more entries than a frame may have"));
+        }
         for _ in 0..count {
             let entry = decode_entry(d, seq, at)?;
             (seq, at) = (entry.seq, entry.at);
@@ -172,10 +176,10 @@ pub struct Refused {
 #[cbor(array)]
 pub struct ToClose {
     /// Devices, ascending: their tokens are dead already.
-    #[n(0)]
+    #[cbor(n(0), decode_with = "crate::frame::list::decode")]
     pub devices: Vec<DeviceId>,
     /// Invites, ascending: their codes open nothing already.
-    #[n(1)]
+    #[cbor(n(1), decode_with = "crate::frame::list::decode")]
     pub invites: Vec<InviteId>,
 }
 
@@ -207,7 +211,7 @@ pub struct Reached {
 #[cbor(array)]
 pub struct Cursors {
     /// One a device.
-    #[n(0)]
+    #[cbor(n(0), decode_with = "crate::frame::list::decode")]
     pub reached: Vec<Reached>,
 }
 
@@ -222,7 +226,7 @@ pub struct Invited {
     #[cbor(n(1), with = "minicbor::bytes")]
     pub blob: Vec<u8>,
     /// All links of the roster, in order, as signed.
-    #[n(2)]
+    #[cbor(n(2), decode_with = "crate::frame::list::decode_links")]
     pub links: Vec<minicbor::bytes::ByteVec>,
     /// The newest link's wraps; absent while there is no key.
     #[n(3)]
@@ -280,7 +284,7 @@ pub struct Requested {
     #[n(0)]
     pub first_link: LinkHash,
     /// Whom the device will serve.
-    #[n(1)]
+    #[cbor(n(1), decode_with = "crate::frame::list::decode")]
     pub members: Vec<MemberId>,
     /// Until when the request stands, in ms.
     #[n(2)]
