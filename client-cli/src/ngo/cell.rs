@@ -87,7 +87,14 @@ fn closest_zone(zones: &TimeZoneDatabase, text: &str) -> Option<String> {
     let near = zones.available().map(|zone| {
         let zone = zone.to_string();
         let same_city = city(&zone) == city(&wanted);
-        (if same_city { 0 } else { slips(&zone.to_ascii_lowercase(), &wanted) }, zone)
+        // Each letter too many is a slip, so most zones need no closer look.
+        let far = zone.len().abs_diff(wanted.len()) > MAX_SLIPS;
+        let slips = match (same_city, far) {
+            (true, _) => 0,
+            (false, true) => usize::MAX,
+            (false, false) => slips(&zone.to_ascii_lowercase(), &wanted),
+        };
+        (slips, zone)
     });
     near.min().filter(|(slips, _)| *slips <= MAX_SLIPS).map(|(_, zone)| zone)
 }

@@ -219,7 +219,9 @@ impl Cells<'_> {
     ) -> Option<T> {
         let raw = self.row.cell(column);
         let text = raw.trim();
+        // Both: a tab is one of the signs, and what is kept begins behind the blanks.
         let judged = cell::no_formula(raw)
+            .and_then(|()| cell::no_formula(text))
             .and_then(|()| if text.is_empty() { Ok(None) } else { judge(text).map(Some) });
         judged.unwrap_or_else(|reason| {
             self.fault(column, reason);
@@ -235,9 +237,8 @@ fn check_group(group: &Group, checked: &mut Checked) {
         if group.len() > bounds::MAX_MEMBERS {
             let reason = format!("the family has more than {} members", bounds::MAX_MEMBERS);
             faults.push(first.finding(Column::Member, reason));
-        }
-        // Of half a family, nothing can be said to be missing.
-        if members.len() == group.len() {
+        } else if members.len() == group.len() {
+            // Of half a family, nothing can be said to be missing.
             faults.extend(check_family(first, &members));
         }
     }

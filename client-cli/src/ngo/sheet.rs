@@ -7,6 +7,14 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::say::one_line;
+
+/// Characters of an unknown column's name that are said of it.
+const MAX_SHOWN: usize = 40;
+
+/// Columns of a list: far more than the ten that are known, and than a person has to take out.
+const MAX_COLUMNS: usize = 256;
+
 /// The columns, by name in the first row, in any order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Column {
@@ -159,6 +167,10 @@ fn row(record: &csv::StringRecord, line: usize, places: &[usize], width: usize) 
 
 /// Where each of [`Column::ALL`] stands in a record.
 fn find_columns(header: &csv::StringRecord, line: usize) -> Result<Vec<usize>, Vec<Finding>> {
+    if header.len() > MAX_COLUMNS {
+        let reason = format!("the first row has more than {MAX_COLUMNS} cells: is it a list?");
+        return Err(vec![Finding::new(line, Column::CaseCode, reason)]);
+    }
     let names: Vec<_> = header.iter().map(|name| name.trim().to_ascii_lowercase()).collect();
     let mut faults = Vec::new();
     let mut fault = |column: &str, reason: &str| {
@@ -167,7 +179,7 @@ fn find_columns(header: &csv::StringRecord, line: usize) -> Result<Vec<usize>, V
     };
     for (place, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
         if !Column::ALL.iter().any(|column| column.name() == name) {
-            let shown: String = name.chars().take(40).collect();
+            let shown = one_line(&name.chars().take(MAX_SHOWN).collect::<String>());
             fault(&shown, "unknown column: take it out, or correct its name");
         } else if names.iter().take(place).any(|earlier| earlier == name) {
             fault(name, "the column stands twice in the first row");

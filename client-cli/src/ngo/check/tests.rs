@@ -260,3 +260,40 @@ fn forty_families_are_checked_at_once() {
     assert_eq!(checked.families.len(), 40);
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
 }
+
+#[test]
+fn a_formula_behind_blanks_is_one_all_the_same() {
+    for blank in [" ", "  ", "\u{a0}", "\u{3000}"] {
+        let rows = LI.replace("王芳", &format!("{blank}=HYPERLINK(1)"));
+
+        let checked = checked(&rows);
+
+        let faults: Vec<_> =
+            checked.faults.iter().map(|fault| (fault.row, &*fault.column)).collect();
+        assert_eq!(faults, [(2, "name")], "{blank:?}");
+        assert!(checked.families.is_empty());
+    }
+}
+
+#[test]
+fn a_column_that_speaks_to_the_terminal_is_named_without_what_it_says() {
+    let list = format!("{HEADER}{LI}").replace("language", "lang\u{1b}[2J\u{202e}");
+
+    let checked = check(list.as_bytes(), date(2026, 11, 24));
+
+    assert_eq!(checked.faults[0].column, "lang\u{fffd}[2j\u{fffd}");
+}
+
+#[test]
+fn a_list_made_to_take_for_ever_does_not() {
+    let one_family: String =
+        (1..=40_000).map(|n| format!("A,{n},parent,a,UTC,it,p{n},,,\n")).collect();
+    let wide = format!("{}{}\n", "x,".repeat(500_000), "name,".repeat(500_000));
+    let begun = Instant::now();
+
+    let family = checked(&one_family);
+    let header = check(wide.as_bytes(), date(2026, 11, 24));
+
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert_eq!((family.faults.len(), header.faults.len()), (1, 1));
+}
