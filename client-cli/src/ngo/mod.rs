@@ -28,6 +28,9 @@ mod wording;
 
 mod consent;
 
+#[doc(hidden)]
+pub mod trial;
+
 use std::io::Write;
 use std::path::PathBuf;
 

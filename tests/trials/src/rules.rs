@@ -1,0 +1,64 @@
+//! Rules of schedules, and the words that a person types for one.
+
+use jiashu_recurrence::{
+    MAX_PREVIEW, Rule, RuleError, next_occurrence, occurrence_at, occurrences, parse_days,
+    parse_every, preview,
+};
+use jiff::Timestamp;
+use jiff::civil::date;
+
+/// Occurrences looked at from each instant.
+const LOOK: usize = 20;
+
+/// Three lines: start, zone, RRULE (a rule without the third happens once); and the same three as
+/// days, time of day and anything.
+pub fn any_rule(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let mut lines = text.splitn(3, '\n');
+    let (first, second) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    words(first, second);
+    match Rule::parse(first, second, lines.next()) {
+        Ok(rule) => gives_what_it_says(&rule),
+        Err(error) => is_short(&error),
+    }
+}
+
+fn is_short(error: &RuleError) {
+    let said = error.to_string();
+    assert!(said.chars().count() < 200, "{said}");
+    assert!(!said.contains(|c: char| c.is_control()), "{said:?}");
+}
+
+fn words(days: &str, time: &str) {
+    match parse_every(days, time, date(2026, 11, 22)) {
+        Ok(every) => {
+            let rule = Rule::parse(&every.start, "Asia/Shanghai", Some(&every.rrule));
+            assert!(rule.is_ok(), "what words say is a rule");
+        }
+        Err(error) => is_short(&error),
+    }
+    if let Ok(days) = parse_days(days) {
+        assert!((1..=7).contains(&days.len()));
+    }
+}
+
+fn gives_what_it_says(rule: &Rule) {
+    let rrule = rule.rrule_text();
+    let again = Rule::parse(&rule.start_text(), rule.zone(), rrule.as_deref()).unwrap();
+    assert_eq!(&again, rule, "its canonical form is the same rule");
+    for after in [i64::MIN, 0, 1_000_000_000, 1_795_500_000, 7_000_000_000, i64::MAX] {
+        let after = Timestamp::from_second(after).unwrap_or(Timestamp::MAX);
+        let mut last = after;
+        for occurrence in occurrences(rule, after).take(LOOK) {
+            assert!(occurrence.at > last, "occurrences ascend");
+            let planned = occurrence.planned_text();
+            assert_eq!(planned.len(), 19);
+            assert_eq!(occurrence_at(rule, &planned).as_ref(), Some(&occurrence));
+            last = occurrence.at;
+        }
+        let first = next_occurrence(rule, after);
+        assert_eq!(first, occurrences(rule, after).next());
+    }
+    let shown = preview(rule, "Europe/Rome", Timestamp::UNIX_EPOCH, usize::MAX).unwrap();
+    assert!(shown.len() <= MAX_PREVIEW);
+}
