@@ -136,8 +136,14 @@ impl ErrorCode {
     }
 }
 
-/// Why the relay closes a WebSocket, in the range that RFC 6455 7.4.2 leaves to applications.
+/// Why the relay closes a WebSocket: RFC 6455 7.4.1, and its range for applications (7.4.2).
 pub mod close {
+    /// A text message: the protocol is binary.
+    pub const BINARY_ONLY: u16 = 1003;
+    /// A message in too many fragments, or over too long a time.
+    pub const MISCONDUCT: u16 = 1008;
+    /// A message over the limit of size.
+    pub const TOO_LARGE: u16 = 1009;
     /// A newer connection of the same device took over.
     pub const REPLACED: u16 = 4001;
     /// The token does not hold.

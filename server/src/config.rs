@@ -8,6 +8,10 @@ use std::time::Duration;
 
 use confique::Config as _;
 
+mod limits;
+
+pub use limits::Limits;
+
 /// Every key, its default and its unit.
 #[derive(Clone, Debug, confique::Config)]
 pub struct Config {
@@ -46,26 +50,14 @@ pub struct Config {
     #[config(env = "JIASHU_LOG", default = "info")]
     pub log: String,
 
-    /// How long an HTTP request may take, its head and again its body, in ms.
-    #[config(env = "JIASHU_HANDSHAKE_MS", default = 15_000)]
-    pub handshake_ms: u64,
-
-    /// How long a WebSocket may take until its first frame, in ms.
-    #[config(env = "JIASHU_FIRST_FRAME_MS", default = 10_000)]
-    pub first_frame_ms: u64,
-
     /// How often a quiet WebSocket is pinged, in ms. The log is looked at as often, lest a lost
     /// wake hide an entry.
     #[config(env = "JIASHU_HEARTBEAT_MS", default = 240_000)]
     pub heartbeat_ms: u64,
 
-    /// How long a connection may take to read what was sent to it, in ms.
-    #[config(env = "JIASHU_NO_PROGRESS_MS", default = 120_000)]
-    pub no_progress_ms: u64,
-
-    /// How long the relay waits for its connections when it stops, in ms.
-    #[config(env = "JIASHU_DRAIN_MS", default = 10_000)]
-    pub drain_ms: u64,
+    /// How much and how long.
+    #[config(nested)]
+    pub limits: Limits,
 }
 
 /// A value that the relay cannot run with.
@@ -128,16 +120,11 @@ impl Config {
         if self.public_url.as_ref().is_some_and(|url| !is_origin(url)) {
             return wrong("public_url", "is https://HOST or http://HOST, without a path");
         }
-        let times = [
-            ("handshake_ms", self.handshake_ms),
-            ("first_frame_ms", self.first_frame_ms),
-            ("heartbeat_ms", self.heartbeat_ms),
-            ("no_progress_ms", self.no_progress_ms),
-        ];
-        match times.into_iter().find(|(_, ms)| !(100..=86_400_000).contains(ms)) {
-            Some((key, _)) => wrong(key, "is 100 ms to a day"),
-            None => Ok(self),
+        if !(100..=86_400_000).contains(&self.heartbeat_ms) {
+            return wrong("heartbeat_ms", "is 100 ms to a day");
         }
+        self.limits.check()?;
+        Ok(self)
     }
 
     /// Every key with its comment and default, as a file to start from.
@@ -153,24 +140,8 @@ impl Config {
         own == Some(origin) || self.origins.iter().any(|allowed| allowed == origin)
     }
 
-    pub(crate) fn handshake(&self) -> Duration {
-        Duration::from_millis(self.handshake_ms)
-    }
-
-    pub(crate) fn first_frame(&self) -> Duration {
-        Duration::from_millis(self.first_frame_ms)
-    }
-
-    pub(crate) fn no_progress(&self) -> Duration {
-        Duration::from_millis(self.no_progress_ms)
-    }
-
     pub(crate) fn heartbeat(&self) -> Duration {
         Duration::from_millis(self.heartbeat_ms)
-    }
-
-    pub(crate) fn drain(&self) -> Duration {
-        Duration::from_millis(self.drain_ms)
     }
 }
 

@@ -24,6 +24,8 @@ mod enrolment;
 
 mod door;
 
+mod fragments;
+
 mod goodbye;
 
 mod operator;

@@ -105,6 +105,11 @@ async fn the_configuration_is_printed_with_every_key() {
         "heartbeat_ms",
         "no_progress_ms",
         "drain_ms",
+        "head_bytes",
+        "headers",
+        "message_bytes",
+        "fragments",
+        "message_ms",
     ];
     for key in keys {
         let line = |line: &str| line.starts_with(&format!("#{key} ="));

@@ -3,15 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use futures_util::{SinkExt, StreamExt};
 use jiashu_proto::error::close;
 use jiashu_proto::frame::{ClientFrame, Lane};
+use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, timeout};
-use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 use tokio_util::sync::CancellationToken;
 
 use super::Session;
 use crate::hub::{Mail, Mailbox};
+use crate::listener::upgrade::Socket;
+use crate::listener::watch::Misconduct;
 use crate::relay::Relay;
 
 /// Cursors of others are told at most once in this time: hints, and somebody pays for the bytes.
@@ -19,6 +23,12 @@ const CURSORS_EVERY: Duration = Duration::from_secs(1);
 
 /// Clients come back after a restart spread over this time, in ms.
 const RESTART_SPREAD_MS: u32 = 30_000;
+
+/// How long a peer has to take our goodbye.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Bytes that a peer may send behind our goodbye before the socket closes over them.
+const MAX_IGNORED: usize = 256 * 1024;
 
 /// Why a conversation ends.
 #[derive(Debug)]
@@ -30,7 +40,7 @@ enum End {
 }
 
 /// Serves one WebSocket until either end closes it.
-pub async fn serve(relay: Arc<Relay>, socket: WebSocket, stop: CancellationToken) {
+pub async fn serve(relay: Arc<Relay>, socket: Socket, stop: CancellationToken) {
     let mailbox = Arc::new(Mailbox::default());
     let slot = relay.hub.connect(&mailbox);
     relay.metrics.connections.inc();
@@ -53,7 +63,7 @@ pub async fn serve(relay: Arc<Relay>, socket: WebSocket, stop: CancellationToken
 struct Live {
     relay: Arc<Relay>,
     session: Session,
-    socket: WebSocket,
+    socket: Socket,
     /// Lanes that are to be told of cursors, a bit each, and when.
     cursors: u64,
     tell_cursors_at: Option<Instant>,
@@ -67,7 +77,7 @@ impl Live {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Err(restart()),
-                message = self.socket.recv() => self.on_message(message).await?,
+                message = self.socket.next() => self.on_message(message).await?,
                 // Falling behind loses hints, never entries: the log has them all.
                 mail = mailbox.take() => self.on_mail(mail).await?,
                 () = at(tell_cursors) => self.tell_cursors().await?,
@@ -80,7 +90,7 @@ impl Live {
         let socket = &mut self.socket;
         let first = async {
             loop {
-                match socket.recv().await {
+                match socket.next().await {
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                     message => break message,
                 }
@@ -89,7 +99,7 @@ impl Live {
         let first = tokio::select! {
             biased;
             () = stop.cancelled() => return Err(restart()),
-            first = timeout(self.relay.config.first_frame(), first) => first,
+            first = timeout(self.relay.config.limits.first_frame(), first) => first,
         };
         match first {
             Ok(message) => self.on_message(message).await,
@@ -97,10 +107,7 @@ impl Live {
         }
     }
 
-    async fn on_message(
-        &mut self,
-        message: Option<Result<Message, axum::Error>>,
-    ) -> Result<(), End> {
+    async fn on_message(&mut self, message: Option<Result<Message, Error>>) -> Result<(), End> {
         match message {
             Some(Ok(Message::Binary(bytes))) => {
                 match ClientFrame::from_bytes(&bytes) {
@@ -122,13 +129,9 @@ impl Live {
                 self.end_if_unauthorised()
             }
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
-            Some(Ok(Message::Text(_))) => {
-                Err(End::Close(axum::extract::ws::close_code::UNSUPPORTED, "binary only".into()))
-            }
-            Some(Err(error)) if is_too_large(&error) => {
-                Err(End::Close(axum::extract::ws::close_code::SIZE, "a frame is too large".into()))
-            }
-            Some(Ok(Message::Close(_)) | Err(_)) | None => Err(End::Gone),
+            Some(Ok(Message::Text(_))) => Err(End::Close(close::BINARY_ONLY, "binary only".into())),
+            Some(Err(error)) => Err(why_unread(&error)),
+            Some(Ok(Message::Close(_) | Message::Frame(_))) | None => Err(End::Gone),
         }
     }
 
@@ -151,10 +154,10 @@ impl Live {
         self.flush().await?;
         self.end_if_unauthorised()?;
         if mail.heartbeat {
-            if self.session.is_stuck(self.relay.config.no_progress()) {
+            if self.session.is_stuck(self.relay.config.limits.no_progress()) {
                 return Err(no_progress());
             }
-            self.write(Message::Ping(axum::body::Bytes::new())).await?;
+            self.write(Message::Ping(Bytes::new())).await?;
         }
         Ok(())
     }
@@ -185,25 +188,39 @@ impl Live {
     }
 
     async fn write(&mut self, message: Message) -> Result<(), End> {
-        match timeout(self.relay.config.no_progress(), self.socket.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(End::Gone),
-            Err(_) => Err(no_progress()),
-        }
+        self.socket.send(message).await.map_err(|error| why_unread(&error))
     }
 
     async fn close(&mut self, code: u16, reason: String) {
-        let frame = CloseFrame { code, reason: reason.into() };
+        let frame = CloseFrame { code: code.into(), reason: reason.into() };
+        let courtesy = async {
+            self.socket.send(Message::Close(Some(frame))).await.ok()?;
+            // What the peer still sends is taken and thrown away: a socket that closes over unread
+            // bytes takes back what it has just said.
+            let stream = self.socket.get_mut();
+            stream.end();
+            let mut ignored = [0; 1024];
+            for _ in 0..MAX_IGNORED / ignored.len() {
+                stream.read(&mut ignored).await.ok().filter(|read| *read > 0)?;
+            }
+            None::<()>
+        };
         // A courtesy: who does not take it in a second goes without.
-        let courtesy = self.socket.send(Message::Close(Some(frame)));
-        let _ = timeout(Duration::from_secs(1), courtesy).await;
+        let _ = timeout(GOODBYE, courtesy).await;
     }
 }
 
-/// Whether what came was over the limits that the upgrade set. It has not been read.
-fn is_too_large(error: &axum::Error) -> bool {
-    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
-    matches!(cause, Some(tungstenite::Error::Capacity(_)))
+/// Why nothing more is read from, or written to, a socket.
+fn why_unread(error: &Error) -> End {
+    match error {
+        Error::Capacity(_) => End::Close(close::TOO_LARGE, "a message is too large".into()),
+        Error::Io(error) => match Misconduct::in_error(error) {
+            Some(Misconduct::NoProgress) => no_progress(),
+            Some(misconduct) => End::Close(close::MISCONDUCT, misconduct.to_string()),
+            None => End::Gone,
+        },
+        _ => End::Gone,
+    }
 }
 
 fn no_progress() -> End {
