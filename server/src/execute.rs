@@ -3,19 +3,20 @@
 //! Which commands there are and what they may do is `family`'s; who is on the lane, `session`'s.
 
 use jiashu_proto::entry::{
-    Consent, Content, LINK_KEYS, ScheduleState, Seq, WRAPS_KEY, schedule_key,
+    Consent, Content, LINK_KEYS, ScheduleState, Seq, WRAPS_KEY, link_key, schedule_key,
 };
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{
-    ClientFrame, Enrol, Enrolled, Hold, Invited, Join, Joined, Look, Plan, Posted, RecordConsent,
-    Refused, Turn,
+    ClientFrame, Enrol, Enrolled, HandIn, HandedIn, Hold, Invited, Join, Joined, Look, Plan,
+    Posted, RecordConsent, Refused, Turn,
 };
-use jiashu_proto::id::{DeviceId, N, Ref, Scope};
-use jiashu_roster::Roster;
+use jiashu_proto::id::{DeviceId, Epoch, N, Ref, Scope};
+use jiashu_roster::{Link, Roster};
 
 use crate::family::enrolment::{
     case_key, decide_consent, decide_enrolment, found_family, read_case,
 };
+use crate::family::healing::{Lacking, decide_hand_in, does_not_follow, lacking};
 use crate::family::message::{decide_hold, decide_post, decide_report};
 use crate::family::roster::{Joining, decide_join, decide_turn, find_invite, open_invite};
 use crate::family::schedule::{Standing, decide_plan};
@@ -101,7 +102,7 @@ fn name_of(command: &ClientFrame) -> Option<(N, Ref)> {
     match command {
         ClientFrame::Post(post) => Some((post.n, post.entry_ref)),
         ClientFrame::Report(report) => Some((report.n, report.entry_ref)),
-        ClientFrame::Hold(hold) => Some((hold.n, hold.body_ref)),
+        ClientFrame::Hold(hold) => Some((hold.n, hold.name())),
         ClientFrame::Plan(plan) => Some((plan.n, plan.entry_ref)),
         ClientFrame::Turn(turn) => Some((turn.n, turn.entry_ref)),
         _ => None,
@@ -116,8 +117,42 @@ pub async fn command(
     frame: ClientFrame,
 ) -> Option<Result<Posted, Refused>> {
     let (n, entry_ref) = name_of(&frame)?;
-    let done = device_command(relay, scope, sender, frame, n, entry_ref).await;
+    let turned = match &frame {
+        ClientFrame::Turn(turn) => Some(turn.link.clone()),
+        _ => None,
+    };
+    let mut done = device_command(relay, scope, sender, frame, n, entry_ref).await;
+    if let (Some(link), Ok(posted)) = (turned, &mut done)
+        && posted.seq == 0
+    {
+        // It stood in the chain before this command: handed in by somebody.
+        match place_of_link(&*relay.store, scope, &link).await {
+            Ok(place) => posted.seq = place,
+            Err(error) => done = Err(error.into()),
+        }
+    }
     Some(done.map_err(|failure| failure.answer(Some(n))))
+}
+
+/// Where a link stands in the log; 0 if it does not.
+async fn place_of_link(store: &dyn Store, scope: Scope, link: &[u8]) -> Result<Seq, StoreError> {
+    let Ok(link) = Link::parse(link) else { return Ok(0) };
+    let Ok(body) = link.read() else { return Ok(0) };
+    let standing = link_at(store, scope, body.number).await?;
+    Ok(standing.filter(|(_, known)| known.hash() == link.hash()).map_or(0, |(place, _)| place))
+}
+
+/// The link of that number, and its place.
+async fn link_at(
+    store: &dyn Store,
+    scope: Scope,
+    number: Epoch,
+) -> Result<Option<(Seq, Link)>, StoreError> {
+    let facts = store.facts(scope, &link_key(number)).await?;
+    Ok(facts.into_iter().find_map(|(_, record)| match Content::from_bytes(&record.content) {
+        Ok(Content::Link(fact)) => Some((record.seq, Link::parse(&fact.link).ok()?)),
+        _ => None,
+    }))
 }
 
 async fn device_command(
@@ -249,8 +284,54 @@ async fn turn_batch(
     sender: &Sender,
     turn: Turn,
 ) -> Result<Batch, Failure> {
+    let state = relay.store.state(scope).await?.ok_or(StoreError::NoScope)?;
     let (roster, _) = roster(&*relay.store, scope).await?;
-    Ok(decide_turn(sender, roster, turn, relay.clock.now())?)
+    Ok(decide_turn(sender, &state, roster, turn, relay.clock.now())?)
+}
+
+/// Takes back links that the relay lost. `vouched` says that a live device of the family hands them
+/// in. Needs no token; a repeat finds them there.
+///
+/// # Errors
+///
+/// [`Failure`].
+pub async fn hand_in(relay: &Relay, hand_in: HandIn, vouched: bool) -> Result<HandedIn, Failure> {
+    let mut attempts = 0..ATTEMPTS;
+    loop {
+        match hand_in_once(relay, &hand_in, vouched).await {
+            // Perhaps by another phone that hands in the same: then the next look finds it done.
+            Err(Failure::Store(StoreError::Stale { .. })) if attempts.next().is_some() => {}
+            done => return done,
+        }
+    }
+}
+
+async fn hand_in_once(relay: &Relay, hand_in: &HandIn, vouched: bool) -> Result<HandedIn, Failure> {
+    let (store, scope) = (&*relay.store, hand_in.scope);
+    let state = store.state(scope).await?;
+    let lacking = lacking(hand_in, state.as_deref())?;
+    let state = state.ok_or_else(does_not_follow)?;
+    let links = match lacking {
+        Lacking::Links(links) => links,
+        Lacking::Nothing(number, hash) => {
+            let known = link_at(store, scope, number).await?.map(|(_, link)| link.hash());
+            known.filter(|known| *known == hash).ok_or_else(does_not_follow)?;
+            return Ok(HandedIn { epoch: state.epoch });
+        }
+    };
+    let (roster, _) = roster(store, scope).await?;
+    if roster.head() != state.roster_head {
+        // Another link came between the two looks.
+        let precondition = Precondition::RosterHead(state.roster_head);
+        return Err(StoreError::Stale { precondition }.into());
+    }
+    let (wraps, now) = (hand_in.wraps.clone(), relay.clock.now());
+    let count = links.len();
+    let batch = decide_hand_in(&state, roster, links, wraps, vouched, now)?;
+    store.commit(scope, batch).await?;
+    tracing::info!(family.id = %scope, "{count} links that were lost are handed in");
+    let state = store.state(scope).await?.ok_or_else(does_not_follow)?;
+    Ok(HandedIn { epoch: state.epoch })
 }
 
 /// The family's roster, and its links as signed.

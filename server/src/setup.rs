@@ -104,7 +104,7 @@ pub async fn offer_link(
 async fn new_link(store: &dyn Store, secret: &[u8; 16], now: Millis) -> Result<Batch, StoreError> {
     let invite = Change::AddInvite {
         invite: SETUP,
-        code_hash: code_hash(secret),
+        code_hash: Some(code_hash(secret)),
         expires_at: now.saturating_add(LASTS_MS),
         blob: Vec::new(),
     };

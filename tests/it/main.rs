@@ -20,6 +20,10 @@ mod invites;
 
 mod ghosts;
 
+mod removal;
+
+mod healing;
+
 mod enrolment;
 
 mod door;

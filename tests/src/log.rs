@@ -119,6 +119,30 @@ impl FamilyLog {
         );
     }
 
+    /// The chain as it was signed, from link 1.
+    #[must_use]
+    pub fn links(&self) -> Vec<Vec<u8>> {
+        let link = |taken: &Taken| match &taken.content {
+            Content::Link(fact) => Some(fact.link.clone()),
+            _ => None,
+        };
+        self.entries.iter().filter_map(link).collect()
+    }
+
+    /// The newest wraps.
+    ///
+    /// # Panics
+    ///
+    /// If the family has no key yet.
+    #[must_use]
+    pub fn wraps(&self) -> Vec<u8> {
+        let wraps = |taken: &Taken| match &taken.content {
+            Content::Wraps(fact) => Some(fact.wraps.clone()),
+            _ => None,
+        };
+        self.entries.iter().rev().find_map(wraps).expect("the family has a key")
+    }
+
     /// What is acked.
     #[must_use]
     pub fn ack(&self) -> Ack {

@@ -165,6 +165,25 @@ impl TestRelay {
         self.run().await;
     }
 
+    /// A copy of all that it keeps, as an operator makes one. It is down meanwhile.
+    pub async fn back_up(&mut self) -> TempDir {
+        let copy = tempfile::tempdir().unwrap();
+        self.kill9();
+        copy_files(&self.data_dir(), copy.path());
+        self.restart().await;
+        copy
+    }
+
+    /// What it keeps is what it kept at the time of that copy.
+    pub async fn restore(&mut self, copy: &TempDir) {
+        self.kill9();
+        let data = self.data_dir();
+        std::fs::remove_dir_all(&data).unwrap();
+        std::fs::create_dir(&data).unwrap();
+        copy_files(copy.path(), &data);
+        self.restart().await;
+    }
+
     /// Asks it to stop and waits until it has.
     pub async fn term(&mut self) -> ExitStatus {
         let mut child = self.child.take().expect("it runs");
@@ -208,6 +227,13 @@ pub fn command(data: &Path) -> Command {
     }
     command.arg("--data").arg(data).stdin(Stdio::null());
     command
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    for file in std::fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
 }
 
 fn signal_term(child: &Child) {

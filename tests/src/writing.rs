@@ -1,8 +1,9 @@
 //! What a device writes: letters, schedules, receipts, links and cards.
 
 use jiashu_proto::entry::{MessageKind, RuleText, Rung, ScheduleState};
-use jiashu_proto::frame::{Card as CardFrame, ClientFrame, Hold, Plan, Post, Posted, RelayFrame};
-use jiashu_proto::frame::{Report, Turn};
+use jiashu_proto::frame::{
+    Card as CardFrame, ClientFrame, HandIn, Hold, Plan, Post, Posted, RelayFrame, Report, Turn,
+};
 use jiashu_proto::id::{Epoch, MemberId, Millis, Ref};
 use jiashu_proto::text::Text;
 use jiashu_roster::Op;
@@ -121,6 +122,16 @@ impl RawDevice {
         }
     }
 
+    /// A held letter under the newest key, for the same device, as a command of its own.
+    #[must_use]
+    pub fn hold_again(&self, hold: &Hold, text: &str) -> Hold {
+        let to: Vec<_> = hold.to.iter().map(|member| member.0).collect();
+        let fields = self.fields(&to, Some(hold.schedule));
+        let draft = Draft::from_stored(hold.body_ref, fields, sealed_text(text));
+        let (epoch, _, sealed) = self.seal(draft);
+        Hold { n: self.n + 1, epoch, sealed, again: Some(Ref(random())), ..hold.clone() }
+    }
+
     /// A new schedule of that id; not sent.
     #[must_use]
     pub fn plan(&self, id: Ref, to: &[u32], rule: RuleText) -> Plan {
@@ -180,6 +191,13 @@ impl RawDevice {
     pub fn turn(&self, new: &NewLink, cards: Vec<CardFrame>) -> Turn {
         let (link, wraps) = (new.link.clone(), new.wraps.clone());
         Turn { n: self.n + 1, entry_ref: Ref(random()), link, wraps, cards }
+    }
+
+    /// The links after the first `known`, as they are handed in to a relay that lost them.
+    #[must_use]
+    pub fn hand_in(&self, known: usize) -> HandIn {
+        let links = self.log.links().into_iter().skip(known).map(Into::into).collect();
+        HandIn { scope: self.token.scope, links, wraps: self.log.wraps() }
     }
 
     /// Writes a link with these ops and reads it back.

@@ -139,6 +139,14 @@ pub struct Hold {
     pub again: Option<Ref>,
 }
 
+impl Hold {
+    /// The command's name: what a repeat of it is known by.
+    #[must_use]
+    pub fn name(&self) -> Ref {
+        self.again.unwrap_or(self.body_ref)
+    }
+}
+
 /// Writes a schedule, or a new version of it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]

@@ -96,7 +96,7 @@ pub fn found_family(enrol: &Enrol, now: Millis) -> Result<Batch, Refusal> {
     });
     changes.extend(enrol.cards.iter().zip(expiries).map(|(card, expires_at)| Change::AddInvite {
         invite: card.invite,
-        code_hash: card.code_hash,
+        code_hash: Some(card.code_hash),
         expires_at,
         blob: card.blob.clone(),
     }));

@@ -52,12 +52,13 @@ pub fn decide_post(sender: &Sender, post: Post, now: Millis) -> Result<Batch, Re
 /// A body that waits until its schedule fires.
 ///
 /// `standing` is its schedule, if that is written already, `held` what is held for it. A body that
-/// is held already is replaced, as when it is sealed again under a newer key: its device stays, for
-/// it stands in what is sealed.
+/// is held already is replaced, as when it is sealed again under a newer key (`again`): its device
+/// stays, for it stands in what is sealed.
 ///
 /// # Errors
 ///
-/// [`Refusal`] if the device may not write it, or it is out of bounds.
+/// [`Refusal`] if the device may not write it, or it is out of bounds; [`ErrorCode::Unknown`] if it
+/// is sealed again and held no longer.
 pub fn decide_hold(
     sender: &Sender,
     hold: Hold,
@@ -80,6 +81,9 @@ pub fn decide_hold(
     if replaced.as_ref().is_some_and(|replaced| replaced.from != hold.from) {
         return Err(Refusal::new(ErrorCode::NotAllowed, "this letter is another member's"));
     }
+    if hold.again.is_some() && replaced.is_none() {
+        return Err(Refusal::new(ErrorCode::Unknown, "this letter waits no longer: it has gone"));
+    }
     let mut requires = vec![
         Precondition::Active,
         Precondition::Epoch(hold.epoch),
@@ -88,7 +92,7 @@ pub fn decide_hold(
     if replaced.is_none() {
         requires.push(Precondition::HeldBelow(bounds::MAX_HELD));
     }
-    let author = Author { device: sender.device, n: hold.n, entry_ref: hold.body_ref };
+    let author = Author { device: sender.device, n: hold.n, entry_ref: hold.name() };
     let body = held_body(replaced.map_or(sender.device, |replaced| replaced.device), hold);
     Ok(Batch {
         author: Some(author),

@@ -9,6 +9,8 @@ pub mod enrolment;
 
 pub mod roster;
 
+pub mod healing;
+
 pub mod message;
 
 pub mod schedule;

@@ -6,7 +6,7 @@
 use jiashu_proto::bounds;
 use jiashu_proto::entry::{Content, LinkFact, WRAPS_KEY, WrapsFact, link_key};
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::frame::{Join, Turn};
+use jiashu_proto::frame::{Card, Join, Turn};
 use jiashu_proto::id::{DeviceId, InviteId, Millis, Role, TokenHash};
 use jiashu_roster::{Author as LinkAuthor, Link, LinkBody, LinkError, Op, Roster, code_hash};
 use subtle::ConstantTimeEq;
@@ -32,7 +32,7 @@ pub fn find_invite<'a>(state: &'a ScopeState, code: &[u8; 16]) -> Option<(Invite
     state
         .invites
         .iter()
-        .filter(|(_, invite)| bool::from(invite.code_hash.0.ct_eq(&hash.0)))
+        .filter(|(_, invite)| invite.code_hash.is_some_and(|of| of.0.ct_eq(&hash.0).into()))
         .map(|(number, invite)| (*number, invite))
         .next()
 }
@@ -100,18 +100,23 @@ fn joining(body: &LinkBody, invite: InviteId) -> Result<(DeviceId, TokenHash), R
 
 /// A link that a device writes: members, invites, removals, or a key that only turns.
 ///
+/// One that is in the chain already (it was handed in, and now comes from its author's journal) adds
+/// no entry; it brings the cards that were not handed in with it.
+///
 /// # Errors
 ///
 /// [`ErrorCode::Stale`] if another link came first; [`ErrorCode::BadLink`] if it fails a check;
 /// [`ErrorCode::Full`] beyond a bound of the family.
 pub fn decide_turn(
     sender: &Sender,
+    state: &ScopeState,
     roster: Roster,
     turn: Turn,
     now: Millis,
 ) -> Result<Batch, Refusal> {
     check_sizes(&turn.link, &turn.wraps)?;
-    let body = read(&turn.link)?;
+    let link = Link::parse(&turn.link).map_err(|error| refusal(&error))?;
+    let body = link.read().map_err(|error| refusal(&error))?;
     if body.author != LinkAuthor::Device(sender.device) {
         return Err(Refusal::new(ErrorCode::NotAllowed, "a device hands in its own links"));
     }
@@ -124,14 +129,14 @@ pub fn decide_turn(
         })
         .collect();
     check_cards(&turn.cards, &invites)?;
-    let adds_child = |op: &Op| matches!(op, Op::AddMember { role: Role::Child, .. });
-    if body.ops.iter().any(adds_child) {
-        let text = "a child joins through the programme, with consent and its own assent";
-        return Err(Refusal::new(ErrorCode::NotAllowed, text));
+    check_ops(&body.ops)?;
+    let author = Author { device: sender.device, n: turn.n, entry_ref: turn.entry_ref };
+    if roster.has(&link) {
+        return Ok(cards_of_known(state, author, turn.cards, now));
     }
     let before = roster.clone();
     let mut batch = link_batch(roster, &body, turn.link, turn.wraps, now)?;
-    batch.author = Some(Author { device: sender.device, n: turn.n, entry_ref: turn.entry_ref });
+    batch.author = Some(author);
     let mut cards = turn.cards.into_iter();
     for op in body.ops {
         batch.changes.extend(access_changes(op, &before, &mut cards));
@@ -139,18 +144,44 @@ pub fn decide_turn(
     Ok(batch)
 }
 
+/// A child's own assent is asked by the programme, before anything can be written to it.
+pub(super) fn check_ops(ops: &[Op]) -> Result<(), Refusal> {
+    if ops.iter().any(|op| matches!(op, Op::AddMember { role: Role::Child, .. })) {
+        let text = "a child joins through the programme, with consent and its own assent";
+        return Err(Refusal::new(ErrorCode::NotAllowed, text));
+    }
+    Ok(())
+}
+
+/// The cards of those invites of a known link that are open and still without a code.
+fn cards_of_known(state: &ScopeState, author: Author, cards: Vec<Card>, now: Millis) -> Batch {
+    let mut batch = Batch { author: Some(author), ..Batch::new(now) };
+    for Card { invite, code_hash, blob } in cards {
+        let without_code = state
+            .invites
+            .get(&invite)
+            .filter(|known| known.state == InviteState::Open && known.code_hash.is_none());
+        if let Some(&Invite { expires_at, .. }) = without_code {
+            let code_hash = Some(code_hash);
+            batch.requires.push(Precondition::InviteOpen(invite));
+            batch.changes.push(Change::AddInvite { invite, code_hash, expires_at, blob });
+        }
+    }
+    batch
+}
+
 /// What an op changes in who has access.
-fn access_changes(
+pub(super) fn access_changes(
     op: Op,
     before: &Roster,
-    cards: &mut impl Iterator<Item = jiashu_proto::frame::Card>,
+    cards: &mut impl Iterator<Item = Card>,
 ) -> Vec<Change> {
     match op {
         Op::AddInvite { invite, expires_at, .. } => cards
             .next()
             .map(|card| Change::AddInvite {
                 invite,
-                code_hash: card.code_hash,
+                code_hash: Some(card.code_hash),
                 expires_at,
                 blob: card.blob,
             })
@@ -206,14 +237,14 @@ pub(super) fn check_bounds(roster: &Roster) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_sizes(link: &[u8], wraps: &[u8]) -> Result<(), Refusal> {
+pub(super) fn check_sizes(link: &[u8], wraps: &[u8]) -> Result<(), Refusal> {
     if link.len() > bounds::MAX_LINK || wraps.len() > bounds::MAX_WRAPS {
         return Err(Refusal::new(ErrorCode::TooLarge, "the link or its wraps are too large"));
     }
     Ok(())
 }
 
-fn read(link: &[u8]) -> Result<LinkBody, Refusal> {
+pub(super) fn read(link: &[u8]) -> Result<LinkBody, Refusal> {
     Link::parse(link).and_then(|link| link.read()).map_err(|error| refusal(&error))
 }
 

@@ -54,13 +54,6 @@ pub(super) struct OpenLane {
     unread: VecDeque<Unread>,
 }
 
-/// A frame for the client, and whether the roster turned in it.
-#[derive(Debug)]
-pub(super) struct NextEntries {
-    pub(super) entries: Entries,
-    pub(super) roster_turned: bool,
-}
-
 impl OpenLane {
     pub(super) fn new(access: Access, hello: &Hello) -> Self {
         let start = Cursor { generation: access.state.generation, ..Cursor::default() };
@@ -149,7 +142,7 @@ impl OpenLane {
     pub(super) async fn next_entries(
         &mut self,
         store: &dyn Store,
-    ) -> Result<Option<NextEntries>, StoreError> {
+    ) -> Result<Option<Entries>, StoreError> {
         let Who::Device(sender) = &self.access.who else { return Ok(None) };
         let (device, members) = (sender.device, sender.members.clone());
         while let Some(limit) = self.room() {
@@ -157,13 +150,12 @@ impl OpenLane {
             self.at_head = page.upto.seq >= page.head;
             self.read = page.upto;
             let own = page.records.iter().any(|record| self.answered.contains(&record.seq));
-            let (entries, roster_turned) =
-                for_device(page.records, device, &members, &self.answered);
+            let entries = for_device(page.records, device, &members, &self.answered);
             self.answered = self.answered.split_off(&page.upto.seq.saturating_add(1));
             let passed_over = page.upto.seq.saturating_sub(self.sent.seq);
             // Past its own letters the cursor is moved at once, lest the next session bring them.
             if !entries.is_empty() || own || passed_over >= PASSED_OVER {
-                return Ok(Some(NextEntries { entries: self.send(entries), roster_turned }));
+                return Ok(Some(self.send(entries)));
             }
             if self.at_head {
                 return Ok(None);
@@ -199,7 +191,7 @@ impl OpenLane {
     }
 }
 
-/// What of a page is for a device that serves `members`, and whether the roster turned in it.
+/// What of a page is for a device that serves `members`.
 ///
 /// Letters and receipts that it wrote itself in this session (`answered`) are left out: somebody
 /// pays for each byte, and it has them. After a lost answer it gets them like anybody else.
@@ -208,19 +200,16 @@ fn for_device(
     device: DeviceId,
     members: &[MemberId],
     answered: &BTreeSet<Seq>,
-) -> (Vec<WireEntry>, bool) {
-    let mut roster_turned = false;
-    let entries = records
+) -> Vec<WireEntry> {
+    records
         .into_iter()
         .filter_map(|Record { seq, at, content }| {
             let read = Content::from_bytes(&content).ok()?;
-            roster_turned |= matches!(read, Content::Link(_));
             // The answer to a receipt that another outranks names the place of that other.
             let is_own = answered.contains(&seq) && is_by(&read, device);
             (is_for(&read, members) && !is_own).then_some(WireEntry { seq, at, content })
         })
-        .collect();
-    (entries, roster_turned)
+        .collect()
 }
 
 /// Whether it is a letter or a receipt that the device wrote. A name is a fact, which a device takes

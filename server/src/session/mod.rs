@@ -89,6 +89,10 @@ impl Session {
 
     /// Does what one frame asks.
     pub(crate) async fn handle(&mut self, lane: Lane, frame: ClientFrame) {
+        // Who talks without a pause must not put off the wake that says it is out.
+        if !matches!(frame, ClientFrame::Hello(_)) && !self.is_let_in(lane).await {
+            return;
+        }
         match frame {
             ClientFrame::Hello(hello) => self.hello(lane, hello).await,
             ClientFrame::Ack(ack) => self.ack(lane, ack).await,
@@ -103,6 +107,11 @@ impl Session {
             ClientFrame::Join(join) => {
                 let done = execute::join(&self.relay, join).await;
                 self.reply(lane, done.map(RelayFrame::Joined));
+            }
+            ClientFrame::HandIn(hand_in) => {
+                let vouched = self.vouches(lane, hand_in.scope);
+                let done = execute::hand_in(&self.relay, hand_in, vouched).await;
+                self.reply(lane, done.map(RelayFrame::HandedIn));
             }
             ClientFrame::Setup(setup) => {
                 let done = crate::setup::use_link(&self.relay, &setup).await;
@@ -164,6 +173,13 @@ impl Session {
             _ => Err(hello_first().into()),
         };
         self.reply(lane, done.map(RelayFrame::Enrolled));
+    }
+
+    /// Whether a live device of that family is on the lane.
+    fn vouches(&self, lane: Lane, family: Scope) -> bool {
+        self.lanes.get(&lane).is_some_and(|open| {
+            open.access.scope == family && matches!(open.access.who, Who::Device(_))
+        })
     }
 
     fn scope_of(&self, lane: Lane) -> Scope {
@@ -266,17 +282,13 @@ impl Session {
 
     /// Adds what the lane's log holds beyond its cursor, as much as it may have unread.
     pub(crate) async fn pump(&mut self, lane: Lane) {
-        loop {
+        while self.is_let_in(lane).await {
             let Some(open) = self.lanes.get_mut(&lane) else { return };
             match open.next_entries(&*self.relay.store).await {
                 Ok(None) => return,
-                Ok(Some(page)) => {
-                    self.relay.metrics.delivered.inc_by(page.entries.entries.len() as u64);
-                    let turned = page.roster_turned;
-                    self.answer(lane, RelayFrame::Entries(page.entries));
-                    if turned && !self.look_again(lane).await {
-                        return;
-                    }
+                Ok(Some(entries)) => {
+                    self.relay.metrics.delivered.inc_by(entries.entries.len() as u64);
+                    self.answer(lane, RelayFrame::Entries(entries));
                     if !self.may_have_more(lane) {
                         return;
                     }
@@ -295,27 +307,26 @@ impl Session {
         self.lanes.get(&lane).is_some_and(|lane| !lane.is_at_head())
     }
 
-    /// The roster has turned: whom the device serves may be others, or none. Whether it goes on.
-    async fn look_again(&mut self, lane: Lane) -> bool {
-        let Some(open) = self.lanes.get_mut(&lane) else { return false };
+    /// Looks whether who is on the lane is still let in, and serves whom it served: the roster may
+    /// have turned, or staff have voided it. Every look at a lane begins so; a lane on which nobody
+    /// said hello goes on. Whether it goes on.
+    async fn is_let_in(&mut self, lane: Lane) -> bool {
+        let Some(open) = self.lanes.get(&lane) else { return true };
         let (scope, seat) = (open.access.scope, open.access.seat());
         match access::look(&*self.relay.store, scope, seat).await {
             Ok(access) => {
-                let gained = access.who != open.access.who;
-                open.access = access;
-                if gained {
+                let serves_others = access.who != open.access.who;
+                if serves_others {
                     self.restart(lane).await;
                 }
                 true
             }
-            Err(error @ AccessError::Unauthorised) => {
-                self.refuse(lane, error.refusal());
+            // What is done next on the lane meets the same, and says so.
+            Err(AccessError::Store(_)) => true,
+            Err(out) => {
+                self.refuse(lane, out.refusal());
                 self.close_lane(lane);
                 false
-            }
-            Err(AccessError::Store(error)) => {
-                self.answer(lane, RelayFrame::Refused(Failure::from(error).answer(None)));
-                true
             }
         }
     }

@@ -141,8 +141,8 @@ pub enum Change {
     AddInvite {
         /// Its number.
         invite: InviteId,
-        /// Of its code.
-        code_hash: CodeHash,
+        /// Of its code; `None` while that is not known here, and nobody can use it.
+        code_hash: Option<CodeHash>,
         /// In ms.
         expires_at: Millis,
         /// Sealed under its secret; given to whoever has the code.
@@ -300,9 +300,9 @@ pub fn short_name(entry_ref: Ref) -> u64 {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Invite {
-    /// Of its code.
+    /// Of its code; `None` if the link that made it came back without its card.
     #[n(0)]
-    pub code_hash: CodeHash,
+    pub code_hash: Option<CodeHash>,
     /// In ms; enforced above the store.
     #[n(1)]
     pub expires_at: Millis,

@@ -57,7 +57,7 @@ pub(crate) async fn turns_and_members_are_kept(home: &dyn Home) {
 fn add_invite() -> Change {
     Change::AddInvite {
         invite: INVITE,
-        code_hash: CodeHash([3; 32]),
+        code_hash: Some(CodeHash([3; 32])),
         expires_at: NOW + 1,
         blob: b"sealed card".to_vec(),
     }
@@ -83,7 +83,7 @@ pub(crate) async fn an_invite_is_used_once_and_its_card_goes(home: &dyn Home) {
     assert_eq!(store.card(FAMILY, INVITE).await.unwrap(), None);
     let invite = store.state(FAMILY).await.unwrap().unwrap().invites[&INVITE].clone();
     assert_eq!(invite.state, InviteState::Used(TABLET, token, 2));
-    assert_eq!((invite.code_hash, invite.expires_at), (CodeHash([3; 32]), NOW + 1));
+    assert_eq!((invite.code_hash, invite.expires_at), (Some(CodeHash([3; 32])), NOW + 1));
 }
 
 pub(crate) async fn a_closed_invite_keeps_no_card(home: &dyn Home) {

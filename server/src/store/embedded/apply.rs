@@ -217,6 +217,10 @@ fn apply_change(
             let (code_hash, expires_at) = (*code_hash, *expires_at);
             let opened = Invite { code_hash, expires_at, state: InviteState::Open };
             state.invites.insert(*invite, opened);
+            // Nobody can ask for the card of one without a code.
+            if code_hash.is_none() {
+                return Ok(());
+            }
             let sql = "INSERT OR REPLACE INTO card(scope, invite, blob) VALUES (?1, ?2, ?3)";
             tx.prepare_cached(sql)?.execute((id, invite.0, blob))?;
         }

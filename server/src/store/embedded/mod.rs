@@ -208,14 +208,15 @@ impl Store for EmbeddedStore {
     }
 
     async fn state(&self, scope: Scope) -> Result<Option<Arc<ScopeState>>, StoreError> {
-        match self.shared.states.get(scope) {
-            Some(state) => Ok(Some(state)),
-            None => {
-                self.readers
-                    .read(move |tx| reader::state(tx, scope).map(|state| state.map(Arc::new)))
-                    .await
-            }
+        if let Some(state) = self.shared.states.get(scope) {
+            return Ok(Some(state));
         }
+        let drops = self.shared.states.drops();
+        let state = self.readers.read(move |tx| reader::state(tx, scope)).await?.map(Arc::new);
+        if let Some(state) = &state {
+            self.shared.states.keep(scope, state, drops);
+        }
+        Ok(state)
     }
 
     async fn read_after(

@@ -1,0 +1,194 @@
+//! A relay restored from an older copy: the phones hand in the links that it lost, and nobody else
+//! gets in by that door.
+
+use jiashu_proto::error::ErrorCode;
+use jiashu_proto::frame::{ClientFrame, HandIn, HandedIn, Refused, RelayFrame};
+use jiashu_proto::id::{DeviceId, MemberId, Role};
+use jiashu_roster::{Asked, Op};
+use jiashu_seal::KeyPairs;
+use jiashu_tests::{FamilySpec, Programme, Raw, RawDevice, TestRelay};
+
+use crate::scene::{CASE, Scene, code, forge};
+
+/// Hands links in without a token.
+async fn hand_in(raw: Raw, frame: HandIn) -> Result<HandedIn, Refused> {
+    match raw.one(ClientFrame::HandIn(frame)).await {
+        RelayFrame::HandedIn(handed_in) => Ok(handed_in),
+        RelayFrame::Refused(refused) => Err(refused),
+        other => panic!("a hand-in is answered, not {other:?}"),
+    }
+}
+
+/// Reads the log again from its start, as after a welcome with restart.
+async fn read_again(phone: &mut RawDevice) {
+    phone.log = phone.log.from_start();
+    phone.sync().await;
+}
+
+#[tokio::test]
+async fn links_that_the_relay_lost_are_handed_in_and_everybody_is_in_again() {
+    let mut relay = TestRelay::start().await;
+    let programme = Programme::of(&relay).await;
+    let family = programme.enrol(CASE, &FamilySpec::li()).await;
+    let mut mother = family.join(0).await;
+    mother.sync().await;
+    let copy = relay.back_up().await;
+    let mut home = family.join(1).await;
+    home.sync().await;
+    mother.sync().await;
+    mother.write(Vec::new()).await;
+    home.sync().await;
+    relay.restore(&copy).await;
+    assert_eq!(code(home.welcome().await), ErrorCode::Unauthorised, "its join is lost");
+
+    // By the very phone that the relay does not know any more.
+    let frame = home.hand_in(2);
+    let first = hand_in(relay.raw(), frame.clone()).await.unwrap();
+    let again = hand_in(relay.raw(), frame).await.unwrap();
+    let whole = hand_in(relay.raw(), mother.hand_in(0)).await.unwrap();
+
+    assert_eq!([first, again, whole], [HandedIn { epoch: 4 }; 3]);
+    let before = home.log.roster.clone();
+    read_again(&mut home).await;
+    read_again(&mut mother).await;
+    assert_eq!([&home.log.roster, &mother.log.roster], [&before; 2]);
+    home.post("我又在了").await;
+    mother.sync().await;
+    assert_eq!(mother.log.texts(), ["我又在了"]);
+}
+
+#[tokio::test]
+async fn a_link_from_the_journal_that_was_handed_in_already_brings_its_card() {
+    let mut relay = TestRelay::start().await;
+    let programme = Programme::of(&relay).await;
+    let family = programme.enrol(CASE, &FamilySpec::li()).await;
+    let [mut mother, mut home] = family.join_all().await;
+    let copy = relay.back_up().await;
+    let in_an_hour = relay.raw().now().await + 3_600_000;
+    let (new, card, way) = mother.draw_invite(&[2], in_an_hour);
+    let journalled = ClientFrame::Turn(mother.turn(&new, vec![card]));
+    mother.command(journalled.clone()).await.unwrap();
+    home.sync().await;
+    relay.restore(&copy).await;
+    hand_in(relay.raw(), home.hand_in(3)).await.unwrap();
+    assert_eq!(code(way.look().await), ErrorCode::Invite, "without its card it opens nothing");
+
+    mother.n = 0;
+    let posted = mother.command(journalled.clone()).await.unwrap();
+    let repeat = mother.command(journalled).await.unwrap();
+
+    read_again(&mut home).await;
+    let place = home.log.entries.iter().find(|taken| match &taken.content {
+        jiashu_proto::entry::Content::Link(fact) => fact.link == new.link,
+        _ => false,
+    });
+    assert_eq!(place.map(|taken| taken.seq), Some(posted.seq), "it is told where the link stands");
+    assert_eq!((repeat.n, repeat.seq), (posted.n, posted.seq));
+    assert_eq!(mother.welcome().await.unwrap().last_n, 1, "and its counter has moved");
+    let mut new_phone = way.join().await;
+    new_phone.sync().await;
+    assert_eq!(new_phone.log.roster.devices().len(), 3);
+}
+
+#[tokio::test]
+async fn a_removal_that_was_lost_is_handed_in_and_the_phone_is_out_again() {
+    let mut scene = Scene::li_with_three_phones().await;
+    let copy = scene.relay.back_up().await;
+    let [mother, lost, _] = &mut scene.phones;
+    mother.write(vec![Op::RemoveDevice { device: DeviceId(2), asked: Asked::ByFamily }]).await;
+    scene.relay.restore(&copy).await;
+    assert!(lost.welcome().await.is_ok(), "as the copy says");
+
+    hand_in(scene.relay.raw(), mother.hand_in(4)).await.unwrap();
+
+    assert_eq!(code(lost.welcome().await), ErrorCode::Unauthorised);
+}
+
+#[tokio::test]
+async fn what_does_not_follow_is_not_taken_from_anybody() {
+    let mut scene = Scene::li().await;
+    let other = scene.programme.enrol("PRATO-002", &FamilySpec::li()).await;
+    let [theirs, _] = other.join_all().await;
+    let [mother, home] = &mut scene.phones;
+    let stranger = KeyPairs::generate();
+    let new = mother.link(Vec::new()).unwrap();
+    let one = |link: Vec<u8>| HandIn {
+        links: vec![link.into()],
+        wraps: new.wraps.clone(),
+        ..mother.hand_in(0)
+    };
+    let known = mother.hand_in(0);
+    let child = Op::AddMember { member: MemberId(4), role: Role::Child };
+    let with_child = mother.link(vec![child]).unwrap();
+    let fork = forge(&known.links[2], &home.keys.sign, |body| body.ops.clear());
+    let cases = [
+        ("no link", HandIn { links: vec![], ..known.clone() }, ErrorCode::BadLink),
+        ("no CBOR", one(vec![0xff; 40]), ErrorCode::BadLink),
+        ("a gap", one(forge(&new.link, &mother.keys.sign, |b| b.number += 1)), ErrorCode::Stale),
+        ("another family's", HandIn { scope: other.scope(), ..known.clone() }, ErrorCode::Stale),
+        (
+            "no family's",
+            HandIn { scope: jiashu_proto::id::Scope(7), ..known.clone() },
+            ErrorCode::Stale,
+        ),
+        (
+            "the programme's",
+            HandIn { scope: scene.programme.token.scope, ..known.clone() },
+            ErrorCode::Stale,
+        ),
+        ("a fork", HandIn { links: vec![fork.into()], ..known.clone() }, ErrorCode::Stale),
+        ("by a stranger", one(forge(&new.link, &stranger.sign, |_| {})), ErrorCode::BadLink),
+        ("in another's name", one(forge(&new.link, &home.keys.sign, |_| {})), ErrorCode::BadLink),
+        (
+            "with others' wraps",
+            HandIn { wraps: theirs.log.wraps(), ..one(new.link.clone()) },
+            ErrorCode::BadLink,
+        ),
+        (
+            "with a child",
+            HandIn { wraps: with_child.wraps.clone(), ..one(with_child.link.clone()) },
+            ErrorCode::NotAllowed,
+        ),
+        (
+            "in disorder",
+            HandIn { links: known.links.iter().rev().cloned().collect(), ..known.clone() },
+            ErrorCode::BadLink,
+        ),
+        ("too large", one(vec![0; 16 * 1024 + 1]), ErrorCode::TooLarge),
+    ];
+
+    for (what, frame, expected) in cases {
+        assert_eq!(code(hand_in(scene.relay.raw(), frame).await), expected, "{what}");
+    }
+
+    assert!(mother.sync().await.is_empty(), "the log stays as it is");
+    mother.write(Vec::new()).await;
+}
+
+#[tokio::test]
+async fn who_holds_an_expired_card_does_not_hand_in_a_join() {
+    let relay = TestRelay::start().await;
+    let programme = Programme::of(&relay).await;
+    let expires_at = relay.raw().now().await + 3_000;
+    let spec = FamilySpec { expires_at: Some(expires_at), ..FamilySpec::li() };
+    let family = programme.enrol(CASE, &spec).await;
+    let mut mother = family.join(0).await;
+    mother.sync().await;
+    let attempt = family.card(1).attempt().await;
+    let late = HandIn {
+        scope: family.scope(),
+        links: vec![attempt.frame.link.clone().into()],
+        wraps: attempt.frame.wraps.clone(),
+    };
+    jiashu_tests::until("the card expires", async || {
+        (relay.raw().now().await > expires_at).then_some(())
+    })
+    .await;
+
+    let refused = hand_in(relay.raw(), late.clone()).await;
+    let vouched = mother.ask(vec![ClientFrame::HandIn(late)]).await;
+
+    assert_eq!(code(refused), ErrorCode::NotAllowed);
+    let taken = vouched.iter().any(|answer| matches!(answer, RelayFrame::HandedIn(_)));
+    assert!(taken, "a live phone that has it in its chain says that it was in time: {vouched:?}");
+}
