@@ -6,6 +6,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use jiashu_tests::TestRelay;
 use tempfile::TempDir;
 
 use crate::compiled::{compile, run};
@@ -25,6 +26,7 @@ impl Disk {
         let disk = Self::new();
         File::create(disk.image()).unwrap().set_len(mib * 1024 * 1024).unwrap();
         run(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(disk.image()));
+        compile("power_cut.c", &[], disk.folder.path());
         disk.mount_image();
         disk
     }
@@ -57,14 +59,31 @@ impl Disk {
 
     /// From now on nothing reaches an ext4, and what was not synced is lost.
     pub(crate) fn cut_power(&self) {
-        let tool = compile("power_cut.c", &[], self.folder.path());
-        run(Command::new(tool).arg(self.path()));
+        run(Command::new(self.folder.path().join("power_cut")).arg(self.path()));
+    }
+
+    /// The same while a relay runs, which then runs on.
+    ///
+    /// It is held still for that moment, with no system call on its way: a sync that meets the end
+    /// of the journal is told by Linux that it was done (a bare program that writes and syncs sees
+    /// it in 1 of 20 cuts). After a cut of the real power nobody is there to be told.
+    pub(crate) async fn cut_power_of(&self, relay: &TestRelay) {
+        relay.pause().await;
+        self.cut_power();
+        relay.resume();
     }
 
     /// Mounts an ext4 anew, as after a power cut. Nobody may have a file open.
     pub(crate) fn mount_again(&self) {
         run(Command::new("umount").arg(self.path()));
         self.mount_image();
+    }
+
+    /// The same while a relay runs, held still as in [`Disk::cut_power_of`].
+    pub(crate) async fn break_down_under(&self, relay: &TestRelay) {
+        relay.pause().await;
+        self.break_down();
+        relay.resume();
     }
 
     /// An ext4 finds an error in itself and takes no writes any more.

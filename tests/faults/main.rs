@@ -5,6 +5,10 @@
 //! tells what a machine must allow, `apart` gives this process a world of its own to harm,
 //! `disk` and `shim` harm a disk. A module for each promise:
 //!
+//! - `kill9`: P1, the relay is killed
+//! - `power_loss`: P2, the disk forgets what was not synced
+//! - `failing_disk`: P4, the disk answers with errors
+//! - `full_disk`: P5, there is no room
 //! - `tools`: the instruments do what they are said to do, or the rest would prove nothing
 
 #![allow(
@@ -29,6 +33,18 @@ mod shim;
 
 mod compiled;
 
+mod crowd;
+
+mod rounds;
+
+mod kill9;
+
+mod power_loss;
+
+mod failing_disk;
+
+mod full_disk;
+
 mod tools;
 
 /// A test: its name, what it needs, how it is run.
@@ -44,6 +60,22 @@ fn main() {
         apart::enter();
     }
     let trials = vec![
+        trial!(kill9::what_was_acknowledged_survives_at_any_moment, [Cc]),
+        trial!(power_loss::what_was_acknowledged_survives, [Mounts, Loop, Cc]),
+        trial!(power_loss::the_harness_sees_loss_where_syncs_are_not_done, [Mounts, Loop, Cc]),
+        trial!(failing_disk::no_acknowledgement_after_a_sync_has_failed, [Mounts, Loop, Cc]),
+        trial!(failing_disk::no_acknowledgement_after_a_write_has_failed, [Mounts, Loop, Cc]),
+        trial!(
+            failing_disk::no_acknowledgement_after_the_file_system_went_read_only,
+            [Mounts, Loop, Cc]
+        ),
+        trial!(failing_disk::a_failing_read_is_said_and_skips_nothing, [Mounts, Loop, Cc]),
+        trial!(full_disk::letters_wait_on_a_full_tmpfs, [Mounts]),
+        trial!(full_disk::letters_wait_on_a_full_ext4, [Mounts, Loop, Cc]),
+        trial!(
+            full_disk::without_inodes_a_running_relay_goes_on_and_a_new_one_says_why_not,
+            [Mounts]
+        ),
         trial!(tools::a_power_cut_leaves_what_was_synced, [Mounts, Loop, Cc]),
         trial!(tools::a_failing_sync_is_seen_by_the_program, [Cc]),
         trial!(tools::a_small_disk_is_full, [Mounts]),

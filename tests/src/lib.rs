@@ -4,7 +4,8 @@
 //! `http`) or a WebSocket (`socket`); staff enrol a family (`programme`, `family`), whose devices
 //! join (`joining`, `device`), write (`writing`) and follow the log (`log`). This is a second client of the
 //! protocol, written apart from the command line's, so that neither can be wrong alone. The command
-//! line itself runs in `cli`. `until` waits for what is awaited, `dice` rolls what may be anything.
+//! line itself runs in `cli`. What they know of their letters they may write into a `journal`, of
+//! which `checker` judges. `until` waits for what is awaited, `dice` rolls what may be anything.
 
 #![allow(
     clippy::unwrap_used,
@@ -36,6 +37,10 @@ mod writing;
 pub mod log;
 
 pub mod cli;
+
+pub mod journal;
+
+pub mod checker;
 
 pub mod until;
 

@@ -32,6 +32,12 @@ impl Programme {
         }
     }
 
+    /// The same programme at a relay that has been given its store.
+    #[must_use]
+    pub fn at(self, relay: &TestRelay) -> Self {
+        Self { raw: relay.raw(), ..self }
+    }
+
     /// Says hello as the coordinator.
     #[must_use]
     pub fn hello(&self) -> ClientFrame {

@@ -22,6 +22,7 @@ pub struct TestRelay {
     settings: Vec<(String, String)>,
     address: SocketAddr,
     folder: TempDir,
+    data: PathBuf,
 }
 
 impl TestRelay {
@@ -33,19 +34,34 @@ impl TestRelay {
     /// A relay with these `JIASHU_*` variables.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
         let settings = settings.iter().map(|(key, value)| ((*key).into(), (*value).into()));
-        let mut relay = Self {
-            child: None,
-            settings: settings.collect(),
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
-            folder: tempfile::tempdir().unwrap(),
-        };
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        Self::start_in(folder, data, settings.collect()).await
+    }
+
+    /// A relay that keeps everything in this folder, with these variables of any name. The folder
+    /// is the caller's to remove.
+    pub async fn on(data: &Path, settings: &[(String, String)]) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), data.to_owned(), settings.to_vec()).await
+    }
+
+    async fn start_in(folder: TempDir, data: PathBuf, settings: Vec<(String, String)>) -> Self {
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut relay = Self { child: None, settings, address, folder, data };
         relay.run().await;
         relay
     }
 
     /// Starts the process and waits until it listens. A port that is not free yet is waited for.
     async fn run(&mut self) {
-        until("the relay starts", async || {
+        if let Err(refusal) = self.try_run().await {
+            panic!("the relay did not start: {refusal}\n{}", self.log());
+        }
+    }
+
+    /// The same; what it said last, if it did not start.
+    async fn try_run(&mut self) -> Result<(), String> {
+        let started = until("the relay starts", async || {
             let child = self.command().spawn().expect("the relay's binary runs");
             // Kept at once, so that it ends with this test whatever comes.
             self.child = Some(child);
@@ -54,17 +70,19 @@ impl TestRelay {
                 None => self.ended().map(Some),
             })
             .await;
-            let Some(status) = status else { return Some(()) };
+            let Some(status) = status else { return Some(Ok(())) };
             self.child = None;
-            let taken = self.log().contains("cannot listen on") && self.address.port() != 0;
-            assert!(taken, "the relay did not start: {status}\n{}", self.log());
-            None
-        })
-        .await;
+            let log = self.log();
+            let last = log.lines().next_back().unwrap_or_default();
+            let taken = last.contains("cannot listen on") && self.address.port() != 0;
+            (!taken).then(|| Err(format!("{status}: {last}")))
+        });
+        started.await?;
         self.address = self.announced().expect("it has said so");
         // It answers, be it by hanging up on who speaks no TLS, after it has printed all.
         let hello = http::request("GET", "/healthz", &[], &[]);
         self.raw().exchange(&hello).await;
+        Ok(())
     }
 
     /// How it ended, if it has.
@@ -128,7 +146,7 @@ impl TestRelay {
     /// The folder that holds everything it keeps.
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.data.clone()
     }
 
     fn log_file(&self) -> PathBuf {
@@ -159,6 +177,31 @@ impl TestRelay {
         child.wait().expect("it ends");
     }
 
+    /// Holds it still, once no system call of it is on its way any more.
+    pub async fn pause(&self) {
+        self.signal("STOP");
+        until("all its threads stand still", async || {
+            let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
+            let stands = |task: std::io::Result<std::fs::DirEntry>| {
+                let stat = std::fs::read_to_string(task.unwrap().path().join("stat"));
+                // A thread that has just ended does nothing either.
+                stat.map_or(true, |stat| stat.rsplit(") ").next().unwrap().starts_with('T'))
+            };
+            tasks.into_iter().all(stands).then_some(())
+        })
+        .await;
+    }
+
+    /// Lets it go on after [`TestRelay::pause`].
+    pub fn resume(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status();
+        assert!(sent.expect("there is a kill").success());
+    }
+
     /// Starts it again in the same folder and on the same port.
     pub async fn restart(&mut self) {
         assert!(self.child.is_none(), "it runs already");
@@ -182,6 +225,16 @@ impl TestRelay {
         std::fs::create_dir(&data).unwrap();
         copy_files(copy.path(), &data);
         self.restart().await;
+    }
+
+    /// Starts it again in the same folder and on the same port, if it will.
+    ///
+    /// # Errors
+    ///
+    /// How it ended, and what it logged last.
+    pub async fn try_restart(&mut self) -> Result<(), String> {
+        assert!(self.child.is_none(), "it runs already");
+        self.try_run().await
     }
 
     /// Asks it to stop and waits until it has.

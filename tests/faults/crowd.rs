@@ -1,0 +1,240 @@
+//! A family under load: phones that write until they are stopped, one that reads, and the journal
+//! of both.
+
+use std::sync::Arc;
+
+use jiashu_proto::error::ErrorCode;
+use jiashu_proto::frame::{ClientFrame, Post, Posted, Refused, RelayFrame};
+use jiashu_tests::checker::{Verdict, check};
+use jiashu_tests::journal::Journal;
+use jiashu_tests::raw::Cut;
+use jiashu_tests::{FamilySpec, Programme, RawDevice, TestRelay};
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+/// Letters of one phone in one request.
+const IN_FLIGHT: u64 = 4;
+
+/// Phones that write, and behind them the one that reads.
+const PHONES: [&[u32]; 5] = [&[1], &[2], &[2, 3], &[3], &[1]];
+
+/// Why a phone has stopped writing.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum End {
+    /// The relay was gone: nobody listened, or the answer never came.
+    Cut(Cut),
+    /// The relay said that it cannot just now.
+    Unavailable(Refused),
+}
+
+/// A family of which some write and one reads.
+pub(crate) struct Crowd {
+    writers: Vec<Writer>,
+    /// As it was before anybody wrote: each reading begins there.
+    reader: RawDevice,
+    journal: Arc<Journal>,
+    _folder: TempDir,
+}
+
+impl Crowd {
+    /// A new family of this programme; everybody has joined and read all.
+    pub(crate) async fn join(programme: &Programme, case_code: &str) -> Self {
+        let spec = FamilySpec::li().with_phones(&PHONES);
+        let [writers @ .., reader] =
+            programme.enrol(case_code, &spec).await.join_all::<{ PHONES.len() }>().await;
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Arc::new(Journal::create(&folder.path().join("journal")));
+        let writers = writers.into_iter().map(|phone| Writer::new(phone, &journal)).collect();
+        Self { writers, reader, journal, _folder: folder }
+    }
+
+    /// The same family at a relay that has been given their store.
+    pub(crate) fn at(mut self, relay: &TestRelay) -> Self {
+        self.reader.raw = relay.raw();
+        self.writers.iter_mut().for_each(|writer| writer.phone.raw = relay.raw());
+        self
+    }
+
+    /// All phones write until they cannot.
+    pub(crate) fn start_writing(&mut self) -> Writing {
+        let mut tasks = JoinSet::new();
+        for mut writer in self.writers.drain(..) {
+            tasks.spawn(async move {
+                let end = writer.write_until_it_ends().await;
+                (writer, end)
+            });
+        }
+        Writing(tasks)
+    }
+
+    /// Takes the phones back, once each has ended; how each did.
+    pub(crate) async fn end_of(&mut self, writing: Writing) -> Vec<End> {
+        let (writers, ends): (Vec<_>, Vec<_>) = writing.0.join_all().await.into_iter().unzip();
+        self.writers = writers;
+        ends
+    }
+
+    /// Each phone writes that many, in requests of `at_once`.
+    pub(crate) async fn write_each(&mut self, count: u64, at_once: u64) {
+        let mut tasks = JoinSet::new();
+        for mut writer in self.writers.drain(..) {
+            tasks.spawn(async move {
+                for _ in 0..count / at_once {
+                    writer.draw(at_once);
+                    assert_eq!(writer.round().await, None, "nothing is wrong yet");
+                }
+                writer
+            });
+        }
+        self.writers = tasks.join_all().await;
+    }
+
+    /// Each phone sends one request: what waits, or else new letters.
+    pub(crate) async fn try_each(&mut self) -> Vec<Option<End>> {
+        let mut ends = Vec::new();
+        for writer in &mut self.writers {
+            if writer.open.is_empty() {
+                writer.draw(1);
+            }
+            ends.push(writer.round().await);
+        }
+        ends
+    }
+
+    /// Whether some letters were on their way when their phones stopped.
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.writers.iter().any(|writer| !writer.open.is_empty())
+    }
+
+    /// Sends what waits, until all is acknowledged.
+    pub(crate) async fn send_what_waits(&mut self) {
+        for writer in &mut self.writers {
+            if !writer.open.is_empty() {
+                assert_eq!(writer.round().await, None, "the relay takes what waited");
+            }
+        }
+    }
+
+    /// Reads all that was written, into the journal.
+    ///
+    /// # Errors
+    ///
+    /// The relay's refusal; what was read until then stands in the journal all the same.
+    pub(crate) async fn read(&self) -> Result<(), Refused> {
+        let mut reader = self.reader.clone();
+        let after = reader.log.cursor.seq;
+        self.journal.reading(reader.number(), after);
+        let read = read_on(&mut reader).await;
+        for letter in reader.log.letters().iter().filter(|letter| letter.seq > after) {
+            self.journal.shown(letter.seq, letter.entry_ref, &letter.text);
+        }
+        if read.is_ok() {
+            self.journal.read_all();
+        }
+        read
+    }
+
+    /// What the journal says.
+    pub(crate) fn verdict(&self) -> Verdict {
+        check(&self.journal.text())
+    }
+}
+
+/// Phones that write.
+pub(crate) struct Writing(JoinSet<(Writer, End)>);
+
+/// Reads until there is no more.
+async fn read_on(reader: &mut RawDevice) -> Result<(), Refused> {
+    loop {
+        let before = reader.log.cursor.seq;
+        for answer in reader.raw.ask(vec![reader.hello()]).await {
+            match answer {
+                RelayFrame::Welcome(welcome) => {
+                    assert_eq!(welcome.restart, None, "the cursor holds");
+                    reader.log.cursor.generation = welcome.generation;
+                }
+                RelayFrame::Entries(entries) => assert!(reader.log.take(&entries)),
+                RelayFrame::Refused(refused) => return Err(refused),
+                RelayFrame::Cursors(_) => {}
+                other => panic!("unexpected at a hello: {other:?}"),
+            }
+        }
+        if reader.log.cursor.seq == before {
+            return Ok(());
+        }
+    }
+}
+
+/// A phone and its outbox.
+struct Writer {
+    phone: RawDevice,
+    /// Drawn, and not acknowledged.
+    open: Vec<(Post, String)>,
+    journal: Arc<Journal>,
+}
+
+impl Writer {
+    fn new(phone: RawDevice, journal: &Arc<Journal>) -> Self {
+        Self { phone, open: Vec::new(), journal: Arc::clone(journal) }
+    }
+
+    async fn write_until_it_ends(&mut self) -> End {
+        loop {
+            if self.open.is_empty() {
+                self.draw(IN_FLIGHT);
+            }
+            if let Some(end) = self.round().await {
+                return end;
+            }
+        }
+    }
+
+    /// Writes so many letters into the outbox.
+    fn draw(&mut self, count: u64) {
+        let first = self.phone.n + 1;
+        self.open = (first..first + count)
+            .map(|n| {
+                let text = format!("{n} of phone {}", self.phone.number());
+                (Post { n, ..self.phone.letter(&text, &[]) }, text)
+            })
+            .collect();
+    }
+
+    /// Sends the outbox; `None` if all of it was acknowledged.
+    async fn round(&mut self) -> Option<End> {
+        let mut frames = vec![(0, self.phone.hello())];
+        for (post, text) in &self.open {
+            self.journal.sent(self.phone.number(), post.entry_ref, text);
+            frames.push((0, ClientFrame::Post(post.clone())));
+        }
+        let end = match self.phone.raw.try_round(&frames).await {
+            Ok(answers) => self.take(answers.into_iter().map(|(_, answer)| answer)),
+            Err(cut) => Some(End::Cut(cut)),
+        };
+        self.open.iter().for_each(|(post, _)| self.journal.unsent(post.entry_ref));
+        end
+    }
+
+    fn take(&mut self, answers: impl Iterator<Item = RelayFrame>) -> Option<End> {
+        let mut refusal = None;
+        for answer in answers {
+            match answer {
+                RelayFrame::Posted(posted) => self.note(&posted),
+                RelayFrame::Refused(refused) => _ = refusal.get_or_insert(refused),
+                RelayFrame::Entries(entries) => _ = self.phone.log.take(&entries),
+                RelayFrame::Welcome(_) | RelayFrame::Cursors(_) => {}
+                other => panic!("unexpected: {other:?}"),
+            }
+        }
+        // The first tells why; those behind it are out of turn.
+        let refused = refusal?;
+        assert_eq!(refused.code, ErrorCode::Unavailable, "{refused:?}");
+        Some(End::Unavailable(refused))
+    }
+
+    fn note(&mut self, posted: &Posted) {
+        self.journal.acked(posted.entry_ref, posted.seq);
+        self.open.retain(|(post, _)| post.entry_ref != posted.entry_ref);
+        self.phone.n = self.phone.n.max(posted.n);
+    }
+}

@@ -1,0 +1,42 @@
+//! How often a fault is injected: a few times in every run, many times before a release.
+
+/// Rounds tried for each that is to count, at most.
+const TRIES: usize = 4;
+
+/// How many rounds count so far, of how many that were tried. One in which nothing was harmed proves
+/// nothing and is repeated.
+#[derive(Debug)]
+pub(crate) struct Rounds {
+    wanted: usize,
+    counted: usize,
+    tried: usize,
+}
+
+impl Rounds {
+    /// `long` of them if `JIASHU_ROUNDS` is `long`.
+    pub(crate) fn of(every_run: usize, long: usize) -> Self {
+        let is_long = std::env::var_os("JIASHU_ROUNDS").is_some_and(|value| value == "long");
+        Self { wanted: if is_long { long } else { every_run }, counted: 0, tried: 0 }
+    }
+
+    /// Whether another round is to come.
+    pub(crate) fn more(&mut self) -> bool {
+        if self.counted == self.wanted {
+            return false;
+        }
+        self.tried += 1;
+        let most = self.wanted * TRIES;
+        assert!(self.tried <= most, "{} of {most} rounds harmed something", self.counted);
+        true
+    }
+
+    /// Counts the round, if something was harmed in it.
+    pub(crate) fn count(&mut self, harmed: bool) {
+        self.counted += usize::from(harmed);
+    }
+
+    /// For the report.
+    pub(crate) fn told(&self) -> String {
+        format!("{} rounds of {} tried", self.counted, self.tried)
+    }
+}
