@@ -138,6 +138,10 @@ impl ErrorCode {
 
 /// Why the relay closes a WebSocket: RFC 6455 7.4.1, and its range for applications (7.4.2).
 pub mod close {
+    /// What came is no WebSocket frame that a client may send.
+    pub const PROTOCOL: u16 = 1002;
+    /// A text, or the reason of a close, is not UTF-8.
+    pub const NOT_UTF8: u16 = 1007;
     /// A text message: the protocol is binary.
     pub const BINARY_ONLY: u16 = 1003;
     /// A message in too many fragments, or over too long a time.

@@ -8,6 +8,10 @@
 
 mod hostile_frames;
 
+mod websocket;
+
+mod smuggling;
+
 mod foreign_ids;
 
 mod cursors;

@@ -1,7 +1,7 @@
 //! The whole system from outside: real processes on port 0, the real protocol, nothing left behind.
 //!
 //! Read in this order: a relay runs (`relay`, found by `binary`), is spoken to over HTTP (`raw`,
-//! `http`) or a WebSocket (`socket`); staff enrol a family (`programme`, `family`), whose devices
+//! `http`) or a WebSocket (`socket`; byte for byte in `wire`); staff enrol a family (`programme`, `family`), whose devices
 //! join (`joining`, `device`), write (`writing`) and follow the log (`log`). This is a second client of the
 //! protocol, written apart from the command line's, so that neither can be wrong alone. The command
 //! line itself runs in `cli`. What they know of their letters they may write into a `journal`, of
@@ -23,6 +23,8 @@ pub mod raw;
 pub mod http;
 
 pub mod socket;
+
+pub mod wire;
 
 pub mod programme;
 

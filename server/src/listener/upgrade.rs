@@ -5,6 +5,8 @@
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use jiashu_proto::bounds;
@@ -22,6 +24,9 @@ const MAX_WRITE_BUFFER: usize = bounds::MAX_ANSWER + 64 * 1024;
 
 /// The version of the WebSocket protocol.
 const VERSION: &str = "13";
+
+/// Bytes of a key behind its base64.
+const KEY_LEN: usize = 16;
 
 /// One WebSocket.
 pub type Socket = WebSocketStream<Watched<TokioIo<Upgraded>>>;
@@ -42,7 +47,7 @@ pub enum NoUpgrade {
     NotAsked,
     /// It asks for another version of the protocol.
     OtherVersion,
-    /// Its key is missing, or there are several.
+    /// Its key is missing, is no 16 bytes in base64, or there are several.
     BadKey,
 }
 
@@ -100,6 +105,9 @@ fn check(headers: &HeaderMap) -> Result<HeaderValue, NoUpgrade> {
     }
     let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
     let (Some(key), None) = (keys.next(), keys.next()) else { return Err(NoUpgrade::BadKey) };
+    if STANDARD.decode(key).map_or(0, |nonce| nonce.len()) != KEY_LEN {
+        return Err(NoUpgrade::BadKey);
+    }
     HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| NoUpgrade::BadKey)
 }
 

@@ -8,6 +8,7 @@ use jiashu_proto::error::close;
 use jiashu_proto::frame::{ClientFrame, Lane};
 use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, timeout};
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 use tokio_util::sync::CancellationToken;
@@ -131,7 +132,12 @@ impl Live {
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
             Some(Ok(Message::Text(_))) => Err(End::Close(close::BINARY_ONLY, "binary only".into())),
             Some(Err(error)) => Err(why_unread(&error)),
-            Some(Ok(Message::Close(_) | Message::Frame(_))) | None => Err(End::Gone),
+            Some(Ok(Message::Close(_))) => {
+                // The library has the answer ready, and sends it with the next look (RFC 6455, 5.5.1).
+                let _ = timeout(GOODBYE, self.socket.next()).await;
+                Err(End::Gone)
+            }
+            Some(Ok(Message::Frame(_))) | None => Err(End::Gone),
         }
     }
 
@@ -219,6 +225,9 @@ fn why_unread(error: &Error) -> End {
             Some(misconduct) => End::Close(close::MISCONDUCT, misconduct.to_string()),
             None => End::Gone,
         },
+        Error::Utf8(_) => End::Close(close::NOT_UTF8, "not UTF-8".into()),
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => End::Gone,
+        Error::Protocol(_) => End::Close(close::PROTOCOL, "not as RFC 6455 has it".into()),
         _ => End::Gone,
     }
 }
