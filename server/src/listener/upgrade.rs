@@ -3,7 +3,7 @@
 //! Done here rather than by axum's extractor, which gives no way to watch the stream beneath.
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -43,7 +43,7 @@ pub struct Terms {
 /// Why a request does not become a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoUpgrade {
-    /// It does not ask for one.
+    /// It does not ask for one, or in HTTP/1.0, which has none.
     NotAsked,
     /// It asks for another version of the protocol.
     OtherVersion,
@@ -73,6 +73,9 @@ pub fn accept(
     mut request: Request,
     terms: Terms,
 ) -> Result<(Response, impl Future<Output = Option<Socket>>), NoUpgrade> {
+    if request.version() < Version::HTTP_11 {
+        return Err(NoUpgrade::NotAsked);
+    }
     let key = check(request.headers())?;
     let upgraded = hyper::upgrade::on(&mut request);
     let agreed = [
