@@ -20,8 +20,9 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use crate::clock::now_ms;
 use crate::error::{CliError, ExitCode, Result};
 use crate::http::{self, BoxedStream};
+use crate::round;
 use crate::state::lane::{self, Listener};
-use crate::sync::{Engine, removed};
+use crate::sync::Engine;
 
 /// After an unexplained cut, the first try comes within this time: all of a village, spread.
 const FIRST_RETRY: Duration = Duration::from_secs(15);
@@ -65,6 +66,9 @@ enum Ended {
     Failed,
     /// The relay says when to come back.
     ComeBack(Duration),
+    /// What it said is to be looked into round by round: a log that is read again from its start, or
+    /// that it does not know this phone.
+    CatchUp,
 }
 
 /// Stays connected until `on_event` breaks, coming back after every cut.
@@ -79,8 +83,9 @@ pub async fn stay(
     on_event: &mut OnEvent<'_>,
 ) -> Result<()> {
     let mut failures = 0_u32;
+    let mut catch_up = engine.must_catch_up();
     loop {
-        let connected = match connect(engine, ca).await {
+        let connected = match caught_up(engine, ca, catch_up).await {
             Ok(socket) => {
                 failures = 0;
                 Live { socket, engine, on_event }.serve().await?
@@ -92,8 +97,13 @@ pub async fn stay(
                 Ended::Failed
             }
         };
+        let caught_up = catch_up;
+        catch_up = matches!(connected, Ended::CatchUp) || engine.must_catch_up();
         let (wait, ours) = match connected {
             Ended::Enough => return Ok(()),
+            Ended::CatchUp if !caught_up => continue,
+            // A relay that says the same again is not to be asked without a pause.
+            Ended::CatchUp => (jitter(FIRST_RETRY), true),
             Ended::Cut => (jitter(FIRST_RETRY), true),
             Ended::Failed => (jitter(ceiling(failures)), true),
             Ended::ComeBack(wait) => (wait, false),
@@ -138,6 +148,20 @@ enum Failed {
     ComeBack(Duration),
     /// Not reached, or not answered.
     There,
+}
+
+/// A connection, once the log was read to its head and what the relay lost was handed in.
+async fn caught_up(
+    engine: &mut Engine,
+    ca: Option<&Path>,
+    catch_up: bool,
+) -> std::result::Result<WebSocketStream<BoxedStream>, Failed> {
+    if catch_up {
+        round::sync(engine, ca).await.map_err(|error| {
+            if error.code == ExitCode::Offline { Failed::There } else { Failed::Here(error) }
+        })?;
+    }
+    connect(engine, ca).await
 }
 
 async fn connect(
@@ -230,6 +254,9 @@ impl Live<'_, '_> {
             _ => Event::Changed,
         };
         let applied = match self.engine.apply(frame, now_ms()) {
+            Ok(_) if self.engine.must_catch_up() => {
+                return Ok(ControlFlow::Break(Ended::CatchUp));
+            }
             // A relay in trouble: it may be out of it the next time.
             Err(error) if error.code == ExitCode::Offline => {
                 return Ok(ControlFlow::Break(Ended::ComeBack(jitter(FIRST_RETRY))));
@@ -273,7 +300,8 @@ fn closed(frame: Option<CloseFrame>) -> Result<Ended> {
             ExitCode::Refused,
             "another connection of this phone took over: is its folder used twice?",
         )),
-        close::UNAUTHORISED => Err(removed()),
+        // Whether it was removed, and by whom, the answer to a hello says.
+        close::UNAUTHORISED => Ok(Ended::CatchUp),
         close::RESTART => {
             let wait = frame.reason.parse().map(Duration::from_millis);
             Ok(wait.map_or(Ended::Cut, |wait| Ended::ComeBack(wait.min(RETRY_MAX))))

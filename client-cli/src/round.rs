@@ -17,7 +17,7 @@ use crate::http;
 use crate::state::State;
 use crate::state::lane::{self, Listener};
 use crate::state::outbox::{self, Fate};
-use crate::sync::{Applied, Engine};
+use crate::sync::{self, Applied, Engine};
 
 /// An answer this large, in bytes, may have been cut at a page's end though it holds few entries.
 const LARGE_ANSWER: usize = 64 * 1024;
@@ -31,7 +31,7 @@ const KNOCK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often it looks meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Reads all there is and sends all that may go.
+/// Reads all there is, hands in links that the relay lost, and sends all that may go.
 ///
 /// # Errors
 ///
@@ -46,6 +46,11 @@ pub async fn sync(engine: &mut Engine, ca: Option<&Path>) -> Result<()> {
         let applied = apply_all(engine, &answer)?;
         let may_be_more = applied.taken >= bounds::MAX_ENTRIES || answer.len() >= LARGE_ANSWER;
         let progress = applied.moved || applied.settled;
+        if let Some(hand_in) = engine.hand_in(!may_be_more, now_ms())? {
+            let answer = http::round(&engine.lane().origin, ca, &hand_in.to_bytes(0)).await?;
+            apply_all(engine, &answer)?;
+            continue;
+        }
         if !(applied.moved && may_be_more || progress && engine.has_more(now_ms())?) {
             return Ok(());
         }
@@ -75,8 +80,20 @@ fn apply_all(engine: &mut Engine, mut answer: &[u8]) -> Result<Applied> {
 ///
 /// # Errors
 ///
-/// As of [`sync`].
+/// As of [`sync`]; [`ExitCode::Refused`] if this phone is out, which is not asked again.
 pub async fn exchange(home: &Home, ca: Option<&Path>, refs: &[Ref]) -> Result<()> {
+    if let Some(ended) = lane::Lane::joined(State::open(home)?.db())?.ended {
+        return Err(sync::ended(ended));
+    }
+    exchange_anyway(home, ca, refs).await
+}
+
+/// As [`exchange`], also where this phone is out as far as it knows.
+///
+/// # Errors
+///
+/// As of [`sync`].
+pub async fn exchange_anyway(home: &Home, ca: Option<&Path>, refs: &[Ref]) -> Result<()> {
     let state = State::open(home)?;
     let begun = Instant::now();
     let mut knocked = None;
@@ -86,7 +103,7 @@ pub async fn exchange(home: &Home, ca: Option<&Path>, refs: &[Ref]) -> Result<()
             if lane::listener(engine.db())? != Listener::None {
                 lane::set_listener(engine.db(), Listener::None)?;
             }
-            return sync(&mut engine, ca).await;
+            return self::sync(&mut engine, ca).await;
         }
         match lane::listener(state.db())? {
             Listener::Online if all_ended(&state, refs)? || waits(&state)? => return Ok(()),

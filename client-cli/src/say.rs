@@ -190,6 +190,12 @@ pub fn on_clock(at: Timestamp, tz: &TimeZone) -> String {
     tz.to_datetime(at).strftime("%a %-d %b %H:%M").to_string()
 }
 
+/// "28 Mar 2027", by UTC.
+#[must_use]
+pub fn day(at: Millis) -> String {
+    TimeZone::UTC.to_datetime(timestamp(at)).strftime("%-d %b %Y").to_string()
+}
+
 /// Whether a character is not seen and yet changes what is: controls, and those that turn the
 /// direction of writing, by which a name could read otherwise than it is.
 #[must_use]

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use jiashu_proto::entry::{Content, MemberFact};
 use jiashu_proto::id::{Epoch, MemberId, Millis, Role};
-use jiashu_roster::{Change, Link, LinkBody, LinkError, Roster};
+use jiashu_roster::{Change, Link, LinkBody, LinkError, Op, Roster};
 use jiashu_seal::FamilyKey;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{damaged, fact, fixed};
 use crate::error::Result;
@@ -54,6 +54,14 @@ impl Family {
     #[must_use]
     pub fn link(&self, number: Epoch) -> Option<&LinkBody> {
         self.links.get(usize::try_from(number.checked_sub(1)?).ok()?)
+    }
+
+    /// The newest link that removed a phone or closed a card; 0 if none has.
+    #[must_use]
+    pub fn last_closing(&self) -> Epoch {
+        let closes = |op: &Op| matches!(op, Op::RemoveDevice { .. } | Op::CloseInvite { .. });
+        let closing = self.links.iter().rev().find(|link| link.ops.iter().any(closes));
+        closing.map_or(0, |link| link.number)
     }
 
     /// Takes the link that follows.
@@ -107,7 +115,40 @@ pub fn changes(db: &Connection) -> Result<Vec<(Change, Millis)>> {
 ///
 /// If the state cannot be written.
 pub fn forget(db: &Connection) -> Result<()> {
-    Ok(db.execute_batch("DELETE FROM link; DELETE FROM family_key;")?)
+    cut(db, 0)
+}
+
+/// Forgets the chain from that link on, and the keys that came with it.
+///
+/// # Errors
+///
+/// If the state cannot be written.
+pub fn cut(db: &Connection, from: Epoch) -> Result<()> {
+    db.execute("DELETE FROM link WHERE number >= ?1", [from])?;
+    db.execute("DELETE FROM family_key WHERE epoch >= ?1", [from])?;
+    db.execute("DELETE FROM wraps WHERE number >= ?1", [from])?;
+    Ok(())
+}
+
+/// Keeps the newest link's wraps as they were received, in the place of those before.
+///
+/// # Errors
+///
+/// If the state cannot be written.
+pub fn put_wraps(db: &Connection, number: Epoch, wraps: &[u8]) -> Result<()> {
+    db.execute("DELETE FROM wraps WHERE number <> ?1", [number])?;
+    db.execute("INSERT OR REPLACE INTO wraps VALUES (?1, ?2)", (number, wraps))?;
+    Ok(())
+}
+
+/// The wraps of that link, if they are here.
+///
+/// # Errors
+///
+/// If the state cannot be read.
+pub fn wraps(db: &Connection, number: Epoch) -> Result<Option<Vec<u8>>> {
+    let mut query = db.prepare("SELECT wraps FROM wraps WHERE number = ?1")?;
+    Ok(query.query_row([number], |row| row.get(0)).optional()?)
 }
 
 /// Forgets the names of a card that let nobody in.

@@ -48,6 +48,41 @@ pub struct Lane {
     pub retry_at: Option<Millis>,
     /// When the relay was last heard.
     pub synced_at: Option<Millis>,
+    /// That the relay does not let it in any more; what it has can be read and exported.
+    pub ended: Option<Ended>,
+}
+
+/// Why a relay does not let a device in any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedBy {
+    /// It was removed, or the relay does not know it.
+    Removal,
+    /// The family began a new chain without it.
+    NewChain,
+}
+
+/// That a device is out, and when it heard so, in ms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Why.
+    pub by: EndedBy,
+    /// Since when this device knows.
+    pub at: Millis,
+}
+
+impl EndedBy {
+    /// The word in `--json` and in the state.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Removal => "removed",
+            Self::NewChain => "new_chain",
+        }
+    }
+
+    fn of_word(word: &str) -> Self {
+        if word == Self::NewChain.word() { Self::NewChain } else { Self::Removal }
+    }
 }
 
 impl Lane {
@@ -81,6 +116,7 @@ impl Lane {
             waits: row.get("waits")?,
             retry_at: row.get("retry_at")?,
             synced_at: row.get("synced_at")?,
+            ended: ended(row)?,
         })
     }
 
@@ -115,10 +151,10 @@ impl Lane {
         db.prepare_cached(
             "INSERT OR REPLACE INTO lane (lane, origin, scope, code, secret, keys, device,
                  join_frame, join_hash, generation, seq, tag, log_epoch, last_n, cursors_at, broken,
-                 waits, retry_at, synced_at, listener)
+                 waits, retry_at, synced_at, ended, ended_at, listener)
              VALUES (:lane, :origin, :scope, :code, :secret, :keys, :device,
                  :join_frame, :join_hash, :generation, :seq, :tag, :log_epoch, :last_n,
-                 :cursors_at, :broken, :waits, :retry_at, :synced_at,
+                 :cursors_at, :broken, :waits, :retry_at, :synced_at, :ended, :ended_at,
                  coalesce((SELECT listener FROM lane WHERE lane = :lane), 0))",
         )?
         .execute(named_params! {
@@ -141,9 +177,17 @@ impl Lane {
             ":waits": self.waits,
             ":retry_at": self.retry_at,
             ":synced_at": self.synced_at,
+            ":ended": self.ended.map(|ended| ended.by.word()),
+            ":ended_at": self.ended.map(|ended| ended.at),
         })?;
         Ok(())
     }
+}
+
+fn ended(row: &Row<'_>) -> rusqlite::Result<Option<Ended>> {
+    let word: Option<String> = row.get("ended")?;
+    let at: Option<Millis> = row.get("ended_at")?;
+    Ok(word.map(|word| Ended { by: EndedBy::of_word(&word), at: at.unwrap_or_default() }))
 }
 
 /// What a running `listen` or `inbox --wait` of this home is at.

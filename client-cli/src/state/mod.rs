@@ -1,10 +1,12 @@
 //! What one device knows, in one SQLite file, written in one transaction a step.
 //!
-//! The rooms: who we are and how far we have read (`lane`), who is in the family (`chain`), what
-//! was said (`message`), how far it came (`receipt`), clear facts (`fact`), what we have to say
-//! (`outbox`). Rules are left to `sync`: nothing here decides.
+//! The rooms: who we are and how far we have read (`lane`), who is in the family (`chain`, and what
+//! another chain would make of it, `fork`), what was said (`message`), how far it came (`receipt`),
+//! clear facts (`fact`), what we have to say (`outbox`), what the relay holds for us (`held`), new
+//! phones that ask (`request`), what a person was told (`told`). Rules are left to `sync`: nothing
+//! here decides.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::types::Type;
@@ -27,8 +29,20 @@ pub mod outbox;
 
 pub mod card;
 
-/// Version of the tables in `schema.sql`.
-const SCHEMA: i64 = 1;
+pub mod held;
+
+pub mod fork;
+
+pub mod request;
+
+pub mod told;
+
+/// Version of the tables once all steps are done.
+const SCHEMA: u32 = 2;
+
+/// Step n leads from version n to n + 1. Only added to: homes of every version are about.
+const MIGRATIONS: [&str; SCHEMA as usize] =
+    [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 
 /// How long a process waits for another that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -66,20 +80,32 @@ impl State {
         // What was said to be kept must be kept when the power goes.
         db.pragma_update(None, "synchronous", "FULL")?;
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let version: i64 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        match version {
-            0 => {
-                tx.execute_batch(include_str!("schema.sql"))?;
-                tx.pragma_update(None, "user_version", SCHEMA)?;
-            }
-            SCHEMA => {}
-            _ => {
-                let text = "a newer jiashu wrote this folder: update jiashu, nothing was changed";
-                return Err(CliError::new(ExitCode::General, text));
-            }
+        let version: u32 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let steps = usize::try_from(version).ok().and_then(|version| MIGRATIONS.get(version..));
+        let steps = steps.ok_or_else(|| {
+            let text = "a newer jiashu wrote this folder: update jiashu, nothing was changed";
+            CliError::new(ExitCode::General, text)
+        })?;
+        for step in steps {
+            tx.execute_batch(step)?;
+        }
+        if !steps.is_empty() {
+            tx.pragma_update(None, "user_version", SCHEMA)?;
         }
         tx.commit()?;
         Ok(Self { db })
+    }
+
+    /// Puts the database into a new folder beside, where it can be read on. That folder.
+    ///
+    /// # Errors
+    ///
+    /// If another process uses it, or the system does not let us.
+    pub fn put_away(self, home: &Home) -> Result<PathBuf> {
+        // All of it into the one file that is moved.
+        self.db.pragma_update(None, "journal_mode", "DELETE")?;
+        self.db.close().map_err(|(_, error)| error)?;
+        home.put_away()
     }
 
     /// To read from.
@@ -119,7 +145,7 @@ fn fixed<const N: usize>(row: &Row<'_>, column: &str) -> rusqlite::Result<[u8; N
 }
 
 /// What was stored does not read: the file is not as this program left it.
-fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+pub(crate) fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(0, Type::Blob, Box::new(error))
 }
 
@@ -139,6 +165,37 @@ mod tests {
         let error = State::open(&home).unwrap_err();
 
         assert!(error.message.contains("newer"), "{error}");
+    }
+
+    #[test]
+    fn a_home_of_the_first_version_keeps_what_it_knew() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::find(Some(dir.path())).unwrap();
+        home.prepare().unwrap();
+        let db = Connection::open(home.database()).unwrap();
+        db.execute_batch(MIGRATIONS[0]).unwrap();
+        db.execute_batch(
+            "INSERT INTO link VALUES (1, x'01', 5), (2, x'02', 6);
+             INSERT INTO outbox (ref, first, frame, about, at, posted) VALUES
+                 (x'aa', 1, x'00', x'bb', 1, 2),
+                 (x'bb', 1, x'00', x'bb', 1, 2),
+                 (x'cc', 1, x'00', x'dd', 1, NULL);",
+        )
+        .unwrap();
+        db.pragma_update(None, "user_version", 1).unwrap();
+        drop(db);
+
+        let state = State::open(&home).unwrap();
+        drop(state);
+        let state = State::open(&home).unwrap();
+
+        assert_eq!(told::upto(state.db(), told::LINK).unwrap(), Some(2), "old changes are no news");
+        let held = "SELECT hex(ref), epoch FROM held";
+        let held = state.db().query_row(held, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        assert_eq!(held, ("AA".to_owned(), 0), "what is held is sealed again after a removal");
+        let version: u32 =
+            state.db().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+        assert_eq!(version, SCHEMA);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use jiashu_proto::entry::Seq;
 use jiashu_proto::frame::ClientFrame;
-use jiashu_proto::id::{Millis, N, Ref};
+use jiashu_proto::id::{Epoch, Millis, N, Ref};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::{damaged, fixed};
@@ -163,13 +163,34 @@ pub fn fate(db: &Connection, entry_ref: Ref) -> Result<Option<Fate>> {
     Ok(fate.optional()?)
 }
 
-/// Gives a command its counter: before it is sent.
+/// Gives a command its counter, and notes the first key it was sealed under: before it is sent.
 ///
 /// # Errors
 ///
 /// If the state cannot be written.
-pub fn number(db: &Connection, id: i64, n: N) -> Result<()> {
-    db.prepare_cached("UPDATE outbox SET n = ?2 WHERE id = ?1")?.execute((id, n.cast_signed()))?;
+pub fn number(db: &Connection, id: i64, n: N, epoch: Epoch) -> Result<()> {
+    let sql = "UPDATE outbox SET n = ?2, epoch = coalesce(epoch, ?3) WHERE id = ?1";
+    db.prepare_cached(sql)?.execute((id, n.cast_signed(), epoch))?;
+    Ok(())
+}
+
+/// The first key under which the relay may have the command; 0 if it has no seal or is not known.
+///
+/// # Errors
+///
+/// If the state cannot be read.
+pub fn first_epoch(db: &Connection, id: i64) -> Result<Epoch> {
+    let mut query = db.prepare_cached("SELECT coalesce(epoch, 0) FROM outbox WHERE id = ?1")?;
+    Ok(query.query_row([id], |row| row.get(0)).optional()?.unwrap_or_default())
+}
+
+/// The relay has it under none of the keys so far.
+///
+/// # Errors
+///
+/// If the state cannot be written.
+pub fn forget_epoch(db: &Connection, id: i64) -> Result<()> {
+    db.execute("UPDATE outbox SET epoch = NULL WHERE id = ?1", [id])?;
     Ok(())
 }
 
@@ -212,7 +233,8 @@ pub fn refuse(db: &Connection, id: i64, code: &str) -> Result<()> {
 /// If the state cannot be written.
 pub fn replay_after(db: &Connection, last_n: N) -> Result<usize> {
     Ok(db.execute(
-        "UPDATE outbox SET n = NULL, seq = NULL, posted = NULL WHERE posted IS NOT NULL AND n > ?1",
+        "UPDATE outbox SET n = NULL, seq = NULL, posted = NULL, epoch = NULL
+             WHERE posted IS NOT NULL AND n > ?1",
         [last_n.cast_signed()],
     )?)
 }

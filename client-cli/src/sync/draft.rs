@@ -114,6 +114,18 @@ pub fn schedule(
     Ok(id)
 }
 
+/// Queues a held letter once more, to be sealed under the key in force then. The command's name.
+///
+/// # Errors
+///
+/// If the state cannot be written.
+pub(super) fn again(db: &Connection, hold: Hold, now: Millis) -> Result<Ref> {
+    let entry_ref = Ref(random());
+    let hold = Hold { again: Some(entry_ref), ..hold };
+    queue(db, entry_ref, &ClientFrame::Hold(hold), None, now)?;
+    Ok(entry_ref)
+}
+
 /// Queues the end of a schedule. The command's name.
 ///
 /// # Errors

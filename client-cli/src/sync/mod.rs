@@ -3,7 +3,9 @@
 //! One engine serves the one-shot `POST /1` and the live WebSocket alike; neither the network nor
 //! the clock is known here. Each frame is applied in one transaction, entries and cursor together.
 //! Read in this order: what arrives (`reading`, which opens by `opening` and counts by `receipts`),
-//! then what leaves (`sending`).
+//! then what leaves (`sending`). Where something is wrong: another chain than ours (`forks`), links
+//! that the relay lost or does not take (`recovery`), what it asks to be closed first (`closing`),
+//! held letters that are sealed again after a removal (`resealing`).
 
 use std::collections::BTreeMap;
 
@@ -13,6 +15,7 @@ use jiashu_proto::frame::{Ack, ClientFrame, Hello, Refused, RelayFrame, Welcome}
 use jiashu_proto::id::{Epoch, Millis, N};
 use rusqlite::Connection;
 
+use self::recovery::HandIn;
 use crate::error::{CliError, ExitCode, Result};
 use crate::state::State;
 use crate::state::chain::Family;
@@ -27,9 +30,18 @@ mod receipts;
 
 mod sending;
 
+mod closing;
+
+mod resealing;
+
+pub mod forks;
+
+mod recovery;
+
 pub mod draft;
 
 pub(crate) use receipts::is_for;
+pub use recovery::ended;
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -39,6 +51,9 @@ mod reading_tests;
 
 #[cfg(test)]
 mod sending_tests;
+
+#[cfg(test)]
+mod recovery_tests;
 
 /// One device at work. There is at most one of a home: who makes it holds the sender's lock.
 #[derive(Debug)]
@@ -60,6 +75,8 @@ struct Flight {
     epoch_old: Option<Epoch>,
     /// Until then only the roster may be written.
     paused_until: Option<Millis>,
+    /// How it stands with links that the relay lost.
+    hand_in: HandIn,
 }
 
 /// What a frame has changed.
@@ -125,8 +142,8 @@ impl Engine {
     /// The first frame of a connection or round. What was unanswered is open again.
     pub fn hello(&mut self) -> ClientFrame {
         let paused_until = self.flight.paused_until;
-        let settling = self.flight.settling;
-        self.flight = Flight { paused_until, settling, ..Flight::default() };
+        let Flight { settling, hand_in, .. } = self.flight;
+        self.flight = Flight { paused_until, settling, hand_in, ..Flight::default() };
         ClientFrame::Hello(Hello {
             token: self.lane.token(),
             cursor: self.lane.cursor,
@@ -146,18 +163,23 @@ impl Engine {
             RelayFrame::Entries(entries) => self.read(&entries, now),
             RelayFrame::Cursors(cursors) => self.note_cursors(&cursors),
             RelayFrame::Posted(posted) => self.posted(posted),
-            RelayFrame::Refused(Refused { n: Some(n), code, retry_after_ms, last_n, .. })
-                if code != ErrorCode::Unauthorised =>
-            {
-                self.refused(n, sending::No { code, retry_after_ms, last_n }, now)
+            RelayFrame::Refused(Refused {
+                n: Some(n),
+                code,
+                retry_after_ms,
+                last_n,
+                to_close,
+                ..
+            }) if !matches!(code, ErrorCode::Unauthorised | ErrorCode::NewChain) => {
+                self.refused(n, sending::No { code, retry_after_ms, last_n, to_close }, now)
             }
-            RelayFrame::Refused(refused) => Err(hello_refused(&refused)),
+            RelayFrame::Refused(refused) => self.turned_away(&refused, now),
+            RelayFrame::HandedIn(_) => Ok(self.handed_in()),
             RelayFrame::Invited(_)
             | RelayFrame::Joined(_)
             | RelayFrame::Staffed(_)
             | RelayFrame::Enrolled(_)
             | RelayFrame::Requested(_)
-            | RelayFrame::HandedIn(_)
             | RelayFrame::Beaten(_)
             | RelayFrame::Unknown(_) => Ok(Applied::default()),
         }
@@ -182,6 +204,7 @@ impl Engine {
         }
         lane.last_n = welcome.last_n;
         lane.synced_at = Some(now);
+        lane.ended = None;
         lane.store(&tx)?;
         outbox::prune(&tx, now)?;
         tx.commit()?;
@@ -194,25 +217,6 @@ impl Engine {
         let cursor = self.lane.cursor?;
         Some(ClientFrame::Ack(Ack { seq: cursor.seq, tag: cursor.tag }))
     }
-}
-
-/// A refusal of the lane itself rather than of a command.
-fn hello_refused(refused: &Refused) -> CliError {
-    match refused.code {
-        ErrorCode::Unauthorised => removed(),
-        ErrorCode::SlowDown | ErrorCode::Unavailable => {
-            CliError::new(ExitCode::Offline, "the relay is busy: try again in a minute")
-        }
-        _ => CliError::new(ExitCode::General, format!("the relay refused: {}", refused.text)),
-    }
-}
-
-/// The relay does not take this device's token.
-#[must_use]
-pub fn removed() -> CliError {
-    let text = "this phone was removed from the family, or the relay does not know it: \
-                ask the family for a new card";
-    CliError::new(ExitCode::Refused, text)
 }
 
 /// The roster failed a check.

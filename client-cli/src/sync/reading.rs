@@ -10,17 +10,19 @@ use jiashu_seal::{FamilyKey, SealError, open_back, open_link_key};
 use rusqlite::Connection;
 
 use super::opening::{self, Opened};
-use super::{Applied, Engine, broken, receipts};
+use super::{Applied, Engine, broken, forks, receipts, resealing};
 use crate::error::{CliError, Result};
 use crate::state::chain::{self, Family};
 use crate::state::lane::Lane;
 use crate::state::message::{self, Place};
-use crate::state::{fact, receipt};
+use crate::state::{fact, fork, receipt};
 
 /// Why an entry was not taken.
 enum Failed {
     /// The roster fails a check: reading stops before this entry.
     Broken(String),
+    /// A good link that is another than ours of that number: reading stops before it, too.
+    Forked(Epoch),
     /// The state cannot be written.
     State(CliError),
 }
@@ -61,6 +63,10 @@ impl Engine {
         let stopped = match taken {
             Ok(()) => None,
             Err(Failed::Broken(reason)) => Some(reason),
+            Err(Failed::Forked(number)) => {
+                forks::keep(&tx, number, &entries.entries)?;
+                Some(forks::in_words(number))
+            }
             Err(Failed::State(error)) => return Err(error),
         };
         reader.open_pending()?;
@@ -70,6 +76,7 @@ impl Engine {
             None => {
                 let Entries { upto: seq, tag, .. } = *entries;
                 lane.cursor = Some(Cursor { seq, tag, ..cursor });
+                fork::clear(&tx)?;
             }
             // The place of the failing entry has no tag that we know: we read on from before, and
             // know by their refs and hashes what was taken since.
@@ -78,9 +85,11 @@ impl Engine {
         lane.broken = stopped;
         lane.store(&tx)?;
         receipts::derive(&tx, &lane, &family)?;
+        resealing::queue_due(&tx, &family, now)?;
         tx.commit()?;
         (self.lane, self.family) = (lane, family);
-        if entries.entries.iter().any(is_consent) {
+        self.note_caught_up();
+        if entries.entries.iter().any(lets_letters_move) {
             self.flight.paused_until = None;
         }
         if let Some(reason) = &self.lane.broken {
@@ -107,9 +116,10 @@ impl Engine {
     }
 }
 
-/// Whether the entry tells that letters may move now.
-fn is_consent(entry: &WireEntry) -> bool {
-    matches!(Content::from_bytes(&entry.content), Ok(Content::Consent(_)))
+/// Whether letters that waited may move after this entry: taking part is recorded, or somebody has
+/// closed what was to be closed.
+fn lets_letters_move(entry: &WireEntry) -> bool {
+    matches!(Content::from_bytes(&entry.content), Ok(Content::Consent(_) | Content::Link(_)))
 }
 
 impl Reader<'_> {
@@ -145,14 +155,24 @@ impl Reader<'_> {
         if number.checked_sub(1) != Some(self.lane.log_epoch) {
             return Err(Failed::Broken(format!("link {number} is not the next")));
         }
-        // A log read again from its start brings the links that we know.
-        if self.family.roster.hash_of(number) != Some(link.hash()) {
-            self.family.follow(&fact.link)?;
-            self.check_own_join(number, link.hash())?;
-            chain::put_link(self.db, number, &fact.link, at)?;
+        match self.family.roster.hash_of(number) {
+            // A log read again from its start brings the links that we know.
+            Some(known) if known == link.hash() => {}
+            Some(_) => return Err(self.fork(number, &fact.link)?),
+            None => {
+                self.family.follow(&fact.link)?;
+                self.check_own_join(number, link.hash())?;
+                chain::put_link(self.db, number, &fact.link, at)?;
+            }
         }
         self.lane.log_epoch = number;
         Ok(())
+    }
+
+    /// Another link than ours of that number: a fork, if it follows what stands before it.
+    fn fork(&self, number: Epoch, link: &[u8]) -> std::result::Result<Failed, Failed> {
+        forks::before(self.db, number)?.follow(link)?;
+        Ok(Failed::Forked(number))
     }
 
     /// A relay could make up a family around this phone's own keys, but not the link that this
@@ -180,6 +200,7 @@ impl Reader<'_> {
         let me = Recipient::Device(self.lane.me());
         let before = self.family.keys.get(&head.saturating_sub(1));
         let key = open_link_key(link, &wraps, me, &self.lane.keys.hpke, before)?;
+        chain::put_wraps(self.db, head, &fact.wraps)?;
         self.keep_keys(head, key)
     }
 

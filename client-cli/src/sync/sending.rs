@@ -6,17 +6,17 @@
 use jiashu_proto::bounds;
 use jiashu_proto::entry::{Content, Message};
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::frame::{ClientFrame, Posted};
+use jiashu_proto::frame::{ClientFrame, Posted, ToClose};
 use jiashu_proto::id::{MemberId, Millis, N};
 use jiashu_proto::text::Text;
 use rusqlite::Connection;
 
-use super::{Applied, Engine, draft};
+use super::{Applied, Engine, closing, draft, resealing};
 use crate::error::Result;
-use crate::state::chain;
 use crate::state::lane::Lane;
 use crate::state::message::{self, Place, Shown};
 use crate::state::outbox::{self, Command};
+use crate::state::{chain, held};
 
 /// How long to wait where the relay names no time, in ms.
 const PAUSE_MS: i64 = 15_000;
@@ -31,11 +31,12 @@ const CONSENT_PAUSE_MS: i64 = 10 * 60 * 1000;
 const SENT_AT_ONCE: usize = 32 * 1024;
 
 /// What the relay said instead of doing it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct No {
     pub(super) code: ErrorCode,
     pub(super) retry_after_ms: Option<u32>,
     pub(super) last_n: Option<N>,
+    pub(super) to_close: Option<ToClose>,
 }
 
 impl Engine {
@@ -86,9 +87,14 @@ impl Engine {
                 break;
             }
             last = last.max(n);
-            outbox::number(&tx, command.id, n)?;
+            outbox::number(&tx, command.id, n, epoch)?;
+            let turns = matches!(frame, ClientFrame::Turn(_));
             frames.push(frame);
             sent.push((n, (command.id, epoch)));
+            if turns {
+                // What goes behind it is sealed under the key that it brings.
+                break;
+            }
         }
         tx.commit()?;
         self.flight.settling = false;
@@ -105,7 +111,8 @@ impl Engine {
         let waiting = outbox::waiting(self.db(), bounds::MAX_UNANSWERED)?;
         let paused = self.is_paused(now);
         let may_go = |c: &Command| !paused || matches!(c.frame, ClientFrame::Turn(_));
-        Ok(self.lane.broken.is_none() && waiting.iter().any(may_go))
+        let may_speak = self.lane.broken.is_none() && !self.lacks_links();
+        Ok(may_speak && waiting.iter().any(may_go))
     }
 
     fn is_paused(&self, now: Millis) -> bool {
@@ -125,6 +132,10 @@ impl Engine {
         let tx = self.state.begin()?;
         let command = outbox::find(&tx, posted.entry_ref)?;
         if let Some(command) = &command {
+            if let ClientFrame::Hold(hold) = &command.frame {
+                held::note(&tx, hold.body_ref, outbox::first_epoch(&tx, command.id)?)?;
+                resealing::queue_due(&tx, &self.family, posted.at)?;
+            }
             outbox::posted(&tx, command.id, posted.n, posted.seq, posted.at)?;
             if let Some(cursor) = lane.cursor {
                 let place = Place { generation: cursor.generation, seq: posted.seq, at: posted.at };
@@ -157,7 +168,27 @@ impl Engine {
                 settled = last_n != lane.last_n;
                 lane.last_n = last_n;
             }
-            ErrorCode::EpochOld => self.flight.epoch_old = self.flight.epoch_old.max(Some(epoch)),
+            ErrorCode::EpochOld => {
+                outbox::forget_epoch(&tx, id)?;
+                self.flight.epoch_old = self.flight.epoch_old.max(Some(epoch));
+            }
+            ErrorCode::TurnFirst => {
+                if is_turn {
+                    // Whoever wrote it writes it anew, on what stands then.
+                    refuse_for_good(&tx, id, command.as_ref(), ErrorCode::Stale)?;
+                }
+                let asked = no.to_close.as_ref();
+                if closing::queue(&tx, &lane, &self.family, asked, now)? {
+                    settled = true;
+                } else {
+                    self.flight.paused_until = Some(now.saturating_add(PAUSE_MAX_MS));
+                    lane.waits = Some(why_it_waits(no.code).to_owned());
+                }
+            }
+            ErrorCode::Unknown if is_again(command.as_ref()) => {
+                resealing::fired_meanwhile(&tx, command.as_ref(), now)?;
+                settled = true;
+            }
             ErrorCode::NotActive
             | ErrorCode::SlowDown
             | ErrorCode::Unavailable
@@ -192,8 +223,16 @@ fn why_it_waits(code: ErrorCode) -> &'static str {
         ErrorCode::NotActive => "the programme has not recorded yet that everybody takes part",
         ErrorCode::SlowDown => "too much was sent at once",
         ErrorCode::Newer => "the relay is newer than this jiashu: update it",
+        ErrorCode::TurnFirst => {
+            "a parent's or caregiver's phone must first close what the programme's staff voided, \
+             or a card that expired: it does so by itself, once it is on"
+        }
         _ => "the relay cannot write just now",
     }
+}
+
+fn is_again(command: Option<&Command>) -> bool {
+    matches!(command.map(|c| &c.frame), Some(ClientFrame::Hold(hold)) if hold.again.is_some())
 }
 
 fn refuse_for_good(

@@ -251,8 +251,11 @@ fn what_the_relay_lost_is_said_again_from_the_journal() {
     let restored =
         Welcome { now: NOON, last_n: 1, generation: GENERATION + 1, restart: Some(true) };
     engine.apply(RelayFrame::Welcome(restored), NOON).unwrap();
+    let before_it_was_read = engine.commands(NOON).unwrap();
+    engine.apply(world.entries(0), NOON).unwrap();
     let frames = engine.commands(NOON).unwrap();
 
+    assert!(before_it_was_read.is_empty(), "the relay may have lost links, too");
     assert_eq!(numbered(&frames), [(2, refs[1]), (3, refs[2])]);
 }
 

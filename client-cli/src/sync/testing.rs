@@ -79,6 +79,12 @@ impl World {
         world
     }
 
+    /// A phone joins by an invite that a link brought, with these keys.
+    pub(crate) fn let_in(&mut self, invite: InviteId, keys: KeyPairs) {
+        self.invites.insert(invite, keys);
+        self.join(invite);
+    }
+
     fn join(&mut self, invite: InviteId) {
         let keys = KeyPairs::generate();
         let device = self.roster.next_device();
@@ -225,6 +231,7 @@ impl World {
             waits: None,
             retry_at: None,
             synced_at: None,
+            ended: None,
         };
         lane.store(state.db()).unwrap();
         Engine::open(state).unwrap()

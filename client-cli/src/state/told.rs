@@ -1,0 +1,32 @@
+//! What a person was told once and is not told again.
+
+use jiashu_proto::id::Millis;
+use rusqlite::{Connection, OptionalExtension as _};
+
+use crate::error::Result;
+
+/// Up to which link changes of the family were told.
+pub const LINK: &str = "link";
+
+/// Since when it was told that this phone is out.
+pub const ENDED: &str = "ended";
+
+/// Up to where it was told; `None` if it never was.
+///
+/// # Errors
+///
+/// If the state cannot be read.
+pub fn upto(db: &Connection, what: &str) -> Result<Option<Millis>> {
+    let mut query = db.prepare_cached("SELECT upto FROM told WHERE what = ?1")?;
+    Ok(query.query_row([what], |row| row.get(0)).optional()?)
+}
+
+/// It was told up to there.
+///
+/// # Errors
+///
+/// If the state cannot be written.
+pub fn put(db: &Connection, what: &str, upto: Millis) -> Result<()> {
+    db.execute("INSERT OR REPLACE INTO told VALUES (?1, ?2)", (what, upto))?;
+    Ok(())
+}
