@@ -73,6 +73,20 @@ impl Home {
         Ok(())
     }
 
+    /// Moves the database, which nobody has open, into a new folder in this one. That folder.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not let us.
+    pub fn put_away(&self) -> Result<PathBuf> {
+        let folders = (1..).map(|number: u32| self.dir.join(format!("old-{number}")));
+        let free = folders.take_while(|dir| dir.exists()).count().saturating_add(1);
+        let dir = self.dir.join(format!("old-{free}"));
+        make_private_dir(&dir)?;
+        std::fs::rename(self.database(), dir.join(DATABASE))?;
+        Ok(dir)
+    }
+
     /// Becomes the one who sends for this device; `None` if another process is.
     ///
     /// # Errors

@@ -7,8 +7,8 @@ use jiashu_proto::id::Role;
 /// Arguments of `jiashu join`.
 #[derive(Debug, clap::Args)]
 pub struct JoinArgs {
-    /// The link on the card
-    pub link: String,
+    /// The link on the card; not needed to go on with a request that was begun here
+    pub link: Option<String>,
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,
@@ -36,6 +36,46 @@ pub struct InviteArgs {
     /// Print the links of the open cards made here once more
     #[arg(long, group = "whom")]
     pub show: bool,
+}
+
+/// What `jiashu family` can do beside showing.
+#[derive(Clone, Copy, Debug, clap::Subcommand)]
+pub enum FamilyCommand {
+    /// Where the relay shows another list of phones than this one: take the relay's
+    Accept {
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+/// Arguments of `jiashu revoke`.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("what").required(true))]
+pub struct RevokeArgs {
+    /// Number of the phone, as jiashu family shows it
+    #[arg(value_name = "PHONE", group = "what", value_parser = clap::value_parser!(u32).range(1..))]
+    pub device: Option<u32>,
+    /// Number of an open card to close instead
+    #[arg(long, value_name = "CARD", group = "what", value_parser = clap::value_parser!(u32).range(1..))]
+    pub card: Option<u32>,
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// Arguments of `jiashu admit`.
+#[derive(Debug, clap::Args)]
+pub struct AdmitArgs {
+    /// Number of the request, as jiashu family shows it; not needed where there is one
+    #[arg(value_name = "REQUEST")]
+    pub request: Option<u64>,
+    /// Do not ask: let it in if these are its digits, all six groups: 12345-12345-…
+    #[arg(long, value_name = "DIGITS")]
+    pub yes_digits: Option<String>,
+    /// Do not let it in, and show it here no more
+    #[arg(long, value_name = "REQUEST", conflicts_with_all = ["request", "yes_digits"])]
+    pub refuse: Option<u64>,
 }
 
 /// Arguments of `jiashu export`.

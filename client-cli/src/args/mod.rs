@@ -63,10 +63,18 @@ pub enum Verb {
     /// Letters that arrive at their hour
     #[command(subcommand)]
     Schedule(schedule::ScheduleCommand),
-    /// Show who is in the family, their phones and open cards
-    Family,
+    /// Show who is in the family, their phones and open cards, and what changed
+    Family {
+        /// What else.
+        #[command(subcommand)]
+        command: Option<family::FamilyCommand>,
+    },
     /// Make a card that lets one more phone in
     Invite(family::InviteArgs),
+    /// Remove a phone that was lost or stolen, or close a card that nobody used
+    Revoke(family::RevokeArgs),
+    /// Let in a new phone that asks, once two people have compared its digits
+    Admit(family::AdmitArgs),
     /// Show how this phone is doing
     Status,
     /// Write everything of your family, opened, into a folder

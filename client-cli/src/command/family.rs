@@ -1,18 +1,18 @@
-//! `family`: who is in, on which phones, by which open cards, and what changed.
+//! `family`: who is in, on which phones, by which open cards, what changed, who asks to be let in;
+//! and where the relay shows another list of phones, both.
 
-use jiashu_proto::id::{MemberId, Millis};
-use jiashu_roster::{Asked, Event};
+use jiashu_proto::id::{Epoch, MemberId, Millis};
+use jiashu_roster::Roster;
 use serde::Serialize;
 
+use super::changes::{self, ChangeJson};
 use super::letter::utc;
+use super::requests::{self, Asking, RequestJson};
 use super::{Context, View};
 use crate::clock::{now, now_ms};
-use crate::error::Result;
-use crate::say::{People, on_clock, zone};
-use crate::state::chain;
-
-/// For how long every change is shown, in ms.
-const CHANGES_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+use crate::error::{ExitCode, Result};
+use crate::say::{self, People, on_clock, zone};
+use crate::sync::forks;
 
 /// What `family --json` says.
 #[derive(Serialize)]
@@ -20,7 +20,9 @@ pub(super) struct FamilyJson {
     members: Vec<MemberJson>,
     devices: Vec<DeviceJson>,
     cards: Vec<CardJson>,
+    requests: Vec<RequestJson>,
     changes: Vec<ChangeJson>,
+    fork: Option<ForkJson>,
 }
 
 #[derive(Serialize)]
@@ -46,23 +48,37 @@ struct CardJson {
     expires_at: String,
 }
 
+/// The list of phones that the relay shows, where it is another than ours.
 #[derive(Serialize)]
-struct ChangeJson {
-    at: String,
-    what: String,
+pub(super) struct ForkJson {
+    from: Epoch,
+    devices: Vec<DeviceJson>,
+    cards: Vec<CardJson>,
+    this_phone_is_in: bool,
 }
 
 pub(super) async fn run(context: &mut Context<'_>) -> Result<()> {
-    context.exchange_or_go_on().await?;
+    // A list that does not check is shown before it is said that it does not.
+    let exchanged = match context.exchange_or_go_on().await {
+        Err(error) if error.code != ExitCode::Unsafe => return Err(error),
+        exchanged => exchanged,
+    };
     let view = View::open(&context.home)?;
     let family = describe(&view)?;
-    if context.globals.json { context.json(&family) } else { print(context, &view, &family) }
+    if context.globals.json {
+        context.json(&family)?;
+    } else {
+        print(context, &view, &family)?;
+        if let Some((from, roster)) = forks::shown(view.state.db())? {
+            print_fork(&view, from, &roster);
+        }
+    }
+    exchanged.map(drop)
 }
 
 /// The family as it stands.
 pub(super) fn describe(view: &View) -> Result<FamilyJson> {
-    let View { people, family, lane, .. } = view;
-    let names = |members: &[MemberId]| members.iter().map(|member| people.name(*member)).collect();
+    let View { people, family, state, .. } = view;
     let members = people.roles().iter().map(|(member, role)| {
         let zone_name = people.zone(*member);
         MemberJson {
@@ -73,62 +89,47 @@ pub(super) fn describe(view: &View) -> Result<FamilyJson> {
             local: zone_name.map(|name| on_clock(now(), &zone(name))),
         }
     });
-    let devices = family.roster.devices().iter().map(|(id, device)| DeviceJson {
-        device: id.0,
-        serves: names(&device.members),
-        this: *id == lane.me(),
-    });
-    let cards = family.roster.invites().iter().map(|(id, invite)| CardJson {
-        invite: id.0,
-        serves: names(&invite.members),
-        expires_at: utc(invite.expires_at),
-    });
+    let fork = forks::shown(state.db())?;
+    let asking = requests::open(state, family, now_ms())?;
     Ok(FamilyJson {
         members: members.collect(),
-        devices: devices.collect(),
-        cards: cards.collect(),
-        changes: changes(view)?,
+        devices: devices(view, &family.roster),
+        cards: cards(view, &family.roster),
+        requests: asking.iter().map(|asking| asking.json(people)).collect(),
+        changes: changes::recent(state, people, now_ms())?,
+        fork: fork.map(|(from, roster)| fork_json(view, from, &roster)),
     })
 }
 
-fn changes(view: &View) -> Result<Vec<ChangeJson>> {
-    let since = now_ms().saturating_sub(CHANGES_MS);
-    let changes = chain::changes(view.state.db())?.into_iter();
-    let recent = changes.filter(|(_, at)| *at >= since).flat_map(|(change, at)| {
-        let events = change.events.into_iter();
-        let lines = events.map(|event| in_words(&event, &view.people));
-        lines.map(|what| ChangeJson { at: utc(at), what }).collect::<Vec<_>>()
+fn names(people: &People, members: &[MemberId]) -> Vec<String> {
+    members.iter().map(|member| people.name(*member)).collect()
+}
+
+fn devices(view: &View, roster: &Roster) -> Vec<DeviceJson> {
+    let devices = roster.devices().iter().map(|(id, device)| DeviceJson {
+        device: id.0,
+        serves: names(&view.people, &device.members),
+        this: *id == view.lane.me(),
     });
-    Ok(recent.collect())
+    devices.collect()
 }
 
-fn in_words(event: &Event, people: &People) -> String {
-    match event {
-        Event::MemberAdded { member, role } => {
-            format!("{} belongs to the family, as {role}", people.name(*member))
-        }
-        Event::InviteMade { members, .. } => {
-            format!("a card was made for {}", people.names(members))
-        }
-        Event::Joined { device, members, .. } => {
-            format!("phone {device} joined, for {}", people.names(members))
-        }
-        Event::Removed { device, members, asked, .. } => {
-            format!("phone {device} of {} was removed{}", people.names(members), by(*asked))
-        }
-        Event::InviteClosed { members, asked, .. } => {
-            format!("a card for {} was closed unused{}", people.names(members), by(*asked))
-        }
-        Event::ServesNow { device, members, .. } => {
-            format!("phone {device} is now for {}", people.names(members))
-        }
-    }
+fn cards(view: &View, roster: &Roster) -> Vec<CardJson> {
+    let cards = roster.invites().iter().map(|(id, invite)| CardJson {
+        invite: id.0,
+        serves: names(&view.people, &invite.members),
+        expires_at: utc(invite.expires_at),
+    });
+    cards.collect()
 }
 
-fn by(asked: Asked) -> &'static str {
-    match asked {
-        Asked::ByFamily => "",
-        Asked::ByRelay => ", as the relay asked",
+/// The relay's list as `--json` has it.
+pub(super) fn fork_json(view: &View, from: Epoch, roster: &Roster) -> ForkJson {
+    ForkJson {
+        from,
+        devices: devices(view, roster),
+        cards: cards(view, roster),
+        this_phone_is_in: forks::is_in(roster, &view.lane),
     }
 }
 
@@ -138,15 +139,10 @@ fn print(context: &mut Context<'_>, view: &View, family: &FamilyJson) -> Result<
         writeln!(context.out, "{member}  {name}, {role}{local}")?;
     }
     writeln!(context.out)?;
-    for DeviceJson { device, serves, this } in &family.devices {
-        let this = if *this { "  (this one)" } else { "" };
-        writeln!(context.out, "phone {device}  for {}{this}", serves.join(", "))?;
+    for line in phones_and_cards(view, &family.devices, &family.cards) {
+        writeln!(context.out, "{line}")?;
     }
-    for (card, (_, invite)) in family.cards.iter().zip(view.family.roster.invites()) {
-        let over = if invite.expires_at <= now_ms() { "expired" } else { "good until" };
-        let until = view.people.clock(invite.expires_at);
-        writeln!(context.out, "open card  for {}, {over} {until}", card.serves.join(", "))?;
-    }
+    print_requests(context, view)?;
     if !family.changes.is_empty() {
         writeln!(context.out, "\nin the last 30 days:")?;
     }
@@ -154,6 +150,51 @@ fn print(context: &mut Context<'_>, view: &View, family: &FamilyJson) -> Result<
         writeln!(context.out, "  {}  {what}", view.people.clock(parsed(at)))?;
     }
     Ok(())
+}
+
+fn phones_and_cards(view: &View, devices: &[DeviceJson], cards: &[CardJson]) -> Vec<String> {
+    let phones = devices.iter().map(|DeviceJson { device, serves, this }| {
+        let this = if *this { "  (this one)" } else { "" };
+        format!("phone {device}  for {}{this}", serves.join(", "))
+    });
+    let cards = cards.iter().map(|CardJson { invite, serves, expires_at }| {
+        let until = parsed(expires_at);
+        let over = if until <= now_ms() { "expired" } else { "good until" };
+        let until = view.people.clock(until);
+        format!("open card {invite}  for {}, {over} {until}", serves.join(", "))
+    });
+    phones.chain(cards).collect()
+}
+
+fn print_requests(context: &mut Context<'_>, view: &View) -> Result<()> {
+    for asking in requests::open(&view.state, &view.family, now_ms())? {
+        let Asking { seq, request, .. } = &asking;
+        let (names, digits) = (view.people.names(&request.members), asking.groups());
+        writeln!(context.out, "\na new phone for {names} asks to be let in; its digits must be")?;
+        writeln!(context.out, "    {digits}")?;
+        writeln!(context.out, "call them and compare: jiashu admit {seq}")?;
+    }
+    Ok(())
+}
+
+/// Both lists, in red where there are colours; the words say it all.
+pub(super) fn print_fork(view: &View, from: Epoch, roster: &Roster) {
+    let (ours, theirs) = (&view.family.roster, roster);
+    say::warn(&format!(
+        "WARNING: from change {from} on the relay shows another list of phones than this one knows."
+    ));
+    for (whose, roster) in [("this phone's list", ours), ("the relay's list", theirs)] {
+        say::warn(&format!("{whose}:"));
+        for line in phones_and_cards(view, &devices(view, roster), &cards(view, roster)) {
+            say::warn(&format!("  {line}"));
+        }
+    }
+    say::warn("Nothing is sent from here. Call each other: whose phones are these?");
+    say::warn(if forks::is_in(roster, &view.lane) {
+        "If the relay's list is right, take it: jiashu family accept"
+    } else {
+        "This phone is not in the relay's list: if that is right, it needs a new card."
+    });
 }
 
 fn parsed(at: &str) -> Millis {

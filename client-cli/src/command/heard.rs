@@ -14,7 +14,7 @@ use crate::state::receipt;
 use crate::sync::{draft, is_for};
 
 pub(super) async fn run(context: &mut Context<'_>, args: &HeardArgs) -> Result<()> {
-    let mut view = View::open(&context.home)?;
+    let mut view = View::open_to_write(&context.home)?;
     let member = view.people.speaker(Some(&args.by))?;
     let name = view.people.name(member);
     let mut letters = Vec::new();

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 
 use super::letter::{Reading, show_new};
-use super::{Context, View};
+use super::{Context, View, changes};
 use crate::args::letters::{InboxArgs, ReaderArgs};
+use crate::clock::now_ms;
 use crate::connection::{self, Event};
 use crate::error::{ExitCode, Result};
 use crate::round;
@@ -24,6 +25,7 @@ pub(super) async fn run(context: &mut Context<'_>, args: &InboxArgs) -> Result<(
     let exchanged = context.exchange_or_go_on().await;
     let mut shown = show(context, &reading)?;
     exchanged?;
+    tell_changes(context, reading.json)?;
     if let (0, Some(seconds)) = (shown, args.wait) {
         shown = wait(context, &reading, Duration::from_secs(seconds)).await?;
     }
@@ -51,6 +53,12 @@ pub(super) fn reading(context: &Context<'_>, args: &ReaderArgs) -> Result<Readin
 fn show(context: &mut Context<'_>, reading: &Reading) -> Result<usize> {
     let mut view = View::open(&context.home)?;
     show_new(&context.home, &mut view.state, &view.people, reading, context.out)
+}
+
+/// What else is new: in the family itself.
+fn tell_changes(context: &Context<'_>, as_json: bool) -> Result<()> {
+    let View { state, lane, family, people } = View::open(&context.home)?;
+    changes::tell_new(&state, &lane, &family, &people, as_json, now_ms())
 }
 
 /// Waits for something new, connected itself or beside a listener. How many were shown.

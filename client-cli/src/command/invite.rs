@@ -3,24 +3,20 @@
 use jiashu_proto::frame::Card as CardFrame;
 use jiashu_proto::id::{MemberId, Ref, Role};
 use jiashu_roster::{Op, code_hash};
-use jiashu_seal::{Card, DeviceCard, InviteSecret, JoinLink, KeyPairs, Signer, write_link};
+use jiashu_seal::{Card, DeviceCard, InviteSecret, JoinLink, KeyPairs};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde::Serialize;
 
 use super::letter::utc;
-use super::{Context, View};
+use super::{Context, View, turning};
 use crate::args::family::InviteArgs;
 use crate::clock::now_ms;
 use crate::error::{CliError, ExitCode, Result};
 use crate::round;
 use crate::say;
 use crate::state::card::{self, MadeCard};
-use crate::state::outbox::{self, Fate};
 use crate::sync::draft;
-
-/// How often another link may come in between.
-const ATTEMPTS: u32 = 5;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -38,34 +34,15 @@ pub(super) async fn run(context: &mut Context<'_>, args: &InviteArgs) -> Result<
     if args.show {
         return show_open(context);
     }
-    for _ in 0..ATTEMPTS {
-        let mut view = View::open(&context.home)?;
-        let entry_ref = write(&mut view, args)?;
-        let exchanged = round::exchange(&context.home, context.ca(), &[entry_ref]).await;
-        match outbox::fate(view.state.db(), entry_ref)? {
-            Some(Fate::Posted(_)) => return done(context, args, entry_ref).await,
-            Some(Fate::Refused(code)) if code == "stale" => {}
-            Some(Fate::Refused(code)) => {
-                let text = format!("the relay refused the card ({code}): see jiashu family");
-                return Err(CliError::new(ExitCode::Refused, text));
-            }
-            Some(Fate::Waits) | None => {
-                exchanged?;
-                let text = "the relay did not answer: see later with jiashu invite --show";
-                return Err(CliError::new(ExitCode::Offline, text));
-            }
-        }
-    }
-    Err(CliError::new(ExitCode::Refused, "others keep changing the family: try again in a minute"))
+    let later = "the relay did not answer: see later with jiashu invite --show";
+    let entry_ref = turning::hand_in(context, later, |view| write(view, args)).await?;
+    done(context, args, entry_ref).await
 }
 
 /// Writes the link and the card, and queues both. What the card's link carries is on disk first.
 fn write(view: &mut View, args: &InviteArgs) -> Result<Ref> {
     let roster = &view.family.roster;
-    if !roster.may_write(view.lane.me()) {
-        let text = "only the phone of a parent or caregiver can make cards";
-        return Err(CliError::new(ExitCode::Refused, text));
-    }
+    turning::check_may_write(view, "make cards")?;
     if args.role == Some(Role::Child) {
         let text = "a child joins through the programme, with the guardian's consent and the \
                     child's own: ask its staff";
@@ -89,11 +66,7 @@ fn write(view: &mut View, args: &InviteArgs) -> Result<Ref> {
         members,
         expires_at: now_ms().saturating_add(i64::from(args.days).saturating_mul(DAY_MS)),
     }]);
-    let signer = Signer::Device(view.lane.me(), &view.lane.keys.sign);
-    let key = view.family.key_in_force().map(|(_, key)| key);
-    let new = write_link(roster, signer, ops.collect(), key).map_err(|error| {
-        CliError::new(ExitCode::Unsafe, format!("no card can be made: {error}"))
-    })?;
+    let new = turning::link(view, ops.collect())?;
     let names = new.roster.members().keys().map(|member| (*member, name_of(view, args, *member)));
     let card = DeviceCard {
         pin: new.hash,
@@ -104,8 +77,9 @@ fn write(view: &mut View, args: &InviteArgs) -> Result<Ref> {
     let blob = Card::Device(Box::new(card)).seal(&secret);
     let cards = vec![CardFrame { invite, code_hash: code_hash(&secret.code()), blob }];
     let tx = view.state.begin()?;
-    let entry_ref = draft::turn(&tx, new.link, new.wraps, cards, now_ms())?;
-    card::put(&tx, &MadeCard { entry_ref, invite, hash: new.hash, secret })?;
+    let hash = new.hash;
+    let entry_ref = turning::queue(&tx, new, cards)?;
+    card::put(&tx, &MadeCard { entry_ref, invite, hash, secret })?;
     tx.commit()?;
     Ok(entry_ref)
 }

@@ -11,6 +11,7 @@ use jiashu_seal::{
 };
 
 use crate::error::{CliError, ExitCode, Result};
+use crate::state::request::OwnRequest;
 
 /// A way in that checks.
 #[derive(Debug)]
@@ -35,6 +36,40 @@ pub(super) fn check(secret: &InviteSecret, invited: &Invited) -> Result<Checked>
         return Err(CliError::new(ExitCode::BadInput, text));
     };
     follow(card, invited).map_err(unsafe_join)
+}
+
+/// Checks all that the relay shows for this phone's own request, once the family let it in: the
+/// chain must begin with the link whose digits were compared, and name this phone's keys.
+pub(super) fn check_request(request: &OwnRequest, invited: &Invited) -> Result<Checked> {
+    follow_request(request, invited).map_err(unsafe_join)
+}
+
+fn follow_request(
+    request: &OwnRequest,
+    invited: &Invited,
+) -> std::result::Result<Checked, SealError> {
+    let (roster, _) = Roster::replay(invited.links.iter().map(|link| link.as_slice()))?;
+    let shown = request.answer.as_ref().map(|answer| answer.first_link);
+    if roster.hash_of(1) != shown || shown.is_none() {
+        return Err(SealError::Refused("it is not the family whose digits were compared"));
+    }
+    let keys = &request.keys;
+    let invite = roster.invites().iter().find(|(_, invite)| {
+        invite.sign_pub == keys.sign.public() && invite.hpke_pub == keys.hpke.public()
+    });
+    let (number, invite) =
+        invite.ok_or(SealError::Refused("the chain does not let this phone's keys in"))?;
+    let (link, members) = (invite.made, invite.members.clone());
+    let pinned = PinnedInvite { invite: *number, members, link };
+    let pin = roster.hash_of(link).ok_or(SealError::Refused("the chain is cut"))?;
+    let (keys, names) = (keys.clone(), Vec::new());
+    let card = DeviceCard { pin, keys, names, device_name: None };
+    let links = invited.links.iter().map(|link| Link::parse(link)?.read());
+    let bodies = links.collect::<std::result::Result<Vec<_>, _>>()?;
+    let key = newest_key(&roster, &bodies, invited, &card, &pinned)?;
+    let made = bodies.into_iter().find(|body| body.number == link);
+    let author = made.ok_or(SealError::Refused("the chain is cut"))?.author;
+    Ok(Checked { card: Box::new(card), pinned, author, roster, key })
 }
 
 fn unsafe_join(error: SealError) -> CliError {

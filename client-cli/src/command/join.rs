@@ -1,7 +1,8 @@
 //! `join`: looks at what an invite opens, checks it, asks the person, and lets this device in.
 //!
 //! Keys, token and frame are on disk before the relay sees the join: if its answer is lost, the
-//! same link in the same home sends the same frame again.
+//! same link in the same home sends the same frame again. A link that staff gave for a re-issued
+//! card opens nothing: by it a phone asks (`asking`), and joins once it was let in.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, IsTerminal as _};
@@ -9,13 +10,14 @@ use std::path::Path;
 
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{ClientFrame, Join, Joined, Look, RelayFrame};
-use jiashu_proto::id::MemberId;
+use jiashu_proto::id::{MemberId, Scope};
 use jiashu_roster::{Author, Op, token_hash};
-use jiashu_seal::{JoinLink, KeyPairs, Signer, random, write_link};
+use jiashu_seal::{InviteSecret, JoinLink, KeyPairs, Signer, random, write_link};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::invited::{Checked, check};
+use super::asking;
+use super::invited::{Checked, check, check_request};
 use super::{Context, View};
 use crate::args::family::JoinArgs;
 use crate::clock::{now_ms, timestamp};
@@ -23,9 +25,10 @@ use crate::error::{CliError, ExitCode, Result};
 use crate::http::{self, Origin};
 use crate::round;
 use crate::say::{note, on_clock, one_line};
-use crate::state::lane::Lane;
+use crate::state::lane::{Ended, Lane};
+use crate::state::request::OwnRequest;
 use crate::state::{State, chain, outbox};
-use crate::sync::draft;
+use crate::sync::{self, draft};
 
 /// How often two joins at once may get in each other's way.
 const ATTEMPTS: u32 = 8;
@@ -39,44 +42,120 @@ struct JoinedJson {
 }
 
 pub(super) async fn run(context: &mut Context<'_>, args: &JoinArgs) -> Result<()> {
-    let link = JoinLink::parse(args.link.trim()).map_err(|_| {
+    let mut state = State::create(&context.home)?;
+    let lock = context.home.try_sender()?.ok_or_else(|| {
+        CliError::new(ExitCode::Refused, "another jiashu of this folder is at work: wait for it")
+    })?;
+    let (origin, scope, way) = way(&state, args.link.as_deref())?;
+    let mut before = Lane::load(state.db())?;
+    if let Some(ended) =
+        before.as_ref().filter(|lane| lane.code != way.code()).and_then(|lane| lane.ended)
+    {
+        state = put_away(context, state, ended, args.yes)?;
+        before = None;
+    }
+    let mut joining = Joining { context, origin, scope, way, state };
+    let code = joining.way.code();
+    let outcome = match before {
+        Some(lane) if lane.code != code && lane.device.is_some() => {
+            let text = "this folder is another phone's already: join with --home DIR";
+            return Err(CliError::new(ExitCode::BadInput, text));
+        }
+        Some(lane) if lane.device.is_some() => Outcome::Joined,
+        Some(lane) if lane.code == code => joining.again(lane).await?,
+        Some(lane) => {
+            joining.settle_earlier(lane).await?;
+            joining.look_and_join(args.yes, None).await?
+        }
+        None => joining.look_and_join(args.yes, None).await?,
+    };
+    drop(lock);
+    match outcome {
+        Outcome::Joined => tell(joining.context).await,
+        Outcome::Asked(request) => asking::show(joining.context, &request),
+    }
+}
+
+/// By what this phone comes in: the card of a link, or its own request.
+fn way(state: &State, link: Option<&str>) -> Result<(Origin, Scope, Way)> {
+    let request = OwnRequest::load(state.db())?;
+    let Some(link) = link else {
+        let request = request.ok_or_else(|| {
+            CliError::new(ExitCode::BadInput, "type the link on your card: jiashu join LINK")
+        })?;
+        return Ok((request.origin.clone(), request.scope, Way::Request(Box::new(request))));
+    };
+    let link = JoinLink::parse(link.trim()).map_err(|_| {
         CliError::new(ExitCode::BadInput, "this is not a link to join by: type all of it")
     })?;
     let origin: Origin =
         link.origin.parse().map_err(|error| CliError::new(ExitCode::BadInput, error))?;
-    let state = State::create(&context.home)?;
-    let lock = context.home.try_sender()?.ok_or_else(|| {
-        CliError::new(ExitCode::Refused, "another jiashu of this folder is at work: wait for it")
-    })?;
-    let before = Lane::load(state.db())?;
-    let mut joining = Joining { context, link, origin, state };
-    match before {
-        Some(lane) if lane.code != joining.link.secret.code() && lane.device.is_some() => {
-            let text = "this folder is another phone's already: join with --home DIR";
-            return Err(CliError::new(ExitCode::BadInput, text));
-        }
-        Some(lane) if lane.device.is_some() => {}
-        Some(lane) if lane.code == joining.link.secret.code() => joining.again(lane).await?,
-        Some(lane) => {
-            joining.settle_earlier(lane).await?;
-            joining.look_and_join(args.yes, None).await?;
-        }
-        None => joining.look_and_join(args.yes, None).await?,
+    let scope = link.scope;
+    let own =
+        request.filter(|request| (request.scope, request.link_code) == (scope, link.secret.code()));
+    Ok((origin, scope, own.map_or(Way::Card(link.secret), |own| Way::Request(Box::new(own)))))
+}
+
+/// Puts the letters of a phone that is out into a folder beside, and begins with an empty state.
+fn put_away(context: &Context<'_>, state: State, ended: Ended, yes: bool) -> Result<State> {
+    if !yes {
+        note(&sync::ended(ended).message);
+        let question = "This folder holds the letters of a phone that is out. Keep them in a folder \
+                        beside, and join anew?";
+        Context::confirm(question, "nothing was changed: join elsewhere with --home DIR")?;
     }
-    drop(lock);
-    tell(joining.context).await
+    let kept = state.put_away(&context.home)?;
+    let kept = kept.display();
+    note(&format!("The letters until now are in {kept}: jiashu --home {kept} log"));
+    State::create(&context.home)
+}
+
+/// By what a phone comes in.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// A card, whose secret its maker sealed keys under.
+    Card(InviteSecret),
+    /// This phone's own request, which the family let in.
+    Request(Box<OwnRequest>),
+}
+
+impl Way {
+    /// What stands for it at the relay.
+    fn code(&self) -> [u8; 16] {
+        match self {
+            Self::Card(secret) => secret.code(),
+            Self::Request(request) => request.code,
+        }
+    }
+}
+
+/// What came of it.
+enum Outcome {
+    /// The phone is in.
+    Joined,
+    /// It has asked, and somebody must let it in.
+    Asked(Box<OwnRequest>),
+}
+
+/// What the relay shows for a way in.
+enum Looked {
+    /// It is open, and all that is shown checks.
+    Open(Box<Checked>),
+    /// There is no open invite behind it.
+    Shut,
 }
 
 struct Joining<'a, 'b> {
     context: &'a mut Context<'b>,
-    link: JoinLink,
     origin: Origin,
+    scope: Scope,
+    way: Way,
     state: State,
 }
 
 impl Joining<'_, '_> {
     /// A join whose answer was lost: the same frame first.
-    async fn again(&mut self, lane: Lane) -> Result<()> {
+    async fn again(&mut self, lane: Lane) -> Result<Outcome> {
         let Some(frame) = lane.join_frame.clone() else {
             return self.look_and_join(true, Some(lane)).await;
         };
@@ -104,13 +183,16 @@ impl Joining<'_, '_> {
         }
     }
 
-    async fn look_and_join(&mut self, mut yes: bool, before: Option<Lane>) -> Result<()> {
+    async fn look_and_join(&mut self, mut yes: bool, before: Option<Lane>) -> Result<Outcome> {
         let (secret, keys) = match before {
             Some(lane) => (lane.secret, lane.keys),
             None => (random(), KeyPairs::generate()),
         };
         for _ in 0..ATTEMPTS {
-            let checked = self.look().await?;
+            let checked = match self.look().await? {
+                Looked::Open(checked) => checked,
+                Looked::Shut => return self.ask_to_be_let_in().await,
+            };
             if !yes {
                 self.show(&checked)?;
                 yes = self.confirm()?;
@@ -126,12 +208,52 @@ impl Joining<'_, '_> {
         Err(CliError::new(ExitCode::Refused, "others keep joining: try again in a minute"))
     }
 
-    async fn look(&self) -> Result<Checked> {
-        let JoinLink { scope, secret, .. } = &self.link;
-        let look = ClientFrame::Look(Look { scope: *scope, code: secret.code() });
-        match self.ask(&look.to_bytes(0)).await? {
-            RelayFrame::Invited(invited) => check(secret, &invited),
-            other => Err(refusal(&other)),
+    async fn look(&self) -> Result<Looked> {
+        if matches!(&self.way, Way::Request(request) if request.answer.is_none()) {
+            return Ok(Looked::Shut);
+        }
+        let look = ClientFrame::Look(Look { scope: self.scope, code: self.way.code() });
+        let checked = match (self.ask(&look.to_bytes(0)).await?, &self.way) {
+            (RelayFrame::Invited(invited), Way::Card(secret)) => check(secret, &invited)?,
+            (RelayFrame::Invited(invited), Way::Request(request)) => {
+                check_request(request, &invited)?
+            }
+            (RelayFrame::Refused(refused), _) if refused.code == ErrorCode::Invite => {
+                return Ok(Looked::Shut);
+            }
+            (other, _) => return Err(refusal(&other)),
+        };
+        Ok(Looked::Open(Box::new(checked)))
+    }
+
+    /// Behind the link is no card, or behind the request none yet: staff may have given the link to
+    /// ask by.
+    async fn ask_to_be_let_in(&mut self) -> Result<Outcome> {
+        let request = match &self.way {
+            Way::Request(request) if request.answer.is_some() => {
+                let waits = asking::still_waits(&self.state, request)?;
+                return Ok(Outcome::Asked(Box::new(waits)));
+            }
+            Way::Request(request) => (**request).clone(),
+            Way::Card(secret) => {
+                let (origin, scope) = (self.origin.clone(), self.scope);
+                asking::draw(&self.state, origin, scope, secret.code())?
+            }
+        };
+        match self.ask(&asking::frame(&request).to_bytes(0)).await? {
+            RelayFrame::Requested(requested) => {
+                let asked = asking::answered(&self.state, request, requested)?;
+                Ok(Outcome::Asked(Box::new(asked)))
+            }
+            RelayFrame::Refused(refused)
+                if matches!(refused.code, ErrorCode::SlowDown | ErrorCode::Unavailable) =>
+            {
+                Err(refusal(&RelayFrame::Refused(refused)))
+            }
+            _ => {
+                asking::forget(&self.state)?;
+                Err(no_such_invite())
+            }
         }
     }
 
@@ -146,12 +268,11 @@ impl Joining<'_, '_> {
         let signer = Signer::Invite(checked.pinned.invite, &checked.card.keys.sign);
         let new = write_link(&checked.roster, signer, vec![join], checked.key.as_ref())
             .map_err(|error| CliError::new(ExitCode::Refused, format!("cannot join: {error}")))?;
-        let JoinLink { scope, secret: invite, .. } = &self.link;
-        let code = invite.code();
-        let frame = Join { scope: *scope, code, link: new.link, wraps: new.wraps };
+        let (scope, code) = (self.scope, self.way.code());
+        let frame = Join { scope, code, link: new.link, wraps: new.wraps };
         let lane = Lane {
             origin: self.origin.clone(),
-            scope: *scope,
+            scope,
             code,
             secret,
             keys,
@@ -166,6 +287,7 @@ impl Joining<'_, '_> {
             waits: None,
             retry_at: None,
             synced_at: None,
+            ended: None,
         };
         let tx = self.state.begin()?;
         outbox::clear(&tx)?;
@@ -182,11 +304,12 @@ impl Joining<'_, '_> {
         Ok(lane)
     }
 
-    fn let_in(&mut self, mut lane: Lane, joined: Joined) -> Result<()> {
+    fn let_in(&mut self, mut lane: Lane, joined: Joined) -> Result<Outcome> {
         (lane.device, lane.join_frame) = (Some(joined.device), None);
         let tx = self.state.begin()?;
         lane.store(&tx)?;
-        Ok(tx.commit()?)
+        tx.commit()?;
+        Ok(Outcome::Joined)
     }
 
     fn show(&self, checked: &Checked) -> Result<()> {
@@ -257,10 +380,15 @@ async fn ask(origin: &Origin, ca: Option<&Path>, frame: &[u8]) -> Result<RelayFr
     Ok(frame)
 }
 
+fn no_such_invite() -> CliError {
+    let text = "this invite is wrong, used or expired: ask for a new one";
+    CliError::new(ExitCode::Refused, text)
+}
+
 fn refusal(answer: &RelayFrame) -> CliError {
     let text = match answer {
         RelayFrame::Refused(refused) if refused.code == ErrorCode::Invite => {
-            "this invite is wrong, used or expired: ask for a new one".to_owned()
+            return no_such_invite();
         }
         RelayFrame::Refused(refused) => format!("the relay refused: {}", refused.text),
         other => format!("the relay answered with {}: is it a Jiashu relay?", other.name()),

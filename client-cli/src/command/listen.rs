@@ -3,10 +3,11 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::Context;
 use super::inbox::{people_of, reading};
 use super::letter::show_new;
+use super::{Context, changes};
 use crate::args::letters::ReaderArgs;
+use crate::clock::now_ms;
 use crate::connection::{self, Event};
 use crate::error::{CliError, ExitCode, Result};
 use crate::say;
@@ -38,6 +39,8 @@ pub(super) async fn run(context: &mut Context<'_>, args: &ReaderArgs) -> Result<
         if show_new(home, engine.state(), &people, &reading, out)? > 0 {
             say::ring();
         }
+        let (lane, family) = (engine.lane().clone(), engine.family().clone());
+        changes::tell_new(engine.state(), &lane, &family, &people, reading.json, now_ms())?;
         Ok(ControlFlow::Continue(()))
     };
     let ended = tokio::select! {

@@ -1,23 +1,27 @@
 //! The verbs, one a file. Answers go to `out`, all else to standard error.
 
-use std::io::Write;
+use std::io::{BufRead as _, IsTerminal as _, Write};
 use std::path::Path;
 
 use serde::Serialize;
 
+use crate::args::family::FamilyCommand;
 use crate::args::{Cli, Globals, Verb};
 use crate::error::{CliError, ExitCode, Result};
 use crate::home::Home;
 use crate::ngo;
 use crate::round;
 use crate::say::{self, People};
-use crate::state::State;
 use crate::state::chain::Family;
 use crate::state::lane::Lane;
+use crate::state::{State, told};
+use crate::sync;
 
 pub mod join;
 
 mod invited;
+
+mod asking;
 
 pub mod send;
 
@@ -35,7 +39,19 @@ pub mod schedule;
 
 pub mod family;
 
+mod changes;
+
+mod accept;
+
 pub mod invite;
+
+pub mod revoke;
+
+mod requests;
+
+pub mod admit;
+
+mod turning;
 
 pub mod status;
 
@@ -64,8 +80,13 @@ pub async fn run(cli: Cli, out: &mut dyn Write) -> Result<()> {
         Verb::Log => log::run(&mut context).await,
         Verb::Heard(args) => heard::run(&mut context, &args).await,
         Verb::Schedule(command) => schedule::run(&mut context, command).await,
-        Verb::Family => family::run(&mut context).await,
+        Verb::Family { command: None } => family::run(&mut context).await,
+        Verb::Family { command: Some(FamilyCommand::Accept { yes }) } => {
+            accept::run(&mut context, yes).await
+        }
         Verb::Invite(args) => invite::run(&mut context, &args).await,
+        Verb::Revoke(args) => revoke::run(&mut context, &args).await,
+        Verb::Admit(args) => admit::run(&mut context, &args).await,
         Verb::Status => status::run(&mut context).await,
         Verb::Export(args) => export::run(&mut context, &args).await,
         Verb::Completions { .. } | Verb::Man | Verb::Ngo(_) => Ok(()),
@@ -95,6 +116,12 @@ impl View {
         let people = People::load(state.db(), &lane, &family)?;
         Ok(Self { state, lane, family, people })
     }
+
+    /// To say something by: not where this phone is out, as it would wait for ever.
+    fn open_to_write(home: &Home) -> Result<Self> {
+        let view = Self::open(home)?;
+        view.lane.ended.map_or(Ok(view), |ended| Err(sync::ended(ended)))
+    }
 }
 
 impl<'a> Context<'a> {
@@ -110,13 +137,49 @@ impl<'a> Context<'a> {
     /// Exchanges with the relay what there is, and goes on without it if it cannot be reached.
     /// Whether it could.
     async fn exchange_or_go_on(&self) -> Result<bool> {
+        let state = State::open(&self.home)?;
+        if let Some(ended) = Lane::joined(state.db())?.ended
+            && told::upto(state.db(), told::ENDED)? == Some(ended.at)
+        {
+            say::note(
+                "(this phone is out: this is what it has; jiashu status asks the relay again)",
+            );
+            return Ok(false);
+        }
         match round::exchange(&self.home, self.ca(), &[]).await {
             Ok(()) => Ok(true),
             Err(error) if error.code == ExitCode::Offline => {
                 say::note("(offline: this is what was known last)");
                 Ok(false)
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                if let Some(ended) = Lane::joined(state.db())?.ended {
+                    // Said with this error, and not again.
+                    told::put(state.db(), told::ENDED, ended.at)?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Asks a person at the terminal.
+    ///
+    /// # Errors
+    ///
+    /// [`ExitCode::Refused`] with `no` for another answer than yes; [`ExitCode::BadInput`] where
+    /// there is no terminal.
+    fn confirm(question: &str, no: &str) -> Result<()> {
+        if !std::io::stdin().is_terminal() {
+            let text = "nobody is here to ask: say --yes to do it all the same";
+            return Err(CliError::new(ExitCode::BadInput, text));
+        }
+        say::note(&format!("{question} [y/N]"));
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer)?;
+        if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
+            Ok(())
+        } else {
+            Err(CliError::new(ExitCode::Refused, no))
         }
     }
 

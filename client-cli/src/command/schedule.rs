@@ -61,7 +61,7 @@ pub(super) async fn run(context: &mut Context<'_>, command: ScheduleCommand) -> 
 }
 
 async fn add(context: &mut Context<'_>, args: &AddArgs) -> Result<()> {
-    let mut view = View::open(&context.home)?;
+    let mut view = View::open_to_write(&context.home)?;
     let people = &view.people;
     let from = people.speaker(args.speaker.as_deref())?;
     let to = people.addressees(&args.to)?;
@@ -218,7 +218,7 @@ fn next_of(schedule: &Schedule) -> Option<i64> {
 
 async fn cancel(context: &mut Context<'_>, id: &str) -> Result<()> {
     context.exchange_or_go_on().await?;
-    let mut view = View::open(&context.home)?;
+    let mut view = View::open_to_write(&context.home)?;
     let running = fact::schedules(view.state.db())?.into_iter();
     let mut running = running.filter(|schedule| {
         schedule.state == ScheduleState::Active && schedule.id.to_string().starts_with(id)

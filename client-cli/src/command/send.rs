@@ -34,7 +34,7 @@ struct Sent {
 }
 
 pub(super) async fn run(context: &mut Context<'_>, args: &SendArgs) -> Result<()> {
-    let view = View::open(&context.home)?;
+    let view = View::open_to_write(&context.home)?;
     let from = view.people.speaker(args.speaker.as_deref())?;
     let parties = Parties { from, to: view.people.addressees(&args.to)? };
     let mut state = view.state;

@@ -25,6 +25,7 @@ struct Status {
     refused: Vec<RefusedJson>,
     roster: &'static str,
     broken: Option<String>,
+    ended: Option<&'static str>,
     synced_at: Option<String>,
 }
 
@@ -45,7 +46,8 @@ struct RefusedJson {
 
 pub(super) async fn run(context: &mut Context<'_>) -> Result<()> {
     View::open(&context.home)?;
-    let exchanged = round::exchange(&context.home, context.ca(), &[]).await;
+    // Whoever asks how it stands wants to know whether this phone is still out.
+    let exchanged = round::exchange_anyway(&context.home, context.ca(), &[]).await;
     let view = View::open(&context.home)?;
     let status = describe(&view, exchanged.is_ok())?;
     if context.globals.json {
@@ -82,6 +84,7 @@ fn describe(view: &View, connected: bool) -> Result<Status> {
         refused: refused.collect(),
         roster: if lane.broken.is_some() { "broken" } else { "ok" },
         broken: lane.broken.clone(),
+        ended: lane.ended.map(|ended| ended.by.word()),
         synced_at: lane.synced_at.map(utc),
     })
 }
