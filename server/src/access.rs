@@ -7,7 +7,7 @@ use jiashu_proto::id::{DeviceId, Scope, Token};
 use jiashu_roster::token_hash;
 use subtle::ConstantTimeEq;
 
-use crate::family::{Refusal, Sender};
+use crate::family::{Refusal, Sender, new_chain};
 use crate::store::{ScopeKind, ScopeState, Store, StoreError};
 
 /// Who speaks on a lane.
@@ -53,6 +53,9 @@ pub enum AccessError {
     /// The token does not hold; the same for an unknown family, a wrong secret, a revoked device.
     #[error("the token does not hold")]
     Unauthorised,
+    /// The token held until the family began anew.
+    #[error("the family began anew")]
+    NewChain,
     /// It could not be looked up.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -67,6 +70,7 @@ impl AccessError {
                 ErrorCode::Unauthorised,
                 "this phone is not, or no longer, part of the family: ask for a new card",
             ),
+            Self::NewChain => new_chain(),
             Self::Store(_) => Refusal::new(ErrorCode::Unavailable, "try again later"),
         }
     }
@@ -79,10 +83,10 @@ impl AccessError {
 /// [`AccessError`].
 pub async fn authenticate(store: &dyn Store, token: &Token) -> Result<Access, AccessError> {
     let hash = token_hash(&token.secret);
-    let access = look(store, token.scope, token.device).await?;
-    let seat = access.state.seats.get(&token.device).ok_or(AccessError::Unauthorised)?;
+    let state = store.state(token.scope).await?.ok_or(AccessError::Unauthorised)?;
+    let seat = state.seats.get(&token.device).ok_or(AccessError::Unauthorised)?;
     if bool::from(seat.token_hash.0.ct_eq(&hash.0)) {
-        Ok(access)
+        seated(state, token.scope, token.device)
     } else {
         Err(AccessError::Unauthorised)
     }
@@ -99,8 +103,15 @@ pub async fn look(
     device: DeviceId,
 ) -> Result<Access, AccessError> {
     let state = store.state(scope).await?.ok_or(AccessError::Unauthorised)?;
+    seated(state, scope, device)
+}
+
+fn seated(state: Arc<ScopeState>, scope: Scope, device: DeviceId) -> Result<Access, AccessError> {
     let seat = state.seats.get(&device).filter(|seat| !seat.revoked);
     let members = seat.ok_or(AccessError::Unauthorised)?.members.clone();
+    if state.superseded {
+        return Err(AccessError::NewChain);
+    }
     let who = match state.kind {
         ScopeKind::Family => Who::Device(Sender { device, members }),
         ScopeKind::Programme => Who::Staff(device),

@@ -11,7 +11,9 @@ use futures_util::future::join_all;
 use jiashu_proto::id::{Millis, Scope};
 use tokio_util::sync::CancellationToken;
 
-use crate::execute::{Failure, finish_enrolment, schedule};
+use crate::execute::staff::finish_enrolment;
+use crate::execute::{Failure, schedule};
+use crate::family::closing::expire;
 use crate::family::schedule::fire;
 use crate::relay::Relay;
 use crate::setup;
@@ -96,6 +98,12 @@ async fn one(relay: &Relay, due: &Due) -> Result<(), Failure> {
     match &due.item {
         DueItem::Enrolment(case_code) => {
             finish_enrolment(relay, due.scope, case_code).await.map(|_| ())
+        }
+        DueItem::Invite(invite) => {
+            let (store, now) = (&*relay.store, relay.clock.now());
+            let state = store.state(due.scope).await?.ok_or(StoreError::NoScope)?;
+            store.commit(due.scope, expire(&state, *invite, due.at, now)).await?;
+            Ok(())
         }
         DueItem::Programme(programme) => setup::finish(relay, *programme).await,
         DueItem::Occurrence(id) => {

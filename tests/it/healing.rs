@@ -11,7 +11,7 @@ use jiashu_tests::{FamilySpec, Programme, Raw, RawDevice, TestRelay};
 use crate::scene::{CASE, Scene, code, forge};
 
 /// Hands links in without a token.
-async fn hand_in(raw: Raw, frame: HandIn) -> Result<HandedIn, Refused> {
+pub(crate) async fn hand_in(raw: Raw, frame: HandIn) -> Result<HandedIn, Refused> {
     match raw.one(ClientFrame::HandIn(frame)).await {
         RelayFrame::HandedIn(handed_in) => Ok(handed_in),
         RelayFrame::Refused(refused) => Err(refused),

@@ -28,6 +28,8 @@ mod removal;
 
 mod healing;
 
+mod closing;
+
 mod enrolment;
 
 mod door;

@@ -2,8 +2,8 @@
 
 use jiashu_proto::entry::Consent;
 use jiashu_proto::frame::{ClientFrame, Enrol, Enrolled, Hello, RecordConsent, RelayFrame, Setup};
-use jiashu_proto::frame::{Refused, Staffed};
-use jiashu_proto::id::{DeviceId, MemberId, Scope, Token};
+use jiashu_proto::frame::{Refused, Staffed, ToClose, Void};
+use jiashu_proto::id::{DeviceId, InviteId, MemberId, Scope, Token};
 use jiashu_roster::token_hash;
 use jiashu_seal::{JoinLink, random};
 
@@ -75,6 +75,21 @@ impl Programme {
         self.ask(ClientFrame::Enrol(enrol.clone())).await
     }
 
+    /// Voids phones and cards of a family.
+    ///
+    /// # Errors
+    ///
+    /// The relay's refusal.
+    pub async fn void(
+        &self,
+        case_code: &str,
+        devices: &[u32],
+        invites: &[u32],
+    ) -> Result<Enrolled, Refused> {
+        let to_close = to_close(devices, invites);
+        self.ask(ClientFrame::Void(Void { case_code: case_code.into(), to_close })).await
+    }
+
     /// Records consent and assent of a member.
     ///
     /// # Errors
@@ -83,6 +98,15 @@ impl Programme {
     pub async fn record(&self, case_code: &str, consent: Consent) -> Result<Enrolled, Refused> {
         let case_code = case_code.into();
         self.ask(ClientFrame::RecordConsent(RecordConsent { case_code, consent })).await
+    }
+}
+
+/// These phones and cards.
+#[must_use]
+pub fn to_close(devices: &[u32], invites: &[u32]) -> ToClose {
+    ToClose {
+        devices: devices.iter().copied().map(DeviceId).collect(),
+        invites: invites.iter().copied().map(InviteId).collect(),
     }
 }
 

@@ -94,11 +94,12 @@ pub fn found_family(enrol: &Enrol, now: Millis) -> Result<Batch, Refusal> {
         Op::AddInvite { expires_at, .. } => Some(*expires_at),
         _ => None,
     });
-    changes.extend(enrol.cards.iter().zip(expiries).map(|(card, expires_at)| Change::AddInvite {
-        invite: card.invite,
-        code_hash: Some(card.code_hash),
-        expires_at,
-        blob: card.blob.clone(),
+    changes.extend(enrol.cards.iter().zip(expiries).flat_map(|(card, expires_at)| {
+        let (invite, code_hash, blob) = (card.invite, Some(card.code_hash), card.blob.clone());
+        [
+            Change::AddInvite { invite, code_hash, expires_at, blob },
+            Change::SetDue(DueItem::Invite(invite), expires_at),
+        ]
     }));
     Ok(Batch { requires: vec![Precondition::Absent], entries, changes, ..Batch::new(now) })
 }

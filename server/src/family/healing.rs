@@ -12,6 +12,7 @@ use jiashu_proto::id::{Epoch, LinkHash, Millis};
 use jiashu_roster::{Author as LinkAuthor, Link, LinkBody, Op, Roster};
 
 use super::Refusal;
+use super::closing::{gone, no_longer_asked};
 use super::roster::{access_changes, check_bounds, check_ops, check_sizes, refusal};
 use crate::store::{Batch, Change, InviteState, NewEntry, Precondition, ScopeKind, ScopeState};
 
@@ -92,6 +93,7 @@ pub fn decide_hand_in(
         let change = roster.follow(&link).map_err(|error| refusal(&error))?;
         check_bounds(&roster)?;
         batch.changes.push(Change::Turn { epoch: change.number, head: change.hash });
+        batch.changes.extend(no_longer_asked(gone(&change)));
         for op in body.ops {
             batch.changes.extend(changes_of(op, &body.author, &before));
         }
@@ -130,9 +132,6 @@ fn check_let_in(
 
 fn changes_of(op: Op, author: &LinkAuthor, before: &Roster) -> Vec<Change> {
     match (op, author) {
-        (Op::AddInvite { invite, expires_at, .. }, _) => {
-            vec![Change::AddInvite { invite, code_hash: None, expires_at, blob: Vec::new() }]
-        }
         (Op::Join { device, token_hash, .. }, LinkAuthor::Invite(by)) => {
             let members = before.invites().get(by).map(|invite| invite.members.clone());
             let members = members.unwrap_or_default();

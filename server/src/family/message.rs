@@ -3,7 +3,7 @@
 use jiashu_proto::bounds;
 use jiashu_proto::entry::{Content, Fired, Message, Receipt, Rung, schedule_key};
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::frame::{Hold, Post, Report};
+use jiashu_proto::frame::{Hold, Post, Report, ToClose};
 use jiashu_proto::id::{DeviceId, Millis};
 
 use super::permission::check_sealed;
@@ -43,7 +43,11 @@ pub fn decide_post(sender: &Sender, post: Post, now: Millis) -> Result<Batch, Re
     let content = Content::Message(post.kind, message);
     Ok(Batch {
         author: Some(Author { device: sender.device, n: post.n, entry_ref: post.entry_ref }),
-        requires: vec![Precondition::Active, Precondition::Epoch(post.epoch)],
+        requires: vec![
+            Precondition::Active,
+            Precondition::ToCloseWithin(ToClose::default()),
+            Precondition::Epoch(post.epoch),
+        ],
         entries: vec![NewEntry { key: content.key(), rank: 0, content: content.to_bytes() }],
         ..Batch::new(now)
     })
@@ -86,6 +90,7 @@ pub fn decide_hold(
     }
     let mut requires = vec![
         Precondition::Active,
+        Precondition::ToCloseWithin(ToClose::default()),
         Precondition::Epoch(hold.epoch),
         Precondition::FactAt(schedule_key(hold.schedule), standing.map(|standing| standing.seq)),
     ];
@@ -214,7 +219,9 @@ mod tests {
     fn a_message_needs_the_key_in_force_and_a_family_that_takes_part() {
         let batch = decide_post(&sender(), post(), 5).unwrap();
 
-        assert_eq!(batch.requires, [Precondition::Active, Precondition::Epoch(4)]);
+        let nothing_to_close = Precondition::ToCloseWithin(ToClose::default());
+        let expected = [Precondition::Active, nothing_to_close, Precondition::Epoch(4)];
+        assert_eq!(batch.requires, expected);
         assert_eq!(batch.author.map(|author| author.device), Some(DeviceId(2)));
         assert_eq!(batch.entries.len(), 1);
     }

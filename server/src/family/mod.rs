@@ -11,6 +11,8 @@ pub mod roster;
 
 pub mod healing;
 
+pub mod closing;
+
 pub mod message;
 
 pub mod schedule;
@@ -76,6 +78,15 @@ fn check_addressees(members: &[MemberId]) -> Result<(), Refusal> {
 #[must_use]
 pub fn no_such_invite() -> Refusal {
     Refusal::new(ErrorCode::Invite, "this invite is wrong, used or expired: ask for a new one")
+}
+
+/// To who was in before the family began anew: what it has stays, and nothing more comes.
+#[must_use]
+pub fn new_chain() -> Refusal {
+    Refusal::new(
+        ErrorCode::NewChain,
+        "the family began anew without this phone: ask for a new card",
+    )
 }
 
 /// Whether everything that taking part needs is recorded: for every child the guardian's consent

@@ -6,14 +6,15 @@
 use jiashu_proto::bounds;
 use jiashu_proto::entry::{Content, LinkFact, WRAPS_KEY, WrapsFact, link_key};
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::frame::{Card, Join, Turn};
+use jiashu_proto::frame::{Card, Join, ToClose, Turn};
 use jiashu_proto::id::{DeviceId, InviteId, Millis, Role, TokenHash};
 use jiashu_roster::{Author as LinkAuthor, Link, LinkBody, LinkError, Op, Roster, code_hash};
 use subtle::ConstantTimeEq;
 
+use super::closing::{gone, no_longer_asked};
 use super::{Refusal, Sender, check_cards, no_such_invite};
 use crate::store::{
-    Author, Batch, Change, Invite, InviteState, NewEntry, Precondition, ScopeState,
+    Author, Batch, Change, DueItem, Invite, InviteState, NewEntry, Precondition, ScopeState,
 };
 
 /// What a `join` comes to.
@@ -75,7 +76,7 @@ pub fn decide_join(
         }
     }
     let members = roster.invites().get(&number).map(|invite| invite.members.clone());
-    let mut batch = link_batch(roster, &body, join.link, join.wraps, now)?;
+    let (mut batch, _) = link_batch(roster, &body, join.link, join.wraps, now)?;
     batch.requires.insert(0, Precondition::InviteOpen(number));
     batch.changes.push(Change::AddSeat {
         device,
@@ -135,8 +136,10 @@ pub fn decide_turn(
         return Ok(cards_of_known(state, author, turn.cards, now));
     }
     let before = roster.clone();
-    let mut batch = link_batch(roster, &body, turn.link, turn.wraps, now)?;
+    let (mut batch, gone) = link_batch(roster, &body, turn.link, turn.wraps, now)?;
     batch.author = Some(author);
+    // What is asked for is closed before anything else changes.
+    batch.requires.insert(0, Precondition::ToCloseWithin(gone));
     let mut cards = turn.cards.into_iter();
     for op in body.ops {
         batch.changes.extend(access_changes(op, &before, &mut cards));
@@ -170,23 +173,22 @@ fn cards_of_known(state: &ScopeState, author: Author, cards: Vec<Card>, now: Mil
     batch
 }
 
-/// What an op changes in who has access.
+/// What an op changes in who has access; an invite without a card has no code.
 pub(super) fn access_changes(
     op: Op,
     before: &Roster,
     cards: &mut impl Iterator<Item = Card>,
 ) -> Vec<Change> {
     match op {
-        Op::AddInvite { invite, expires_at, .. } => cards
-            .next()
-            .map(|card| Change::AddInvite {
-                invite,
-                code_hash: Some(card.code_hash),
-                expires_at,
-                blob: card.blob,
-            })
-            .into_iter()
-            .collect(),
+        Op::AddInvite { invite, expires_at, .. } => {
+            let card = cards.next();
+            let (code_hash, blob) =
+                card.map_or((None, Vec::new()), |card| (Some(card.code_hash), card.blob));
+            vec![
+                Change::AddInvite { invite, code_hash, expires_at, blob },
+                Change::SetDue(DueItem::Invite(invite), expires_at),
+            ]
+        }
         Op::RemoveDevice { device, .. } => {
             let made = before.invites().iter().filter(|(_, invite)| invite.made_by == Some(device));
             std::iter::once(Change::RevokeSeat(device))
@@ -199,27 +201,32 @@ pub(super) fn access_changes(
     }
 }
 
-/// A link and its wraps as entries, the new head, and the precondition that nobody was faster.
+/// A link and its wraps as entries, the new head, and the precondition that nobody was faster; and
+/// what stands open no more after it.
 fn link_batch(
     mut roster: Roster,
     body: &LinkBody,
     link: Vec<u8>,
     wraps: Vec<u8>,
     now: Millis,
-) -> Result<Batch, Refusal> {
+) -> Result<(Batch, ToClose), Refusal> {
     let change = roster.append(&link, Some(&wraps)).map_err(|error| refusal(&error))?;
     check_bounds(&roster)?;
     let link = Content::Link(LinkFact { link }).to_bytes();
     let wraps = Content::Wraps(WrapsFact { number: change.number, wraps }).to_bytes();
-    Ok(Batch {
+    let gone = gone(&change);
+    let mut changes = vec![Change::Turn { epoch: change.number, head: change.hash }];
+    changes.extend(no_longer_asked(gone.clone()));
+    let batch = Batch {
         requires: vec![Precondition::RosterHead(body.prev)],
         entries: vec![
             NewEntry { key: Some(link_key(change.number)), rank: 0, content: link },
             NewEntry { key: Some(WRAPS_KEY.into()), rank: 0, content: wraps },
         ],
-        changes: vec![Change::Turn { epoch: change.number, head: change.hash }],
+        changes,
         ..Batch::new(now)
-    })
+    };
+    Ok((batch, gone))
 }
 
 /// A family stays within its bounds.

@@ -15,7 +15,7 @@ use jiashu_proto::frame::{
 use jiashu_proto::id::Scope;
 
 use crate::access::{self, Access, AccessError, Who};
-use crate::execute::{self, Failure};
+use crate::execute::{self, Failure, door, staff};
 use crate::family::Refusal;
 use crate::hub::Mailbox;
 use crate::relay::Relay;
@@ -68,7 +68,7 @@ impl Session {
     fn answer(&mut self, lane: Lane, frame: RelayFrame) {
         if let RelayFrame::Refused(refused) = &frame {
             self.relay.metrics.refuse(refused.code);
-            self.turned_away |= refused.code == ErrorCode::Unauthorised;
+            self.turned_away |= ends_lane(refused.code);
         }
         self.answers.push((lane, frame));
     }
@@ -101,23 +101,23 @@ impl Session {
                 self.answer(lane, RelayFrame::Beaten(Beaten { now }));
             }
             ClientFrame::Look(look) => {
-                let done = execute::look(&self.relay, &look).await;
+                let done = door::look(&self.relay, &look).await;
                 self.reply(lane, done.map(RelayFrame::Invited));
             }
             ClientFrame::Join(join) => {
-                let done = execute::join(&self.relay, join).await;
+                let done = door::join(&self.relay, join).await;
                 self.reply(lane, done.map(RelayFrame::Joined));
             }
             ClientFrame::HandIn(hand_in) => {
                 let vouched = self.vouches(lane, hand_in.scope);
-                let done = execute::hand_in(&self.relay, hand_in, vouched).await;
+                let done = door::hand_in(&self.relay, hand_in, vouched).await;
                 self.reply(lane, done.map(RelayFrame::HandedIn));
             }
             ClientFrame::Setup(setup) => {
                 let done = crate::setup::use_link(&self.relay, &setup).await;
                 self.reply(lane, done.map(RelayFrame::Staffed));
             }
-            ClientFrame::Enrol(_) | ClientFrame::RecordConsent(_) => {
+            ClientFrame::Enrol(_) | ClientFrame::RecordConsent(_) | ClientFrame::Void(_) => {
                 self.staff_command(lane, frame).await;
             }
             ClientFrame::Unknown(_) => {
@@ -153,9 +153,9 @@ impl Session {
     }
 
     fn refuse_command(&mut self, lane: Lane, refused: Refused) {
-        let revoked = refused.code == ErrorCode::Unauthorised;
+        let ends = ends_lane(refused.code);
         self.answer(lane, RelayFrame::Refused(refused));
-        if revoked {
+        if ends {
             self.close_lane(lane);
         }
     }
@@ -166,10 +166,11 @@ impl Session {
         };
         let programme = self.scope_of(lane);
         let done = match command {
-            ClientFrame::Enrol(enrol) => execute::enrol(&self.relay, programme, enrol).await,
+            ClientFrame::Enrol(enrol) => staff::enrol(&self.relay, programme, enrol).await,
             ClientFrame::RecordConsent(record) => {
-                execute::record_consent(&self.relay, programme, &record).await
+                staff::record_consent(&self.relay, programme, &record).await
             }
+            ClientFrame::Void(void) => staff::void(&self.relay, programme, &void).await,
             _ => Err(hello_first().into()),
         };
         self.reply(lane, done.map(RelayFrame::Enrolled));
@@ -371,6 +372,11 @@ impl Drop for Session {
             self.close_lane(lane);
         }
     }
+}
+
+/// Whether who is answered so has no place here any more.
+fn ends_lane(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::Unauthorised | ErrorCode::NewChain)
 }
 
 fn hello_first() -> Refusal {

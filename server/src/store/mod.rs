@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiashu_proto::entry::{Cursor, Generation, Seq};
-use jiashu_proto::frame::Reached;
+use jiashu_proto::frame::{Reached, ToClose};
 use jiashu_proto::id::{
     CodeHash, DeviceId, Epoch, InviteId, LinkHash, MemberId, Millis, N, Ref, Scope, TokenHash,
 };
@@ -80,6 +80,10 @@ pub enum Precondition {
     Absent,
     /// Letters may move.
     Active,
+    /// Nothing is to be closed but perhaps these.
+    ToCloseWithin(ToClose),
+    /// The tickets are just these.
+    Tickets(Vec<Ticket>),
     /// This is the key in force.
     Epoch(Epoch),
     /// This is the newest link of the roster.
@@ -99,6 +103,8 @@ impl fmt::Display for Precondition {
         match self {
             Self::Absent => f.write_str("that the scope is new"),
             Self::Active => f.write_str("that the family takes part"),
+            Self::ToCloseWithin(_) => f.write_str("that nothing else is to be closed"),
+            Self::Tickets(_) => f.write_str("the tickets"),
             Self::Epoch(epoch) => write!(f, "epoch {epoch}"),
             Self::RosterHead(_) => f.write_str("the roster's head"),
             Self::InviteOpen(invite) => write!(f, "that invite {invite} is open"),
@@ -152,6 +158,15 @@ pub enum Change {
     UseInvite(InviteId, DeviceId, TokenHash),
     /// The invite is closed; its blob goes.
     CloseInvite(InviteId),
+    /// These are dead already and still stand open in the roster: the family is asked to close them.
+    AskToClose(ToClose),
+    /// These stand open no more; what of them was asked for no longer is.
+    Closed(ToClose),
+    /// The tickets are these from now on.
+    SetTickets(Vec<Ticket>),
+    /// The family began anew in another scope: no command is taken here any more, nothing is open,
+    /// asked for or due.
+    Supersede,
     /// Keeps a body until its hour; one of the same schedule with the same `body_ref` is replaced,
     /// and keeps its place among them.
     PutHeld(HeldBody),
@@ -204,6 +219,9 @@ pub enum DueItem {
     /// Step two of making this programme.
     #[n(3)]
     Programme(#[n(0)] Scope),
+    /// The end of this invite.
+    #[n(4)]
+    Invite(#[n(0)] InviteId),
 }
 
 /// Something that is due.
@@ -256,6 +274,56 @@ pub struct ScopeState {
     /// Invites, the used and closed ones too.
     #[n(7)]
     pub invites: BTreeMap<InviteId, Invite>,
+    /// What is dead here already and still stands open in the roster.
+    #[n(8)]
+    #[cbor(default)]
+    pub to_close: ToClose,
+    /// What lets a new phone ask to be let in.
+    #[n(9)]
+    #[cbor(default)]
+    pub tickets: Vec<Ticket>,
+    /// Whether the family began anew in another scope.
+    #[n(10)]
+    #[cbor(default)]
+    pub superseded: bool,
+}
+
+impl ScopeState {
+    /// A scope that was just made.
+    #[must_use]
+    pub fn new(kind: ScopeKind, generation: Generation) -> Self {
+        Self {
+            kind,
+            generation,
+            head: 0,
+            epoch: 0,
+            roster_head: LinkHash::NONE,
+            active: false,
+            seats: BTreeMap::new(),
+            invites: BTreeMap::new(),
+            to_close: ToClose::default(),
+            tickets: Vec::new(),
+            superseded: false,
+        }
+    }
+}
+
+/// Lets one new phone ask a family to be let in; opens nothing by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Ticket {
+    /// Of its code.
+    #[n(0)]
+    pub code_hash: CodeHash,
+    /// Whom the phone will serve.
+    #[n(1)]
+    pub members: Vec<MemberId>,
+    /// In ms; enforced above the store.
+    #[n(2)]
+    pub expires_at: Millis,
+    /// The request that used it, by the hash of its own code.
+    #[n(3)]
+    pub used: Option<CodeHash>,
 }
 
 /// One device or member of staff.
@@ -392,6 +460,9 @@ pub enum StoreError {
     /// The author is unknown or revoked.
     #[error("the device is not, or no longer, of this scope")]
     NotLive,
+    /// The family began anew in another scope.
+    #[error("the family began anew in another scope")]
+    Superseded,
     /// There is no such scope.
     #[error("there is no such scope")]
     NoScope,
@@ -416,14 +487,14 @@ pub enum StoreError {
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Writes the whole batch if all its preconditions hold, and answers once that is durable.
     ///
-    /// The order of checks: the scope exists; the author is live; its ref is among its last (then
+    /// The order of checks: the scope exists; the author is live, and the scope not superseded; its ref is among its last (then
     /// the first answer is repeated); its `n` is the next; the preconditions in their order.
     /// A batch that fails undoes nothing of others that were written with it.
     ///
     /// # Errors
     ///
-    /// [`StoreError::NoScope`], [`StoreError::NotLive`], [`StoreError::Renumber`],
-    /// [`StoreError::Stale`]: nothing was written. [`StoreError::Unavailable`]: repeat it.
+    /// [`StoreError::NoScope`], [`StoreError::NotLive`], [`StoreError::Superseded`],
+    /// [`StoreError::Renumber`], [`StoreError::Stale`]: nothing was written. [`StoreError::Unavailable`]: repeat it.
     async fn commit(&self, scope: Scope, batch: Batch) -> Result<Committed, StoreError>;
 
     /// What is known of a scope; `None` if there is no such scope.
@@ -473,4 +544,49 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Finishes what was handed in, writes the cursors noted, and stops. Nothing is done after it.
     async fn close(&self);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_that_an_older_relay_wrote_still_reads() {
+        let seat = (TokenHash([1; 32]), vec![MemberId(1)], false, 7_u64, vec![(9_u64, 3_u64)]);
+        let invite = (CodeHash([2; 32]), 5_i64, InviteState::Closed);
+        let older = (
+            ScopeKind::Family,
+            4_u32,
+            3_u64,
+            2_u32,
+            LinkHash([3; 32]),
+            true,
+            BTreeMap::from([(DeviceId(1), seat)]),
+            BTreeMap::from([(InviteId(1), invite)]),
+        );
+
+        let state: ScopeState = minicbor::decode(&minicbor::to_vec(older).unwrap()).unwrap();
+
+        assert_eq!((state.epoch, state.seats[&DeviceId(1)].last_n), (2, 7));
+        assert_eq!(state.invites[&InviteId(1)].code_hash, Some(CodeHash([2; 32])));
+        assert!(state.to_close.is_empty() && state.tickets.is_empty() && !state.superseded);
+        let again: ScopeState = minicbor::decode(&minicbor::to_vec(&state).unwrap()).unwrap();
+        assert_eq!(again, state);
+    }
+
+    #[test]
+    fn a_due_item_keeps_its_bytes() {
+        let items = [
+            (DueItem::Occurrence(Ref([1; 12])), "82014c010101010101010101010101"),
+            (DueItem::Enrolment("A".into()), "82026141"),
+            (DueItem::Programme(Scope(7)), "820307"),
+            (DueItem::Invite(InviteId(7)), "820407"),
+        ];
+
+        for (item, hex) in items {
+            let bytes = minicbor::to_vec(&item).unwrap();
+            let written: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(written, hex, "{item:?}: what stands in a store must still be found");
+        }
+    }
 }

@@ -3,10 +3,10 @@
 use jiashu_proto::id::{CodeHash, DeviceId, InviteId, LinkHash, MemberId, TokenHash};
 
 use super::{
-    FAMILY, Home, NOW, PHONE, broken, changes, commit, entry, founding, message, refused, requires,
-    seat, with_phone,
+    ALL, FAMILY, Home, NOW, PHONE, broken, changes, commit, entry, founding, message, refused,
+    requires, seat, start, ticket, to_close, with_phone,
 };
-use crate::store::{Batch, Change, InviteState, Precondition, StoreError};
+use crate::store::{Batch, Change, DueItem, InviteState, Precondition, StoreError};
 
 const TABLET: DeviceId = DeviceId(u32::MAX);
 const INVITE: InviteId = InviteId(4);
@@ -97,4 +97,90 @@ pub(crate) async fn a_closed_invite_keeps_no_card(home: &dyn Home) {
     assert_eq!(broken(&*store, open).await, Precondition::InviteOpen(INVITE));
     let state = store.state(FAMILY).await.unwrap().unwrap();
     assert_eq!(state.invites[&INVITE].state, InviteState::Closed);
+}
+
+pub(crate) async fn an_invite_without_a_code_gets_its_card_later(home: &dyn Home) {
+    let store = with_phone(home).await;
+    let Change::AddInvite { invite, code_hash, expires_at, blob } = add_invite() else { return };
+    let handed_in = Change::AddInvite { invite, code_hash: None, expires_at, blob: Vec::new() };
+    commit(&*store, changes(vec![handed_in])).await;
+    assert_eq!(store.card(FAMILY, INVITE).await.unwrap(), None);
+
+    let with_card = Change::AddInvite { invite, code_hash, expires_at, blob };
+    let open = vec![Precondition::InviteOpen(INVITE)];
+    commit(&*store, Batch { requires: open, ..changes(vec![with_card]) }).await;
+
+    assert_eq!(store.card(FAMILY, INVITE).await.unwrap().unwrap(), b"sealed card");
+    let state = store.state(FAMILY).await.unwrap().unwrap();
+    assert_eq!(state.invites[&INVITE].code_hash, Some(CodeHash([3; 32])));
+}
+
+pub(crate) async fn what_is_to_be_closed_is_kept_until_it_is(home: &dyn Home) {
+    let store = with_phone(home).await;
+    commit(&*store, changes(vec![Change::AskToClose(to_close(&[3], &[7, 9]))])).await;
+    commit(&*store, changes(vec![Change::AskToClose(to_close(&[2, 3], &[8]))])).await;
+    commit(&*store, changes(vec![Change::Closed(to_close(&[3, 4], &[9]))])).await;
+    drop(store);
+    let store = home.open().await;
+
+    let within = |devices: &[u32], invites: &[u32]| {
+        requires(vec![Precondition::ToCloseWithin(to_close(devices, invites))])
+    };
+
+    let state = store.state(FAMILY).await.unwrap().unwrap();
+    assert_eq!(state.to_close, to_close(&[2], &[7, 8]));
+    commit(&*store, within(&[2], &[7, 8])).await;
+    commit(&*store, within(&[1, 2, 3], &[6, 7, 8])).await;
+    for (devices, invites) in [(&[2][..], &[7][..]), (&[], &[7, 8]), (&[], &[])] {
+        let told = broken(&*store, within(devices, invites)).await;
+        assert_eq!(told, Precondition::ToCloseWithin(to_close(devices, invites)));
+    }
+}
+
+pub(crate) async fn tickets_are_set_over_those_seen(home: &dyn Home) {
+    let store = with_phone(home).await;
+    let (one, two) = (vec![ticket(1)], vec![ticket(1), ticket(2)]);
+    let set = |seen: &[_], tickets: &[_]| Batch {
+        requires: vec![Precondition::Tickets(seen.to_vec())],
+        ..changes(vec![Change::SetTickets(tickets.to_vec())])
+    };
+    commit(&*store, set(&[], &one)).await;
+
+    let late = broken(&*store, set(&[], &two)).await;
+    commit(&*store, set(&one, &two)).await;
+    drop(store);
+    let store = home.open().await;
+
+    assert_eq!(late, Precondition::Tickets(vec![]));
+    assert_eq!(store.state(FAMILY).await.unwrap().unwrap().tickets, two);
+}
+
+pub(crate) async fn a_superseded_scope_takes_no_command_and_has_nothing_open(home: &dyn Home) {
+    let store = with_phone(home).await;
+    commit(&*store, message(PHONE, 1, b"before")).await;
+    let due = DueItem::Invite(INVITE);
+    commit(
+        &*store,
+        changes(vec![
+            add_invite(),
+            Change::SetDue(due, NOW),
+            Change::AskToClose(to_close(&[2], &[])),
+            Change::SetTickets(vec![ticket(1)]),
+        ]),
+    )
+    .await;
+
+    commit(&*store, changes(vec![Change::Supersede])).await;
+    commit(&*store, changes(vec![Change::Supersede])).await;
+
+    let new = refused(&*store, message(PHONE, 2, b"after")).await;
+    let repeat = refused(&*store, message(PHONE, 1, b"before")).await;
+    assert!(matches!((new, repeat), (StoreError::Superseded, StoreError::Superseded)));
+    let state = store.state(FAMILY).await.unwrap().unwrap();
+    assert!(state.superseded && state.to_close.is_empty() && state.tickets.is_empty());
+    assert_eq!(state.invites[&INVITE].state, InviteState::Closed);
+    assert_eq!(store.card(FAMILY, INVITE).await.unwrap(), None);
+    assert_eq!(store.next_due().await.unwrap(), None);
+    let kept = store.read_after(FAMILY, start(&*store).await, ALL).await.unwrap();
+    assert_eq!(kept.records.len(), 1, "its log stays");
 }

@@ -1,11 +1,12 @@
 //! One batch: whole or not at all, once, and told why not.
 
 use jiashu_proto::bounds::MAX_UNANSWERED;
+use jiashu_proto::frame::ToClose;
 use jiashu_proto::id::{InviteId, LinkHash, Scope};
 
 use super::{
     FAMILY, Home, NOW, PHONE, a_ref, broken, changes, commit, entries, entry, fact, founding,
-    message, refused, requires, seqs, whole_log, with_phone,
+    message, refused, requires, seqs, ticket, to_close, whole_log, with_phone,
 };
 use crate::store::{Author, Batch, Change, DueItem, Precondition, ScopeKind, StoreError, Wake};
 
@@ -150,6 +151,7 @@ pub(crate) async fn each_precondition_names_itself(home: &dyn Home) {
     let item = DueItem::Occurrence(a_ref(1));
     commit(&*store, entries(vec![fact("plan", 0, b"x")])).await;
     commit(&*store, changes(vec![Change::SetDue(item.clone(), 500)])).await;
+    commit(&*store, changes(vec![Change::AskToClose(to_close(&[2], &[7]))])).await;
     let broken_ones = [
         Precondition::Absent,
         Precondition::Active,
@@ -162,6 +164,9 @@ pub(crate) async fn each_precondition_names_itself(home: &dyn Home) {
         Precondition::DueAt(item.clone(), 501),
         Precondition::DueAt(DueItem::Enrolment("case".into()), 500),
         Precondition::HeldBelow(0),
+        Precondition::ToCloseWithin(ToClose::default()),
+        Precondition::ToCloseWithin(to_close(&[], &[7])),
+        Precondition::Tickets(vec![ticket(9)]),
     ];
 
     for precondition in broken_ones {
@@ -177,6 +182,8 @@ pub(crate) async fn each_precondition_names_itself(home: &dyn Home) {
         Precondition::FactAt("none".into(), None),
         Precondition::DueAt(item, 500),
         Precondition::HeldBelow(1),
+        Precondition::ToCloseWithin(to_close(&[2, 3], &[7])),
+        Precondition::Tickets(vec![]),
     ]);
 
     assert_eq!(commit(&*store, holding).await.first, 0);

@@ -7,11 +7,12 @@
 use std::sync::Arc;
 
 use jiashu_proto::entry::{Cursor, Seq};
-use jiashu_proto::id::{DeviceId, Millis, N, Ref, Scope, TokenHash};
+use jiashu_proto::frame::ToClose;
+use jiashu_proto::id::{CodeHash, DeviceId, InviteId, MemberId, Millis, N, Ref, Scope, TokenHash};
 
 use super::{
     Author, Batch, Change, Committed, NewEntry, Page, PageLimit, Precondition, Record, ScopeKind,
-    Store, StoreError,
+    Store, StoreError, Ticket,
 };
 
 pub(crate) mod access;
@@ -55,6 +56,10 @@ macro_rules! store_conformance {
             access::turns_and_members_are_kept,
             access::an_invite_is_used_once_and_its_card_goes,
             access::a_closed_invite_keeps_no_card,
+            access::an_invite_without_a_code_gets_its_card_later,
+            access::what_is_to_be_closed_is_kept_until_it_is,
+            access::tickets_are_set_over_those_seen,
+            access::a_superseded_scope_takes_no_command_and_has_nothing_open,
             waiting::held_bodies_keep_their_order,
             waiting::a_body_of_one_schedule_does_not_replace_anothers,
             waiting::held_bodies_are_dropped_one_by_one_or_by_schedule,
@@ -120,6 +125,18 @@ pub(crate) fn fact(key: &str, rank: u8, content: &[u8]) -> NewEntry {
 
 pub(crate) fn seat(device: DeviceId) -> Change {
     Change::AddSeat { device, token_hash: TokenHash([1; 32]), members: Vec::new() }
+}
+
+pub(crate) fn to_close(devices: &[u32], invites: &[u32]) -> ToClose {
+    ToClose {
+        devices: devices.iter().copied().map(DeviceId).collect(),
+        invites: invites.iter().copied().map(InviteId).collect(),
+    }
+}
+
+pub(crate) fn ticket(code: u8) -> Ticket {
+    let members = vec![MemberId(1)];
+    Ticket { code_hash: CodeHash([code; 32]), members, expires_at: NOW + 1, used: None }
 }
 
 /// Makes the scope, with these devices.

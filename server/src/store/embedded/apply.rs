@@ -3,11 +3,12 @@
 //! Every check stands before the first write, so a refused batch leaves nothing behind. The
 //! preconditions are in `holds`, entries and facts in `facts`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use jiashu_proto::bounds::MAX_UNANSWERED;
-use jiashu_proto::entry::{Generation, Seq};
-use jiashu_proto::id::{LinkHash, Scope};
+use jiashu_proto::entry::Seq;
+use jiashu_proto::frame::ToClose;
+use jiashu_proto::id::Scope;
 use rusqlite::Connection;
 
 use super::condition::Failure;
@@ -15,8 +16,8 @@ use super::facts::{self, Place};
 use super::states::States;
 use super::{holds, reader, schema};
 use crate::store::{
-    Author, Batch, Change, Committed, HeldBody, Invite, InviteState, Precondition, ScopeKind,
-    ScopeState, Seat, StoreError, short_name,
+    Author, Batch, Change, Committed, HeldBody, Invite, InviteState, Precondition, ScopeState,
+    Seat, StoreError, short_name,
 };
 
 /// A scope that a group has looked at.
@@ -58,6 +59,9 @@ impl<'a> Group<'a> {
             let Some(seat) = state.seats.get(&author.device).filter(|seat| !seat.revoked) else {
                 return Ok(Err(StoreError::NotLive));
             };
+            if state.superseded {
+                return Ok(Err(StoreError::Superseded));
+            }
             if let Some(first) = seat.place_of(author.entry_ref) {
                 let at = facts::time_of(tx, scope, first)?.unwrap_or(batch.at);
                 return Ok(Ok(Committed { first, at, repeat: true }));
@@ -101,8 +105,11 @@ impl<'a> Group<'a> {
         if let Some(precondition) = holds::first_broken(self.tx, scope, None, &batch.requires)? {
             return Ok(Err(StoreError::Stale { precondition }));
         }
-        let mut touched =
-            Touched { state: new_state(kind, facts::random_u32()?), wakes: false, changed: false };
+        let mut touched = Touched {
+            state: ScopeState::new(kind, facts::random_u32()?),
+            wakes: false,
+            changed: false,
+        };
         let committed = apply(self.tx, scope, batch, &mut touched)?;
         self.touched.insert(scope, touched);
         Ok(Ok(committed))
@@ -121,19 +128,6 @@ impl<'a> Group<'a> {
             write.execute((scope.0.cast_signed(), schema::state_sum(*scope, &bytes), bytes))?;
         }
         Ok(changed)
-    }
-}
-
-fn new_state(kind: ScopeKind, generation: Generation) -> ScopeState {
-    ScopeState {
-        kind,
-        generation,
-        head: 0,
-        epoch: 0,
-        roster_head: LinkHash::NONE,
-        active: false,
-        seats: BTreeMap::new(),
-        invites: BTreeMap::new(),
     }
 }
 
@@ -180,8 +174,12 @@ fn changes_access(change: &Change) -> bool {
         | Change::SetMembers(..)
         | Change::AddInvite { .. }
         | Change::UseInvite(..)
-        | Change::CloseInvite(_) => true,
-        Change::PutHeld(_)
+        | Change::CloseInvite(_)
+        | Change::Supersede => true,
+        Change::AskToClose(_)
+        | Change::Closed(_)
+        | Change::SetTickets(_)
+        | Change::PutHeld(_)
         | Change::DropHeld(..)
         | Change::DropHeldOf(_)
         | Change::SetDue(..)
@@ -233,6 +231,17 @@ fn apply_change(
             state.invites.entry(*invite).and_modify(|invite| invite.state = InviteState::Closed);
             delete(tx, "DELETE FROM card WHERE scope = ?1 AND invite = ?2", (id, invite.0))?;
         }
+        Change::AskToClose(asked) => {
+            let all = &mut state.to_close;
+            add(&mut all.devices, &asked.devices);
+            add(&mut all.invites, &asked.invites);
+        }
+        Change::Closed(closed) => {
+            state.to_close.devices.retain(|device| !closed.devices.contains(device));
+            state.to_close.invites.retain(|invite| !closed.invites.contains(invite));
+        }
+        Change::SetTickets(tickets) => state.tickets.clone_from(tickets),
+        Change::Supersede => supersede(tx, id, state)?,
         Change::PutHeld(body) => put_held(tx, scope, body)?,
         Change::DropHeld(schedule, body_ref) => {
             let sql = "DELETE FROM held WHERE scope = ?1 AND schedule = ?2 AND body_ref = ?3";
@@ -253,6 +262,27 @@ fn apply_change(
             )?;
         }
     }
+    Ok(())
+}
+
+/// Ascending, each once.
+fn add<T: Copy + Ord>(to: &mut Vec<T>, more: &[T]) {
+    to.extend(more);
+    to.sort_unstable();
+    to.dedup();
+}
+
+fn supersede(tx: &Connection, id: i64, state: &mut ScopeState) -> rusqlite::Result<()> {
+    state.superseded = true;
+    state.tickets.clear();
+    state.to_close = ToClose::default();
+    for invite in state.invites.values_mut() {
+        if invite.state == InviteState::Open {
+            invite.state = InviteState::Closed;
+        }
+    }
+    delete(tx, "DELETE FROM card WHERE scope = ?1", [id])?;
+    delete(tx, "DELETE FROM due WHERE scope = ?1", [id])?;
     Ok(())
 }
 

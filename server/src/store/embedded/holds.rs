@@ -32,6 +32,14 @@ fn holds(
     Ok(match precondition {
         Precondition::Absent => state.is_none(),
         Precondition::Active => state.is_some_and(|state| state.active),
+        Precondition::ToCloseWithin(these) => state.is_none_or(|state| {
+            let asked = &state.to_close;
+            asked.devices.iter().all(|device| these.devices.contains(device))
+                && asked.invites.iter().all(|invite| these.invites.contains(invite))
+        }),
+        Precondition::Tickets(tickets) => {
+            state.map_or(&[][..], |state| &state.tickets) == tickets.as_slice()
+        }
         Precondition::Epoch(epoch) => state.map_or(0, |state| state.epoch) == *epoch,
         Precondition::RosterHead(head) => {
             state.map_or(LinkHash::NONE, |state| state.roster_head) == *head
