@@ -12,8 +12,8 @@ use jiashu_proto::id::Scope;
 use rusqlite::Connection;
 
 use super::condition::Failure;
-use super::facts::{self, Place};
-use super::states::States;
+use super::facts::{self, Place, Put};
+use super::states::{self, States, Written};
 use super::{holds, reader, schema};
 use crate::store::{
     Author, Batch, Change, Committed, HeldBody, Invite, InviteState, Precondition, ScopeState,
@@ -27,6 +27,21 @@ pub(super) struct Touched {
     /// Whether its log has grown or access to it has changed.
     pub(super) wakes: bool,
     changed: bool,
+    /// The entries added, in order.
+    written: Vec<Written>,
+    superseded: bool,
+}
+
+impl Touched {
+    fn new(state: ScopeState) -> Self {
+        Self { state, wakes: false, changed: false, written: Vec::new(), superseded: false }
+    }
+
+    /// What is to be known of it once the group is on disk.
+    pub(super) fn committed(self, scope: Scope) -> states::Committed {
+        let Self { state, written, superseded, .. } = self;
+        states::Committed { scope, state, written, superseded }
+    }
 }
 
 /// The batches of one transaction.
@@ -88,7 +103,7 @@ impl<'a> Group<'a> {
                 None => reader::state(self.tx, scope)?,
             };
             if let Some(state) = known {
-                self.touched.insert(scope, Touched { state, wakes: false, changed: false });
+                self.touched.insert(scope, Touched::new(state));
             }
         }
         Ok(self.touched.get_mut(&scope))
@@ -105,11 +120,7 @@ impl<'a> Group<'a> {
         if let Some(precondition) = holds::first_broken(self.tx, scope, None, &batch.requires)? {
             return Ok(Err(StoreError::Stale { precondition }));
         }
-        let mut touched = Touched {
-            state: ScopeState::new(kind, facts::random_u32()?),
-            wakes: false,
-            changed: false,
-        };
+        let mut touched = Touched::new(ScopeState::new(kind, facts::random_u32()?));
         let committed = apply(self.tx, scope, batch, &mut touched)?;
         self.touched.insert(scope, touched);
         Ok(Ok(committed))
@@ -141,7 +152,15 @@ fn apply(
     let head = touched.state.head;
     let mut first = None;
     for entry in &batch.entries {
-        let place = facts::put_entry(tx, scope, &mut touched.state.head, batch.at, entry)?;
+        let place = match facts::put_entry(tx, scope, &mut touched.state.head, batch.at, entry)? {
+            Put::Outranked(place) => place,
+            Put::Written(written, superseded) => {
+                let place = Place { seq: written.record.seq, at: written.record.at };
+                touched.written.push(written);
+                touched.superseded |= superseded;
+                place
+            }
+        };
         first.get_or_insert(place);
     }
     let first = first.unwrap_or(Place { seq: 0, at: batch.at });

@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::condition::Failure;
 use super::schema::entry_sum;
-use crate::store::NewEntry;
+use super::states::Written;
+use crate::store::{NewEntry, Record};
 
 /// Where an entry stands, and since when.
 #[derive(Clone, Copy)]
@@ -45,6 +46,17 @@ pub(super) fn time_of(tx: &Connection, scope: Scope, seq: Seq) -> rusqlite::Resu
     time.query_row((scope.0.cast_signed(), seq.cast_signed()), |row| row.get(0)).optional()
 }
 
+/// What came of an entry.
+pub(super) enum Put {
+    /// It stands, perhaps in the place of an earlier fact, whose content went.
+    Written(Written, Superseded),
+    /// The fact at this place outranks it.
+    Outranked(Place),
+}
+
+/// Whether an earlier entry lost its content.
+pub(super) type Superseded = bool;
+
 /// Adds the entry after `head`, which moves; or gives the place of the fact that outranks it.
 pub(super) fn put_entry(
     tx: &Connection,
@@ -52,13 +64,19 @@ pub(super) fn put_entry(
     head: &mut Seq,
     at: Millis,
     entry: &NewEntry,
-) -> Result<Place, Failure> {
+) -> Result<Put, Failure> {
+    let mut superseded = false;
     let seq = *head + 1;
     if let Some(key) = &entry.key {
         let before = standing(tx, scope, key)?;
         match before {
-            Some(fact) if entry.rank > 0 && entry.rank <= fact.rank => return Ok(fact.place),
-            Some(fact) => forget_content(tx, scope, fact.place.seq)?,
+            Some(fact) if entry.rank > 0 && entry.rank <= fact.rank => {
+                return Ok(Put::Outranked(fact.place));
+            }
+            Some(fact) => {
+                forget_content(tx, scope, fact.place.seq)?;
+                superseded = true;
+            }
             None => {}
         }
         let mut put = tx.prepare_cached(
@@ -74,7 +92,8 @@ pub(super) fn put_entry(
     )?;
     put.execute((scope.0.cast_signed(), seq.cast_signed(), at, tag, sum, &entry.content))?;
     *head = seq;
-    Ok(Place { seq, at })
+    let record = Record { seq, at, content: entry.content.clone() };
+    Ok(Put::Written(Written { record, tag }, superseded))
 }
 
 fn forget_content(tx: &Connection, scope: Scope, seq: Seq) -> rusqlite::Result<()> {

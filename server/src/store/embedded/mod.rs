@@ -225,6 +225,9 @@ impl Store for EmbeddedStore {
         cursor: Cursor,
         limit: PageLimit,
     ) -> Result<Page, StoreError> {
+        if let Some(page) = self.shared.states.read_after(scope, cursor, limit) {
+            return Ok(page);
+        }
         self.readers.read(move |tx| reader::read_after(tx, scope, cursor, limit)).await
     }
 

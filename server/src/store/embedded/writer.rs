@@ -98,7 +98,8 @@ impl Writer {
     fn announce(&self, group: Vec<Pending>, answers: Answers, touched: Vec<(Scope, Touched)>) {
         let woken: Vec<Scope> =
             touched.iter().filter(|(_, touched)| touched.wakes).map(|(scope, _)| *scope).collect();
-        self.shared.states.put(touched.into_iter().map(|(scope, touched)| (scope, touched.state)));
+        let committed = touched.into_iter().map(|(scope, touched)| touched.committed(scope));
+        self.shared.states.put(committed);
         for (pending, answer) in group.into_iter().zip(answers) {
             // Who asked may have gone, and nobody need listen for wakes.
             let _ = pending.answer.send(answer);
