@@ -237,13 +237,17 @@ async fn counted(binary: &Path, tls: bool, report: &mut Report) -> Result<()> {
     let none = Scene::start(binary, 0, tls, &[]).await?;
     let one = Scene::start(binary, 1, tls, &[]).await?;
     let ten = Scene::start(binary, 10, tls, &[]).await?;
-    let beats = Scene::start(binary, 0, tls, &[("JIASHU_HEARTBEAT_MS", Path::new(HEARTBEAT_MS))]).await?;
+    let beats =
+        Scene::start(binary, 0, tls, &[("JIASHU_HEARTBEAT_MS", Path::new(HEARTBEAT_MS))]).await?;
     let bar = |must, aim| if tls { None } else { Some((must, aim)) };
 
     // Its own scenes come before those of the POST: nothing of them is written by it.
     let socket = [none.check(0).await?, one.check(1).await?, ten.check(10).await?];
-    let post =
-        [none.post(&none.hello(2)).await?, one.post(&one.hello(2)).await?, ten.post(&ten.hello(2)).await?];
+    let post = [
+        none.post(&none.hello(2)).await?,
+        one.post(&one.hello(2)).await?,
+        ten.post(&ten.hello(2)).await?,
+    ];
     let further = |of: [u64; 3]| crate::machine::share(of[2] - of[1], 9);
     let number = |bytes: u64| crate::machine::share(bytes, 1);
 

@@ -97,7 +97,10 @@ impl Crowd {
             self.turn(Some(Duration::from_secs(1)), &mut events)?;
             ready += events.drain(..).filter(|(_, event)| *event == Event::Ready).count();
             self.flush()?;
-            ensure!(began.elapsed() < DEADLINE, "only {ready} of {begun} connections were answered");
+            ensure!(
+                began.elapsed() < DEADLINE,
+                "only {ready} of {begun} connections were answered"
+            );
         }
     }
 

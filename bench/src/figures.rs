@@ -111,7 +111,12 @@ pub(crate) fn rate(
         8 => (Some((20_000.0, 40_000.0)), Some((50.0, 28.0))),
         _ => (None, None),
     };
-    report.add(format!("{PAIRS} pairs, {in_flight} in flight"), "msg/s", each(&runs, |run| run.rate), rate);
+    report.add(
+        format!("{PAIRS} pairs, {in_flight} in flight"),
+        "msg/s",
+        each(&runs, |run| run.rate),
+        rate,
+    );
     let figure = format!("  server CPU a message, {in_flight} in flight");
     report.add(figure, "µs", each(&runs, |run| run.cpu_us), cpu);
     report.add("  steal", "%", each(&runs, |run| run.steal), None);
@@ -121,9 +126,24 @@ pub(crate) fn rate(
 /// (b) Latencies at a fixed rate, from the instant that a message was due.
 pub(crate) fn latency(systems: Systems<'_>, effort: Effort, report: &mut Report) -> Result<()> {
     let runs = measured(systems, effort, |load| load.at_fixed_rate(RATE, effort.spans))?;
-    report.add(format!("p50 at {RATE} msg/s"), "ms", each(&runs, |run| run.percentile(50)), Some((3.0, 1.0)));
-    report.add(format!("p99 at {RATE} msg/s"), "ms", each(&runs, |run| run.percentile(99)), Some((20.0, 8.0)));
-    report.add(format!("  server CPU a message, {RATE} msg/s"), "µs", each(&runs, |run| run.cpu_us), None);
+    report.add(
+        format!("p50 at {RATE} msg/s"),
+        "ms",
+        each(&runs, |run| run.percentile(50)),
+        Some((3.0, 1.0)),
+    );
+    report.add(
+        format!("p99 at {RATE} msg/s"),
+        "ms",
+        each(&runs, |run| run.percentile(99)),
+        Some((20.0, 8.0)),
+    );
+    report.add(
+        format!("  server CPU a message, {RATE} msg/s"),
+        "µs",
+        each(&runs, |run| run.cpu_us),
+        None,
+    );
     report.add("  steal", "%", each(&runs, |run| run.steal), None);
     Ok(())
 }

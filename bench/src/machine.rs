@@ -37,7 +37,8 @@ impl Processors {
     pub(crate) fn now() -> Result<Self> {
         let stat = std::fs::read_to_string("/proc/stat")?;
         let line = stat.lines().next().context("an empty /proc/stat")?;
-        let ticks: Vec<u64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        let ticks: Vec<u64> =
+            line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
         // user, nice, system, idle, iowait, irq, softirq, steal.
         let stolen = ticks.get(7).copied().unwrap_or(0);
         Ok(Self { all: ticks.iter().take(8).sum(), stolen })

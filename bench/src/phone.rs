@@ -46,7 +46,12 @@ impl Phone {
         Ok(end + 4)
     }
 
-    fn frame(&mut self, bytes: &[u8], ack: &mut Option<Ack>, events: &mut Vec<Event>) -> Result<()> {
+    fn frame(
+        &mut self,
+        bytes: &[u8],
+        ack: &mut Option<Ack>,
+        events: &mut Vec<Event>,
+    ) -> Result<()> {
         match RelayFrame::from_bytes(bytes)?.1 {
             RelayFrame::Welcome(welcome) => {
                 anyhow::ensure!(welcome.restart.is_none(), "the cursor does not hold");

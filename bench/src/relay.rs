@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
@@ -15,6 +15,8 @@ pub(crate) const RAISED: &[(&str, &str)] = &[];
 pub(crate) struct Relay {
     child: Child,
     pub(crate) address: SocketAddr,
+    /// Open as long as it may print.
+    _printed: BufReader<ChildStdout>,
 }
 
 impl Relay {
@@ -39,7 +41,8 @@ impl Relay {
             .context("the relay's binary does not run")?;
         let printed = child.stdout.take().context("its output is piped")?;
         let mut line = String::new();
-        BufReader::new(printed).read_line(&mut line)?;
+        let mut printed = BufReader::new(printed);
+        printed.read_line(&mut line)?;
         let address = line.trim().strip_prefix("listening on ").map(str::parse);
         let Some(Ok(address)) = address else {
             let _ = child.kill();
@@ -47,7 +50,7 @@ impl Relay {
             let log = std::fs::read_to_string(folder.join("log"))?;
             anyhow::bail!("the relay did not start: {line}{log}");
         };
-        Ok(Self { child, address })
+        Ok(Self { child, address, _printed: printed })
     }
 
     /// The number of its process.

@@ -8,10 +8,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use jiashu_proto::entry::{
-    Consent, Content, Cursor, LinkFact, MemberFact, Message, WrapsFact,
+use jiashu_proto::entry::{Consent, Content, Cursor, LinkFact, MemberFact, Message, WrapsFact};
+use jiashu_proto::id::{
+    CodeHash, DeviceId, Epoch, InviteId, LinkHash, MemberId, Millis, Ref, Scope,
 };
-use jiashu_proto::id::{CodeHash, DeviceId, Epoch, InviteId, LinkHash, MemberId, Millis, Ref, Scope};
 use jiashu_proto::id::{Token, TokenHash};
 use jiashu_roster::token_hash;
 use jiashu_server::store::embedded::{EmbeddedStore, FILE, Options};
@@ -59,7 +59,12 @@ fn secret(scope: Scope, device: u32) -> [u8; 16] {
 ///
 /// With `killed` the folder is left as a relay leaves it that was killed: what was acknowledged
 /// stands in the write-ahead log in part.
-pub(crate) fn seed(folder: &Path, families: u64, messages: u64, killed: bool) -> Result<Vec<Family>> {
+pub(crate) fn seed(
+    folder: &Path,
+    families: u64,
+    messages: u64,
+    killed: bool,
+) -> Result<Vec<Family>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         if !killed {
@@ -138,19 +143,13 @@ fn founding() -> Batch {
     let link = NewEntry { key: Some("link/1".into()), ..link };
     let invite = |invite| Change::AddInvite {
         invite: InviteId(invite),
-        code_hash: CodeHash([7; 32]),
+        code_hash: Some(CodeHash([7; 32])),
         expires_at: ENROLLED_AT,
         blob: vec![2; 500],
     };
     Batch {
         requires: vec![Precondition::Absent],
-        entries: vec![
-            link,
-            member(1),
-            member(2),
-            member(3),
-            entry(&Content::Consent(consent)),
-        ],
+        entries: vec![link, member(1), member(2), member(3), entry(&Content::Consent(consent))],
         changes: vec![
             Change::Create(ScopeKind::Family),
             Change::Turn { epoch: 1, head: LinkHash([1; 32]) },

@@ -73,7 +73,7 @@ impl Running for RunningRelay {
     }
 
     fn wire(&self, pair: usize, gives: bool) -> Box<dyn Wire> {
-        let family = &self.families[pair % self.families.len()];
+        let family = self.families.get(pair).expect("a family was written for each pair");
         let token = family.token(if gives { 1 } else { 2 });
         Box::new(Phone::new(self.address().to_string(), token, Some(family.cursor)))
     }

@@ -78,7 +78,12 @@ impl States {
     }
 
     /// The page after a cursor, if all of it is at hand.
-    pub(super) fn read_after(&self, scope: Scope, cursor: Cursor, limit: PageLimit) -> Option<Page> {
+    pub(super) fn read_after(
+        &self,
+        scope: Scope,
+        cursor: Cursor,
+        limit: PageLimit,
+    ) -> Option<Page> {
         let inner = lock(&self.0);
         let kept = inner.scopes.get(&scope)?;
         if cursor.generation != kept.state.generation {
