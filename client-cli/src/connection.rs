@@ -20,18 +20,10 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use crate::clock::now_ms;
 use crate::error::{CliError, ExitCode, Result};
 use crate::http::{self, BoxedStream};
+use crate::reconnect::{Ended, FIRST_RETRY, Reconnect, Wait};
 use crate::round;
 use crate::state::lane::{self, Listener};
 use crate::sync::Engine;
-
-/// After an unexplained cut, the first try comes within this time: all of a village, spread.
-const FIRST_RETRY: Duration = Duration::from_secs(15);
-
-/// The first ceiling of the tries that follow; it doubles.
-const RETRY_MIN: Duration = Duration::from_secs(1);
-
-/// Its last.
-const RETRY_MAX: Duration = Duration::from_secs(60);
 
 /// The upgrade must be done by then.
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -57,18 +49,22 @@ pub enum Event {
 pub type OnEvent<'a> = dyn FnMut(Event, &mut Engine) -> Result<ControlFlow<()>> + 'a;
 
 /// How one connection ended.
-enum Ended {
+enum Over {
     /// It was asked to.
     Enough,
-    /// For no reason that we know.
-    Cut,
-    /// It did not come about.
-    Failed,
-    /// The relay says when to come back.
-    ComeBack(Duration),
     /// What it said is to be looked into round by round: a log that is read again from its start, or
     /// that it does not know this phone.
     CatchUp,
+    /// It comes back.
+    Interrupted(Ended),
+}
+
+/// For no reason that we know.
+const CUT: Over = Over::Interrupted(Ended::Cut);
+
+/// The relay says when to come back.
+fn come_back(wait: Duration) -> Over {
+    Over::Interrupted(Ended::ComeBack(wait))
 }
 
 /// Stays connected until `on_event` breaks, coming back after every cut.
@@ -82,37 +78,30 @@ pub async fn stay(
     ca: Option<&Path>,
     on_event: &mut OnEvent<'_>,
 ) -> Result<()> {
-    let mut failures = 0_u32;
+    let mut reconnect = Reconnect::new();
     let mut catch_up = engine.must_catch_up();
     loop {
-        let connected = match caught_up(engine, ca, catch_up).await {
-            Ok(socket) => {
-                failures = 0;
-                Live { socket, engine, on_event }.serve().await?
-            }
+        let over = match caught_up(engine, ca, catch_up).await {
+            Ok(socket) => Live { socket, engine, on_event }.serve().await?,
             Err(Failed::Here(error)) => return Err(error),
-            Err(Failed::ComeBack(wait)) => Ended::ComeBack(wait),
-            Err(Failed::There) => {
-                failures = failures.saturating_add(1);
-                Ended::Failed
-            }
+            Err(Failed::ComeBack(wait)) => come_back(wait),
+            Err(Failed::There) => Over::Interrupted(Ended::Failed),
         };
         let caught_up = catch_up;
-        catch_up = matches!(connected, Ended::CatchUp) || engine.must_catch_up();
-        let (wait, ours) = match connected {
-            Ended::Enough => return Ok(()),
-            Ended::CatchUp if !caught_up => continue,
+        catch_up = matches!(over, Over::CatchUp) || engine.must_catch_up();
+        let ended = match over {
+            Over::Enough => return Ok(()),
+            Over::CatchUp if !caught_up => continue,
             // A relay that says the same again is not to be asked without a pause.
-            Ended::CatchUp => (jitter(FIRST_RETRY), true),
-            Ended::Cut => (jitter(FIRST_RETRY), true),
-            Ended::Failed => (jitter(ceiling(failures)), true),
-            Ended::ComeBack(wait) => (wait, false),
+            Over::CatchUp => Ended::Cut,
+            Over::Interrupted(ended) => ended,
         };
+        let Wait { time: wait, may_be_cut } = reconnect.after(ended, dice());
         lane::set_listener(engine.db(), Listener::Offline)?;
         if on_event(Event::Cut(wait), engine)?.is_break() {
             return Ok(());
         }
-        pause(engine, wait, ours).await?;
+        pause(engine, wait, may_be_cut).await?;
     }
 }
 
@@ -130,14 +119,9 @@ async fn pause(engine: &mut Engine, wait: Duration, may_be_cut: bool) -> Result<
     Ok(())
 }
 
-fn ceiling(failures: u32) -> Duration {
-    let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
-    RETRY_MIN.saturating_mul(doubled).min(RETRY_MAX)
-}
-
-/// Anything below `most`: after a restart, a whole village must not come back in one second.
-fn jitter(most: Duration) -> Duration {
-    most.mul_f64(f64::from(u32::from_be_bytes(random())) / f64::from(u32::MAX))
+/// Anything from 0 up to 1.
+fn dice() -> f64 {
+    f64::from(u32::from_be_bytes(random())) / (f64::from(u32::MAX) + 1.0)
 }
 
 /// Why there is no connection.
@@ -187,8 +171,7 @@ async fn connect(
         Ok(Err(tungstenite::Error::Http(response))) => {
             let after = response.headers().get("retry-after").and_then(|after| after.to_str().ok());
             let seconds = after.and_then(|after| after.parse().ok());
-            let wait = |s| Failed::ComeBack(Duration::from_secs(s).min(RETRY_MAX));
-            Err(seconds.map_or(Failed::There, wait))
+            Err(seconds.map_or(Failed::There, |s| Failed::ComeBack(Duration::from_secs(s))))
         }
         Ok(Err(_)) | Err(_) => Err(Failed::There),
     }
@@ -201,10 +184,10 @@ struct Live<'a, 'b> {
 }
 
 impl Live<'_, '_> {
-    async fn serve(mut self) -> Result<Ended> {
+    async fn serve(mut self) -> Result<Over> {
         let hello = self.engine.hello();
         if !self.send(&hello).await || !self.send_commands().await? {
-            return Ok(Ended::Cut);
+            return Ok(CUT);
         }
         let mut version = self.engine.state().version()?;
         let mut look = interval(LOOK_EVERY);
@@ -218,7 +201,7 @@ impl Live<'_, '_> {
                     match message {
                         Some(Ok(message)) => match self.take(message).await? {
                             ControlFlow::Continue(going) => going,
-                            ControlFlow::Break(ended) => return Ok(ended),
+                            ControlFlow::Break(over) => return Ok(over),
                         },
                         Some(Err(_)) | None => false,
                     }
@@ -231,13 +214,13 @@ impl Live<'_, '_> {
                 }
             };
             if !going {
-                return Ok(Ended::Cut);
+                return Ok(CUT);
             }
         }
     }
 
     /// Whether the connection still stands, or how it ended.
-    async fn take(&mut self, message: Message) -> Result<ControlFlow<Ended, bool>> {
+    async fn take(&mut self, message: Message) -> Result<ControlFlow<Over, bool>> {
         let bytes = match message {
             Message::Binary(bytes) => bytes,
             Message::Close(frame) => return closed(frame).map(ControlFlow::Break),
@@ -255,11 +238,11 @@ impl Live<'_, '_> {
         };
         let applied = match self.engine.apply(frame, now_ms()) {
             Ok(_) if self.engine.must_catch_up() => {
-                return Ok(ControlFlow::Break(Ended::CatchUp));
+                return Ok(ControlFlow::Break(Over::CatchUp));
             }
             // A relay in trouble: it may be out of it the next time.
             Err(error) if error.code == ExitCode::Offline => {
-                return Ok(ControlFlow::Break(Ended::ComeBack(jitter(FIRST_RETRY))));
+                return Ok(ControlFlow::Break(come_back(FIRST_RETRY.mul_f64(dice()))));
             }
             applied => applied?,
         };
@@ -272,7 +255,7 @@ impl Live<'_, '_> {
             // What showing it has put into the outbox goes along.
             let _gone_is_fine = self.send_commands().await?;
             let _ = self.socket.close(None).await;
-            return Ok(ControlFlow::Break(Ended::Enough));
+            return Ok(ControlFlow::Break(Over::Enough));
         }
         Ok(ControlFlow::Continue(self.send_commands().await?))
     }
@@ -293,19 +276,19 @@ impl Live<'_, '_> {
     }
 }
 
-fn closed(frame: Option<CloseFrame>) -> Result<Ended> {
-    let Some(frame) = frame else { return Ok(Ended::Cut) };
+fn closed(frame: Option<CloseFrame>) -> Result<Over> {
+    let Some(frame) = frame else { return Ok(CUT) };
     match u16::from(frame.code) {
         close::REPLACED => Err(CliError::new(
             ExitCode::Refused,
             "another connection of this phone took over: is its folder used twice?",
         )),
         // Whether it was removed, and by whom, the answer to a hello says.
-        close::UNAUTHORISED => Ok(Ended::CatchUp),
+        close::UNAUTHORISED => Ok(Over::CatchUp),
         close::RESTART => {
             let wait = frame.reason.parse().map(Duration::from_millis);
-            Ok(wait.map_or(Ended::Cut, |wait| Ended::ComeBack(wait.min(RETRY_MAX))))
+            Ok(wait.map_or(CUT, come_back))
         }
-        _ => Ok(Ended::Cut),
+        _ => Ok(CUT),
     }
 }

@@ -174,6 +174,10 @@ impl From<HttpError> for CliError {
     fn from(error: HttpError) -> Self {
         let code = match error {
             HttpError::Ca { .. } => ExitCode::BadInput,
+            // Too many at once from here: like a relay that cannot be reached, it passes.
+            HttpError::Status { status, .. } if status == StatusCode::TOO_MANY_REQUESTS => {
+                ExitCode::Offline
+            }
             HttpError::Status { status, .. } if status.is_client_error() => ExitCode::Refused,
             _ => ExitCode::Offline,
         };
@@ -384,6 +388,16 @@ mod tests {
         let error = round(&origin, None, b"frames").await.unwrap_err();
 
         assert!(error.to_string().contains("answered 503"), "{error}");
+        assert_eq!(CliError::from(error).code, ExitCode::Offline);
+    }
+
+    #[tokio::test]
+    async fn a_door_that_is_too_busy_is_no_refusal() {
+        let (origin, _asked) = relay_once(b"HTTP/1.1 429 Busy\r\ncontent-length: 0\r\n\r\n").await;
+
+        let error = round(&origin, None, b"frames").await.unwrap_err();
+
+        assert!(error.to_string().contains("try again in a minute"), "{error}");
         assert_eq!(CliError::from(error).code, ExitCode::Offline);
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: the command line (`args`) names a verb (`command`), which asks and changes
 //! what is on disk (`home`, `state`) and lets the engine (`sync`) talk to the relay, in one round
-//! (`round`, over `http`) or live (`connection`). `say` is how it looks to people.
+//! (`round`, over `http`) or live (`connection`, which comes back as `reconnect` says). `say` is how it looks to people.
 
 pub mod args;
 
@@ -17,6 +17,8 @@ pub mod sync;
 pub mod round;
 
 pub mod connection;
+
+pub mod reconnect;
 
 pub mod http;
 
