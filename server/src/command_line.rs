@@ -77,6 +77,7 @@ fn run(args: Args) -> anyhow::Result<()> {
     config.listen = args.listen.unwrap_or(config.listen);
     config.data = args.data.unwrap_or(config.data);
     log(&config)?;
+    raise_open_files(config.limits.connections);
     let store = EmbeddedStore::open(&config.data, Options::default())
         .with_context(|| format!("cannot open the store in {}", config.data.display()))?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
@@ -86,6 +87,25 @@ fn run(args: Args) -> anyhow::Result<()> {
         serve(config, Arc::new(store), Clock::system(), stop, announce).await
     })?;
     Ok(())
+}
+
+/// Files beside connections: the store, the log, those to whom it is said that there is no place.
+const OTHER_FILES: u64 = 200;
+
+/// Each connection is an open file, and systems allow 1,024 until they are asked for more.
+fn raise_open_files(connections: usize) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let needed = OTHER_FILES.saturating_add(connections as u64);
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current.is_none_or(|current| current >= needed) {
+        return;
+    }
+    let allowed = maximum.map_or(needed, |maximum| maximum.min(needed));
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(allowed), maximum });
+    if raised.is_err() || allowed < needed {
+        let text = "this process may not open so many files: raise `ulimit -n` (LimitNOFILE)";
+        tracing::warn!(connections, allowed, "{text}, or lower the key connections");
+    }
 }
 
 fn log(config: &Config) -> anyhow::Result<()> {

@@ -104,8 +104,9 @@ fn stale(precondition: &Precondition) -> Refusal {
     }
 }
 
-/// The counter and name of a device's command.
-fn name_of(command: &ClientFrame) -> Option<(N, Ref)> {
+/// The counter and name of a device's command; `None` for any other frame.
+#[must_use]
+pub fn name_of(command: &ClientFrame) -> Option<(N, Ref)> {
     match command {
         ClientFrame::Post(post) => Some((post.n, post.entry_ref)),
         ClientFrame::Report(report) => Some((report.n, report.entry_ref)),
@@ -189,6 +190,7 @@ async fn device_command(
     entry_ref: Ref,
 ) -> Result<Posted, Failure> {
     let now = relay.clock.now();
+    check_sealed(&frame, relay.config.limits.sealed_bytes)?;
     let batch = match frame {
         ClientFrame::Post(post) => decide_post(sender, post, now)?,
         ClientFrame::Report(report) => decide_report(sender, report, now)?,
@@ -214,6 +216,19 @@ async fn device_command(
     };
     let committed = relay.store.commit(scope, batch).await?;
     Ok(Posted { n, entry_ref, seq: committed.first, at: committed.at })
+}
+
+/// The operator may allow less than the protocol does.
+fn check_sealed(frame: &ClientFrame, most: usize) -> Result<(), Refusal> {
+    let sealed = match frame {
+        ClientFrame::Post(post) => post.sealed.len(),
+        ClientFrame::Hold(hold) => hold.sealed.len(),
+        _ => 0,
+    };
+    if sealed > most {
+        return Err(Refusal::new(ErrorCode::TooLarge, format!("at most {most} bytes")));
+    }
+    Ok(())
 }
 
 /// The first answer to a command that was done before, or that its counter is wrong.

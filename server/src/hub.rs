@@ -9,9 +9,6 @@ use jiashu_proto::frame::Lane;
 use jiashu_proto::id::{DeviceId, Scope};
 use tokio::sync::Notify;
 
-/// Connections of one device; a newer one replaces the oldest.
-const CONNECTIONS_PER_DEVICE: usize = 2;
-
 /// Slots of the wheel that looks after quiet connections: one turn is one heartbeat.
 pub const WHEEL_SLOTS: usize = 60;
 
@@ -75,16 +72,18 @@ struct Connected {
 }
 
 /// The sessions of this relay, by family.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Hub {
+    /// Of one device; a newer one replaces the oldest.
+    connections_per_device: usize,
     connected: Mutex<Connected>,
 }
 
 impl Hub {
-    /// A relay without connections.
+    /// A relay without connections, of which a device may have so many.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(connections_per_device: usize) -> Self {
+        Self { connections_per_device, connected: Mutex::default() }
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Connected) -> T) -> T {
@@ -120,7 +119,8 @@ impl Hub {
             let listeners = connected.by_scope.entry(scope).or_default();
             let same = listeners.iter().enumerate().filter(|(_, other)| other.device == device);
             let same: Vec<_> = same.map(|(index, _)| index).collect();
-            if let Some(oldest) = same.first().filter(|_| same.len() >= CONNECTIONS_PER_DEVICE) {
+            if let Some(oldest) = same.first().filter(|_| same.len() >= self.connections_per_device)
+            {
                 let replaced = listeners.remove(*oldest);
                 let bit = replaced.bit();
                 replaced.mailbox.put(|mail| mail.replaced |= bit);
@@ -205,7 +205,7 @@ mod tests {
 
     #[tokio::test]
     async fn many_wakes_are_one_look() {
-        let (hub, mailbox) = (Hub::new(), Arc::new(Mailbox::default()));
+        let (hub, mailbox) = (Hub::new(2), Arc::new(Mailbox::default()));
         hub.register(SCOPE, DeviceId(1), &mailbox, 3);
 
         (0..1000).for_each(|_| hub.wake(SCOPE));
@@ -216,7 +216,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_third_connection_of_a_device_replaces_its_oldest() {
-        let hub = Hub::new();
+        let hub = Hub::new(2);
         let boxes: Vec<_> = (0..3).map(|_| Arc::new(Mailbox::default())).collect();
 
         for mailbox in &boxes {
@@ -229,7 +229,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_device_is_not_told_of_its_own_cursor() {
-        let hub = Hub::new();
+        let hub = Hub::new(2);
         let (own, other) = (Arc::new(Mailbox::default()), Arc::new(Mailbox::default()));
         hub.register(SCOPE, DeviceId(1), &own, 0);
         hub.register(SCOPE, DeviceId(2), &other, 0);
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn nothing_stays_behind_when_a_session_goes() {
-        let (hub, mailbox) = (Hub::new(), Arc::new(Mailbox::default()));
+        let (hub, mailbox) = (Hub::new(2), Arc::new(Mailbox::default()));
         let slot = hub.connect(&mailbox);
         hub.register(SCOPE, DeviceId(1), &mailbox, 0);
 

@@ -3,9 +3,10 @@
 //! Read in this order: `command_line` starts [`serve`]; a socket arrives (`listener`), becomes a conversation (`session`) with
 //! somebody (`access`), whose commands are decided (`family`) and committed (`store`) by `execute`;
 //! `hub` wakes those who are behind, `scheduler` fires what is due. `setup` lets the first
-//! coordinator in.
+//! coordinator in; `limits` says who may come and how much each may ask.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
@@ -31,8 +32,11 @@ pub mod scheduler;
 
 pub mod setup;
 
+pub mod limits;
+
 pub mod clock;
 pub mod config;
+pub mod dice;
 pub mod metrics;
 pub mod relay;
 pub mod tls;
@@ -40,9 +44,13 @@ pub mod tls;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::hub::{Hub, WHEEL_SLOTS};
+use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::relay::Relay;
 use crate::store::Store;
+
+/// How often what the limits remember is looked through.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// Why a relay could not start.
 #[derive(Debug, thiserror::Error)]
@@ -95,13 +103,15 @@ pub async fn serve(
     let origin = config.public_url.clone();
     let origin = origin.unwrap_or_else(|| listener::own_origin(listen, tls.is_some()));
     let setup_link = setup::offer_link(&*store, &origin, &config.data, clock.now()).await?;
-    let (hub, metrics) = (Hub::new(), Metrics::new());
-    let relay = Arc::new(Relay { config, store, clock, hub, metrics });
+    let hub = Hub::new(config.limits.connections_per_device);
+    let (limits, metrics) = (Limits::new(&config.limits), Metrics::new());
+    let relay = Arc::new(Relay { config, store, clock, hub, limits, metrics });
     started(Started { listen, setup_link });
     let loops = CancellationToken::new();
     let background = [
         tokio::spawn(pass_on_wakes(relay.clone(), loops.clone())),
         tokio::spawn(turn_wheel(relay.clone(), loops.clone())),
+        tokio::spawn(sweep_limits(relay.clone(), loops.clone())),
         tokio::spawn(scheduler::run(relay.clone(), loops.clone())),
     ];
     listener::run(relay.clone(), socket, tls, stop).await;
@@ -141,6 +151,17 @@ async fn turn_wheel(relay: Arc<Relay>, stop: CancellationToken) {
             biased;
             () = stop.cancelled() => return,
             _ = step.tick() => relay.hub.turn_wheel(slot),
+        }
+    }
+}
+
+/// Forgets addresses and counts that have no more effect.
+async fn sweep_limits(relay: Arc<Relay>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(SWEEP_EVERY) => relay.limits.sweep(),
         }
     }
 }

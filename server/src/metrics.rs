@@ -16,6 +16,12 @@ pub struct Code {
     code: &'static str,
 }
 
+/// Which limit was met.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Limit {
+    limit: &'static str,
+}
+
 /// The figures of one relay process.
 #[derive(Debug)]
 pub struct Metrics {
@@ -28,6 +34,8 @@ pub struct Metrics {
     pub commands: Counter,
     /// Commands refused.
     pub refused: Family<Code, Counter>,
+    /// Connections and commands refused by a limit of number or rate.
+    pub limited: Family<Limit, Counter>,
     /// Entries handed to devices.
     pub delivered: Counter,
     /// Occurrences of schedules fired.
@@ -51,11 +59,12 @@ impl Metrics {
         let (rounds, commands, delivered) =
             (Counter::default(), Counter::default(), Counter::default());
         let (fired, fired_late) = (Counter::default(), Counter::default());
-        let refused = Family::default();
+        let (refused, limited) = (Family::default(), Family::default());
         registry.register("connections", "WebSockets that are open", connections.clone());
         registry.register("rounds", "Rounds over POST /1", rounds.clone());
         registry.register("commands", "Commands done, repeats included", commands.clone());
         registry.register("refused", "Commands refused", refused.clone());
+        registry.register("limited", "Refused by a limit of number or rate", limited.clone());
         registry.register("delivered", "Entries handed to devices", delivered.clone());
         registry.register("fired", "Occurrences of schedules fired", fired.clone());
         registry.register(
@@ -63,12 +72,27 @@ impl Metrics {
             "Occurrences fired more than a minute after their time",
             fired_late.clone(),
         );
-        Self { registry, connections, rounds, commands, refused, delivered, fired, fired_late }
+        Self {
+            registry,
+            connections,
+            rounds,
+            commands,
+            refused,
+            limited,
+            delivered,
+            fired,
+            fired_late,
+        }
     }
 
     /// Counts a refusal.
     pub fn refuse(&self, code: ErrorCode) {
         self.refused.get_or_create(&Code { code: code.name() }).inc();
+    }
+
+    /// Counts what a limit refused.
+    pub fn limit(&self, limit: &'static str) {
+        self.limited.get_or_create(&Limit { limit }).inc();
     }
 
     /// The figures in the OpenMetrics text format.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::hub::Hub;
+use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::store::Store;
 
@@ -19,6 +20,8 @@ pub struct Relay {
     pub clock: Clock,
     /// Who is connected.
     pub hub: Hub,
+    /// Who may come, and how much each may ask.
+    pub limits: Limits,
     /// What is counted.
     pub metrics: Metrics,
 }

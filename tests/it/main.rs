@@ -36,6 +36,12 @@ mod door;
 
 mod fragments;
 
+mod places;
+
+mod proxies;
+
+mod pace;
+
 mod goodbye;
 
 mod operator;

@@ -1,10 +1,10 @@
 //! Frames over `POST /1`, a round at a time.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use jiashu_proto::frame::{Beat, ClientFrame, Lane, RelayFrame};
 use jiashu_proto::id::Millis;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::http::{self, Response};
 
@@ -21,18 +21,38 @@ pub enum Cut {
 #[derive(Clone, Copy, Debug)]
 pub struct Raw {
     address: SocketAddr,
+    from: Option<Ipv4Addr>,
 }
 
 impl Raw {
     /// For the relay that listens there.
     #[must_use]
     pub fn new(address: SocketAddr) -> Self {
-        Self { address }
+        Self { address, from: None }
+    }
+
+    /// As from that address of this machine; all of 127.0.0.0/8 are.
+    #[must_use]
+    pub fn from(self, from: Ipv4Addr) -> Self {
+        Self { from: Some(from), ..self }
+    }
+
+    /// A connection.
+    ///
+    /// # Errors
+    ///
+    /// Nobody listens there.
+    pub async fn connect(&self) -> std::io::Result<TcpStream> {
+        let socket = TcpSocket::new_v4()?;
+        if let Some(from) = self.from {
+            socket.bind(SocketAddr::from((from, 0)))?;
+        }
+        socket.connect(self.address).await
     }
 
     /// Sends these bytes as a request; `None` if there is no whole answer, or no relay.
     pub async fn exchange(&self, request: &[u8]) -> Option<Response> {
-        http::exchange(TcpStream::connect(self.address).await.ok()?, request).await
+        http::exchange(self.connect().await.ok()?, request).await
     }
 
     /// Sends these bytes as the body of a round.
@@ -58,7 +78,7 @@ impl Raw {
     ) -> Result<Vec<(Lane, RelayFrame)>, Cut> {
         let body: Vec<u8> = frames.iter().flat_map(|(lane, frame)| frame.to_bytes(*lane)).collect();
         let request = http::request("POST", "/1", &[], &body);
-        let stream = TcpStream::connect(self.address).await.map_err(|_| Cut::NotSent)?;
+        let stream = self.connect().await.map_err(|_| Cut::NotSent)?;
         let response = http::exchange(stream, &request).await.ok_or(Cut::AnswerLost)?;
         assert_eq!(response.status, 200, "{}", response.head);
         Ok(read_all(&response.body))

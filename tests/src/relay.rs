@@ -14,6 +14,14 @@ use crate::raw::Raw;
 use crate::socket::RawSocket;
 use crate::until::{DEADLINE, until};
 
+/// What stories do in seconds, people do in weeks: rates are raised out of their way.
+pub const RAISED: [(&str, &str); 4] = [
+    ("JIASHU_POSTS_PER_MINUTE", "1000000"),
+    ("JIASHU_POSTS_BURST", "1000000"),
+    ("JIASHU_FAMILY_POSTS_PER_MINUTE", "1000000"),
+    ("JIASHU_KNOCKS_PER_MINUTE", "1000000"),
+];
+
 /// A running relay. Dropping it checks that it is alive, ends on SIGTERM with success, and never
 /// panicked.
 #[derive(Debug)]
@@ -26,23 +34,28 @@ pub struct TestRelay {
 }
 
 impl TestRelay {
-    /// A relay with the settings of an operator who set nothing.
+    /// A relay with the settings of an operator who set nothing but [`RAISED`].
     pub async fn start() -> Self {
         Self::with(&[]).await
     }
 
-    /// A relay with these `JIASHU_*` variables.
+    /// A relay with these `JIASHU_*` variables, and [`RAISED`].
     pub async fn with(settings: &[(&str, &str)]) -> Self {
-        let settings = settings.iter().map(|(key, value)| ((*key).into(), (*value).into()));
-        let folder = tempfile::tempdir().unwrap();
-        let data = folder.path().join("data");
-        Self::start_in(folder, data, settings.collect()).await
+        Self::limited(&[&RAISED, settings].concat()).await
     }
 
-    /// A relay that keeps everything in this folder, with these variables of any name. The folder
-    /// is the caller's to remove.
+    /// A relay with these `JIASHU_*` variables and no others: its limits are the defaults.
+    pub async fn limited(settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        Self::start_in(folder, data, owned(settings)).await
+    }
+
+    /// A relay that keeps everything in this folder, with these variables of any name, and
+    /// [`RAISED`]. The folder is the caller's to remove.
     pub async fn on(data: &Path, settings: &[(String, String)]) -> Self {
-        Self::start_in(tempfile::tempdir().unwrap(), data.to_owned(), settings.to_vec()).await
+        let settings = [&owned(&RAISED), settings].concat();
+        Self::start_in(tempfile::tempdir().unwrap(), data.to_owned(), settings).await
     }
 
     async fn start_in(folder: TempDir, data: PathBuf, settings: Vec<(String, String)>) -> Self {
@@ -268,6 +281,10 @@ impl Drop for TestRelay {
             assert!(status.is_some_and(|status| status.success()), "it ended with {status:?}");
         }
     }
+}
+
+fn owned(settings: &[(&str, &str)]) -> Vec<(String, String)> {
+    settings.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect()
 }
 
 /// The relay's command line, for this data folder, without what this process's environment sets.

@@ -1,20 +1,31 @@
 //! The door: sockets, TLS, HTTP and the upgrade. Does not look inside frames.
 //!
-//! A connection is accepted here, asked for what (`routes`), and becomes a WebSocket (`upgrade`)
-//! whose peer is watched (`watch`).
+//! A connection is accepted here if there is a place for it; a trusted proxy says for whom it is
+//! (`proxy`). It is asked for what (`routes`), and becomes a WebSocket (`upgrade`) whose peer is
+//! watched (`watch`).
 
-use std::net::SocketAddr;
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::http::HeaderMap;
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+mod proxy;
 
 mod routes;
 
@@ -22,11 +33,19 @@ pub mod upgrade;
 
 pub mod watch;
 
+use crate::limits::address::{Address, Proxies};
+use crate::limits::guests::{Full, Ticket};
 use crate::relay::Relay;
 use routes::Door;
 
 /// After a failed accept (too many files are open) the door rests so long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long somebody for whom there is no place has to hear that.
+const SORRY: Duration = Duration::from_secs(2);
+
+/// To so many at once it is said; the others are hung up on.
+const SORRY_AT_ONCE: usize = 64;
 
 /// Serves all that come until `stop`, then waits for those that are there, as long as it may.
 pub async fn run(
@@ -36,8 +55,7 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     let sockets = TaskTracker::new();
-    let door = Door { relay: relay.clone(), sockets: sockets.clone(), stop: stop.clone() };
-    let service = routes::routes(door);
+    let host = Host::new(relay, tls, sockets.clone(), stop.clone());
     loop {
         let accepted = tokio::select! {
             biased;
@@ -45,11 +63,7 @@ pub async fn run(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
-                let connection =
-                    connection(relay.clone(), stream, tls.clone(), service.clone(), stop.clone());
-                sockets.spawn(connection);
-            }
+            Ok((stream, peer)) => host.greet(stream, peer.ip()),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -59,35 +73,139 @@ pub async fn run(
     // Who comes now is told at once that nobody is here, not left in a queue.
     drop(listener);
     sockets.close();
-    let drain = relay.config.limits.drain();
-    if tokio::time::timeout(drain, sockets.wait()).await.is_err() {
+    let drain = host.relay.config.limits.drain();
+    if timeout(drain, sockets.wait()).await.is_err() {
         tracing::warn!("{} connections did not end in time", sockets.len());
     }
 }
 
-async fn connection(
-    relay: Arc<Relay>,
-    stream: TcpStream,
-    tls: Option<TlsAcceptor>,
-    service: Router,
-    stop: CancellationToken,
-) {
-    // Letters are small and awaited: they do not wait for more bytes to come.
-    let _ = stream.set_nodelay(true);
-    match tls {
-        None => http(relay, stream, service, stop).await,
-        Some(tls) => {
-            let patience = relay.config.limits.handshake();
-            if let Ok(Ok(stream)) = tokio::time::timeout(patience, tls.accept(stream)).await {
-                http(relay, stream, service, stop).await;
-            }
+/// Who is at the other end of a connection.
+#[derive(Clone, Debug)]
+struct Guest {
+    ip: IpAddr,
+    /// Of the connection. Without an address it is a trusted proxy's, and each request says whose.
+    ticket: Arc<Ticket>,
+}
+
+impl Guest {
+    /// The place of one request.
+    fn admit(&self, relay: &Relay, headers: &HeaderMap) -> Result<Arc<Ticket>, Full> {
+        if self.ticket.address().is_some() {
+            return Ok(self.ticket.clone());
         }
+        let client = relay.limits.proxies.client(self.ip, headers);
+        relay.limits.guests.enter_by(self.ticket.clone(), Address::from(client))
     }
 }
 
-async fn http<S>(relay: Arc<Relay>, stream: S, service: Router, stop: CancellationToken)
+/// What every connection needs.
+#[derive(Clone)]
+struct Host {
+    relay: Arc<Relay>,
+    tls: Option<TlsAcceptor>,
+    service: TowerToHyperService<Router>,
+    sockets: TaskTracker,
+    stop: CancellationToken,
+    /// For those to whom it is said that there is no place.
+    sorry: Arc<Semaphore>,
+}
+
+impl Host {
+    fn new(
+        relay: Arc<Relay>,
+        tls: Option<TlsAcceptor>,
+        sockets: TaskTracker,
+        stop: CancellationToken,
+    ) -> Self {
+        let door = Door { relay: relay.clone(), sockets: sockets.clone(), stop: stop.clone() };
+        let service = TowerToHyperService::new(routes::routes(door));
+        let sorry = Arc::new(Semaphore::new(SORRY_AT_ONCE));
+        Self { relay, tls, service, sockets, stop, sorry }
+    }
+
+    fn proxies(&self) -> &Proxies {
+        &self.relay.limits.proxies
+    }
+
+    fn greet(&self, stream: TcpStream, ip: IpAddr) {
+        // Letters are small and awaited: they do not wait for more bytes to come.
+        let _ = stream.set_nodelay(true);
+        let (ip, guests) = (ip.to_canonical(), &self.relay.limits.guests);
+        let ticket = if self.proxies().trust(ip) {
+            guests.enter_proxy()
+        } else {
+            guests.enter(Address::from(ip))
+        };
+        match ticket {
+            Ok(ticket) => {
+                self.sockets.spawn(self.clone().serve(stream, Guest { ip, ticket }));
+            }
+            Err(full) => self.turn_away(stream, full),
+        }
+    }
+
+    async fn serve(self, mut stream: TcpStream, mut guest: Guest) {
+        let patience = self.relay.config.limits.handshake();
+        let from_proxy = guest.ticket.address().is_none();
+        if from_proxy && self.relay.config.limits.proxy_protocol {
+            let Ok(Ok(source)) = timeout(patience, proxy::read_header(&mut stream)).await else {
+                return;
+            };
+            guest.ip = source.map_or(guest.ip, |ip| ip.to_canonical());
+            if !self.proxies().trust(guest.ip) {
+                let (carrier, address) = (guest.ticket.clone(), Address::from(guest.ip));
+                match self.relay.limits.guests.enter_by(carrier, address) {
+                    Ok(ticket) => guest.ticket = ticket,
+                    Err(full) => return self.turn_away(stream, full),
+                }
+            }
+        }
+        let service = self.service;
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(guest.clone());
+            service.call(request)
+        });
+        let (relay, stop) = (&self.relay, &self.stop);
+        match self.tls {
+            None => http(relay, stream, service, stop).await,
+            Some(tls) => {
+                if let Ok(Ok(stream)) = timeout(patience, tls.accept(stream)).await {
+                    http(relay, stream, service, stop).await;
+                }
+            }
+        }
+    }
+
+    /// Says that there is no place, if not too many are being told so.
+    fn turn_away(&self, stream: TcpStream, full: Full) {
+        self.relay.limits.refuse(full.name(), &self.relay.metrics);
+        let Ok(turn) = self.sorry.clone().try_acquire_owned() else { return };
+        let Self { relay, tls, stop, .. } = self.clone();
+        self.sockets.spawn(async move {
+            let _turn = turn;
+            let service = service_fn(|request: Request<Incoming>| {
+                let sorry = routes::sorry(&relay, request.uri().path(), full);
+                std::future::ready(Ok::<_, Infallible>(sorry))
+            });
+            let say = async {
+                match tls {
+                    None => http(&relay, stream, service, &stop).await,
+                    Some(tls) => {
+                        if let Ok(stream) = tls.accept(stream).await {
+                            http(&relay, stream, service, &stop).await;
+                        }
+                    }
+                }
+            };
+            let _ = timeout(SORRY, say).await;
+        });
+    }
+}
+
+async fn http<S, V>(relay: &Relay, stream: S, service: V, stop: &CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    V: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
 {
     let limits = &relay.config.limits;
     let mut builder = hyper::server::conn::http1::Builder::new();
@@ -100,9 +218,7 @@ where
         .half_close(true)
         // 37 bytes of every answer that no client of ours reads.
         .auto_date_header(false);
-    let connection = builder
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
-        .with_upgrades();
+    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         biased;

@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use jiashu_proto::bounds;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::upgrade;
+use super::{Guest, upgrade};
+use crate::dice;
+use crate::limits::guests::{Full, Ticket};
 use crate::relay::Relay;
 use crate::session::{live, round};
 use crate::store::Health;
@@ -36,10 +38,15 @@ pub(super) fn routes(door: Door) -> Router {
         .with_state(door)
 }
 
-async fn open_socket(State(door): State<Door>, request: Request) -> Response {
-    if !origin_allowed(&door.relay, request.headers()) {
-        return StatusCode::FORBIDDEN.into_response();
-    }
+async fn open_socket(
+    State(door): State<Door>,
+    Extension(guest): Extension<Guest>,
+    request: Request,
+) -> Response {
+    let ticket = match admit(&door.relay, &guest, request.headers()) {
+        Ok(ticket) => ticket,
+        Err(refusal) => return refusal.into_response(),
+    };
     let Door { relay, sockets, stop } = door;
     match upgrade::accept(request, relay.config.limits.terms()) {
         Err(refusal) => refusal.into_response(),
@@ -47,12 +54,58 @@ async fn open_socket(State(door): State<Door>, request: Request) -> Response {
             // Tracked, so that a stop waits until the socket was told when to come back.
             sockets.spawn(async move {
                 if let Some(socket) = socket.await {
-                    live::serve(relay, socket, stop).await;
+                    live::serve(relay, ticket, socket, stop).await;
                 }
             });
             agreed
         }
     }
+}
+
+/// Why a request is not let in.
+enum NotAdmitted {
+    /// It comes from a page of somebody else's.
+    Origin,
+    /// There is no place for it.
+    Full(Full),
+}
+
+impl IntoResponse for NotAdmitted {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Origin => StatusCode::FORBIDDEN.into_response(),
+            Self::Full(full) => no_place(full),
+        }
+    }
+}
+
+fn admit(relay: &Relay, guest: &Guest, headers: &HeaderMap) -> Result<Arc<Ticket>, NotAdmitted> {
+    if !origin_allowed(relay, headers) {
+        return Err(NotAdmitted::Origin);
+    }
+    guest.admit(relay, headers).map_err(|full| {
+        relay.limits.refuse(full.name(), &relay.metrics);
+        NotAdmitted::Full(full)
+    })
+}
+
+/// Says that there is no place, and when to come again.
+pub(super) fn no_place(full: Full) -> Response {
+    let (least, most) = full.retry_after_s();
+    let after = least + dice::below(most - least + 1);
+    let status = if full.is_of_address() {
+        StatusCode::TOO_MANY_REQUESTS
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, [(header::RETRY_AFTER, after.to_string())]).into_response()
+}
+
+/// What somebody without a place is told: that, or how the relay is.
+pub(super) fn sorry(relay: &Relay, path: &str, full: Full) -> Response {
+    let mut response = if path == "/healthz" { state_of_health(relay) } else { no_place(full) };
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// A page of somebody else's may not use a phone's connection; the command line sends no Origin.
@@ -63,10 +116,16 @@ fn origin_allowed(relay: &Relay, headers: &HeaderMap) -> bool {
     }
 }
 
-async fn one_round(State(door): State<Door>, headers: HeaderMap, body: Body) -> Response {
-    if !origin_allowed(&door.relay, &headers) {
-        return StatusCode::FORBIDDEN.into_response();
-    }
+async fn one_round(
+    State(door): State<Door>,
+    Extension(guest): Extension<Guest>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let ticket = match admit(&door.relay, &guest, &headers) {
+        Ok(ticket) => ticket,
+        Err(refusal) => return refusal.into_response(),
+    };
     let patience = door.relay.config.limits.handshake();
     let body = match tokio::time::timeout(patience, to_bytes(body, bounds::MAX_ROUND)).await {
         Ok(Ok(body)) => body,
@@ -74,7 +133,7 @@ async fn one_round(State(door): State<Door>, headers: HeaderMap, body: Body) -> 
         Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
     };
     // Without content type: who asks knows what it asked for, and every byte is paid for.
-    Response::new(round::round(door.relay, &body).await.into())
+    Response::new(round::round(door.relay, ticket, &body).await.into())
 }
 
 /// What a phone's camera finds behind a card: how to go on. The secret stays after the #, unsent.
@@ -88,12 +147,16 @@ async fn card_page() -> Response {
 }
 
 async fn health(State(door): State<Door>) -> Response {
-    match door.relay.store.health() {
-        Health::Ok => "ok\n".into_response(),
-        Health::Degraded(why) => {
-            (StatusCode::SERVICE_UNAVAILABLE, format!("degraded: {why}\n")).into_response()
-        }
-    }
+    state_of_health(&door.relay)
+}
+
+fn state_of_health(relay: &Relay) -> Response {
+    let unwell = match (relay.store.health(), relay.limits.guests.full()) {
+        (Health::Ok, None) => return "ok\n".into_response(),
+        (Health::Degraded(why), _) => format!("degraded: {why}\n"),
+        (Health::Ok, Some(open)) => format!("full: {open} connections, no more are let in\n"),
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, unwell).into_response()
 }
 
 async fn metrics(State(door): State<Door>) -> Response {

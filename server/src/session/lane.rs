@@ -1,9 +1,8 @@
 //! One device on a connection: how far it has read, and what was sent and not yet read.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use jiashu_proto::bounds;
 use jiashu_proto::entry::{Content, Cursor, Seq};
 use jiashu_proto::frame::{Ack, Entries, Hello, WireEntry};
 use jiashu_proto::id::{DeviceId, MemberId, Millis};
@@ -11,12 +10,6 @@ use jiashu_proto::id::{DeviceId, MemberId, Millis};
 use crate::access::{Access, Who};
 use crate::family::delivery::is_for;
 use crate::store::{PageLimit, Record, Store, StoreError};
-
-/// Bytes sent to one connection and not yet read; the rest stays in the log.
-const MAX_UNREAD_BYTES: usize = 256 * 1024;
-
-/// Entries sent to one connection and not yet read.
-const MAX_UNREAD_ENTRIES: usize = bounds::MAX_ENTRIES;
 
 /// Places that were not for this device are passed over; after so many the client's cursor is moved
 /// all the same, lest it read them again at every hello.
@@ -32,7 +25,6 @@ struct Unread {
     upto: Cursor,
     entries: usize,
     bytes: usize,
-    since: Instant,
 }
 
 /// One lane that has said hello.
@@ -52,6 +44,8 @@ pub(super) struct OpenLane {
     /// Places of what this device wrote in this session: it has them, and was told where they stand.
     answered: BTreeSet<Seq>,
     unread: VecDeque<Unread>,
+    /// Since when the client has had something to read and acked none of it.
+    unread_since: Option<Instant>,
 }
 
 impl OpenLane {
@@ -67,6 +61,7 @@ impl OpenLane {
             at_head: false,
             answered: BTreeSet::new(),
             unread: VecDeque::new(),
+            unread_since: None,
         }
     }
 
@@ -108,6 +103,7 @@ impl OpenLane {
         self.at_head = false;
         self.answered.clear();
         self.unread.clear();
+        self.unread_since = None;
     }
 
     /// The client has read up to a place that was sent. `false` if it was not.
@@ -116,8 +112,10 @@ impl OpenLane {
         let Some(index) = self.unread.iter().position(|unread| is_it(&unread.upto)) else {
             return is_it(&self.acked) && self.unread.is_empty();
         };
-        if let Some(read) = self.unread.drain(..=index).next_back() {
+        let read = self.unread.drain(..=index).next_back();
+        if let Some(read) = read {
             self.acked = read.upto;
+            self.unread_since = (!self.unread.is_empty()).then(Instant::now);
         }
         true
     }
@@ -133,19 +131,26 @@ impl OpenLane {
         self.cursor_holds(store).await
     }
 
-    /// How long the oldest unread frame has waited.
-    pub(super) fn unread_for(&self) -> Duration {
-        self.unread.front().map_or(Duration::ZERO, |unread| unread.since.elapsed())
+    /// Since when the client has had something to read and acked none of it.
+    pub(super) fn unread_since(&self) -> Option<Instant> {
+        self.unread_since
     }
 
-    /// The next frame of entries, or `None` if there is nothing for this device, or no room for it.
+    /// What was sent and not acked: entries, and their bytes.
+    pub(super) fn unread(&self) -> (usize, usize) {
+        let entries = self.unread.iter().map(|unread| unread.entries).sum();
+        (entries, self.unread.iter().map(|unread| unread.bytes).sum())
+    }
+
+    /// The next frame of entries, or `None` if there is nothing for this device, or no `room` for it.
     pub(super) async fn next_entries(
         &mut self,
         store: &dyn Store,
+        room: Option<PageLimit>,
     ) -> Result<Option<Entries>, StoreError> {
         let Who::Device(sender) = &self.access.who else { return Ok(None) };
         let (device, members) = (sender.device, sender.members.clone());
-        while let Some(limit) = self.room() {
+        while let Some(limit) = room {
             let page = store.read_after(self.access.scope, self.read, limit).await?;
             self.at_head = page.upto.seq >= page.head;
             self.read = page.upto;
@@ -166,17 +171,6 @@ impl OpenLane {
         Ok(None)
     }
 
-    /// What may still be sent before the client has read something.
-    fn room(&self) -> Option<PageLimit> {
-        let entries: usize = self.unread.iter().map(|unread| unread.entries).sum();
-        let bytes: usize = self.unread.iter().map(|unread| unread.bytes).sum();
-        let limit = PageLimit {
-            entries: MAX_UNREAD_ENTRIES.checked_sub(entries)?,
-            bytes: MAX_UNREAD_BYTES.checked_sub(bytes)?,
-        };
-        (limit.entries > 0 && limit.bytes > 0).then_some(limit)
-    }
-
     fn send(&mut self, entries: Vec<WireEntry>) -> Entries {
         let after = self.sent.seq;
         self.sent = self.read;
@@ -185,8 +179,8 @@ impl OpenLane {
             // A frame that only moves the cursor takes room too, until it is read.
             entries: entries.len().max(1),
             bytes: entries.iter().map(|entry| entry.content.len()).sum(),
-            since: Instant::now(),
         });
+        self.unread_since.get_or_insert_with(Instant::now);
         Entries { after, upto: self.read.seq, tag: self.read.tag, floor: 0, entries }
     }
 }

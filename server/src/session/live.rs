@@ -1,9 +1,12 @@
 //! A session on a WebSocket: the core loop.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiashu_proto::error::close;
 use jiashu_proto::frame::{ClientFrame, Lane};
 use tokio::io::AsyncReadExt;
@@ -14,7 +17,9 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 use tokio_util::sync::CancellationToken;
 
 use super::Session;
+use crate::dice;
 use crate::hub::{Mail, Mailbox};
+use crate::limits::guests::Ticket;
 use crate::listener::upgrade::Socket;
 use crate::listener::watch::Misconduct;
 use crate::relay::Relay;
@@ -24,6 +29,9 @@ const CURSORS_EVERY: Duration = Duration::from_secs(1);
 
 /// Clients come back after a restart spread over this time, in ms.
 const RESTART_SPREAD_MS: u32 = 30_000;
+
+/// Frames at once, after a rest, in seconds' worth.
+const BURST: NonZeroU32 = NonZeroU32::new(10).expect("it is not 0");
 
 /// How long a peer has to take our goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -41,12 +49,19 @@ enum End {
 }
 
 /// Serves one WebSocket until either end closes it.
-pub async fn serve(relay: Arc<Relay>, socket: Socket, stop: CancellationToken) {
+pub async fn serve(
+    relay: Arc<Relay>,
+    ticket: Arc<Ticket>,
+    socket: Socket,
+    stop: CancellationToken,
+) {
     let mailbox = Arc::new(Mailbox::default());
     let slot = relay.hub.connect(&mailbox);
     relay.metrics.connections.inc();
     let mut live = Live {
-        session: Session::new(relay.clone(), Some(mailbox.clone())),
+        session: Session::new(relay.clone(), ticket, Some(mailbox.clone())),
+        pace: pace(relay.config.limits.frames_per_second),
+        stranger_until: Some(Instant::now() + relay.config.limits.stranger()),
         relay: relay.clone(),
         socket,
         cursors: 0,
@@ -61,10 +76,19 @@ pub async fn serve(relay: Arc<Relay>, socket: Socket, stop: CancellationToken) {
     relay.metrics.connections.dec();
 }
 
+fn pace(frames_per_second: u32) -> DefaultDirectRateLimiter {
+    let rate = NonZeroU32::new(frames_per_second).unwrap_or(NonZeroU32::MIN);
+    RateLimiter::direct(Quota::per_second(rate).allow_burst(rate.saturating_mul(BURST)))
+}
+
 struct Live {
     relay: Arc<Relay>,
     session: Session,
     socket: Socket,
+    /// How fast its frames are read.
+    pace: DefaultDirectRateLimiter,
+    /// When somebody must have said a hello that holds, unless somebody has.
+    stranger_until: Option<Instant>,
     /// Lanes that are to be told of cursors, a bit each, and when.
     cursors: u64,
     tell_cursors_at: Option<Instant>,
@@ -74,15 +98,51 @@ impl Live {
     async fn run(&mut self, mailbox: &Mailbox, stop: &CancellationToken) -> Result<(), End> {
         self.first_frame(stop).await?;
         loop {
-            let tell_cursors = self.tell_cursors_at;
+            let deadline = self.deadline();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Err(restart()),
                 message = self.socket.next() => self.on_message(message).await?,
                 // Falling behind loses hints, never entries: the log has them all.
                 mail = mailbox.take() => self.on_mail(mail).await?,
-                () = at(tell_cursors) => self.tell_cursors().await?,
+                () = at(deadline) => self.on_deadline().await?,
             }
+        }
+    }
+
+    /// When something is to be done though nothing comes.
+    fn deadline(&self) -> Option<Instant> {
+        let deadlines = [self.tell_cursors_at, self.stranger_until, self.stuck_at()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// When the client must have acked something.
+    fn stuck_at(&self) -> Option<Instant> {
+        let since = self.session.unread_since()?;
+        Some(Instant::from_std(since) + self.relay.config.limits.no_progress())
+    }
+
+    async fn on_deadline(&mut self) -> Result<(), End> {
+        let now = Instant::now();
+        let is_due = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now);
+        if is_due(self.stuck_at()) {
+            return Err(no_progress());
+        }
+        if is_due(self.stranger_until) {
+            let text = "nobody said who it is in time";
+            return Err(End::Close(close::TOO_SLOW_TO_START, text.into()));
+        }
+        if is_due(self.tell_cursors_at) {
+            self.tell_cursors().await?;
+        }
+        Ok(())
+    }
+
+    /// Who sends too fast is read more slowly, and so sends more slowly.
+    async fn keep_pace(&mut self) {
+        while let Err(until) = self.pace.check() {
+            let wait = until.wait_time_from(DefaultClock::default().now());
+            tokio::time::sleep(wait).await;
         }
     }
 
@@ -109,6 +169,7 @@ impl Live {
     }
 
     async fn on_message(&mut self, message: Option<Result<Message, Error>>) -> Result<(), End> {
+        self.keep_pace().await;
         match message {
             Some(Ok(Message::Binary(bytes))) => {
                 match ClientFrame::from_bytes(&bytes) {
@@ -117,11 +178,13 @@ impl Live {
                         let acks = matches!(frame, ClientFrame::Ack(_));
                         self.session.handle(lane, frame).await;
                         // What a command adds to the log comes with its wake.
-                        if opens || (acks && self.session.may_have_more(lane)) {
-                            self.session.pump(lane).await;
+                        if acks {
+                            self.session.pump_waiting(lane).await;
                         }
                         if opens {
+                            self.session.pump(lane).await;
                             self.session.tell_cursors(lane).await;
+                            self.stranger_until.take_if(|_| !self.session.is_strangers());
                         }
                     }
                     Err(error) => self.session.refuse_malformed(error),
@@ -160,9 +223,6 @@ impl Live {
         self.flush().await?;
         self.end_if_unauthorised()?;
         if mail.heartbeat {
-            if self.session.is_stuck(self.relay.config.limits.no_progress()) {
-                return Err(no_progress());
-            }
             self.write(Message::Ping(Bytes::new())).await?;
         }
         Ok(())
@@ -237,15 +297,7 @@ fn no_progress() -> End {
 }
 
 fn restart() -> End {
-    End::Close(close::RESTART, restart_after())
-}
-
-fn restart_after() -> String {
-    use ring::rand::SecureRandom;
-    let mut bytes = [0; 4];
-    let drawn = ring::rand::SystemRandom::new().fill(&mut bytes).is_ok();
-    let after = if drawn { u32::from_be_bytes(bytes) % RESTART_SPREAD_MS } else { 0 };
-    after.to_string()
+    End::Close(close::RESTART, dice::below(RESTART_SPREAD_MS).to_string())
 }
 
 fn has(bits: u64, lane: Lane) -> bool {

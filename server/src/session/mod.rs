@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiashu_proto::bounds;
 use jiashu_proto::entry::Cursor;
@@ -12,14 +13,16 @@ use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{
     Ack, Beaten, ClientFrame, Cursors, Hello, Lane, Refused, RelayFrame, Welcome,
 };
-use jiashu_proto::id::Scope;
+use jiashu_proto::id::{N, Scope};
 
 use crate::access::{self, Access, AccessError, Who};
 use crate::execute::{self, Failure, door, staff};
 use crate::family::Refusal;
 use crate::hub::Mailbox;
+use crate::limits::guests::Ticket;
+use crate::limits::pace::TooFast;
 use crate::relay::Relay;
-use crate::store::StoreError;
+use crate::store::{PageLimit, StoreError};
 
 mod lane;
 
@@ -37,6 +40,8 @@ pub(crate) type Answers = Vec<(Lane, RelayFrame)>;
 pub(crate) struct Session {
     relay: Arc<Relay>,
     mailbox: Option<Arc<Mailbox>>,
+    /// Its place at the door.
+    ticket: Arc<Ticket>,
     lanes: BTreeMap<Lane, OpenLane>,
     /// Frames not yet written.
     answers: Answers,
@@ -46,8 +51,18 @@ pub(crate) struct Session {
 
 impl Session {
     /// A session that nobody has said hello on. With a mailbox it is told when logs grow.
-    pub(crate) fn new(relay: Arc<Relay>, mailbox: Option<Arc<Mailbox>>) -> Self {
-        Self { relay, mailbox, lanes: BTreeMap::new(), answers: Vec::new(), turned_away: false }
+    pub(crate) fn new(
+        relay: Arc<Relay>,
+        ticket: Arc<Ticket>,
+        mailbox: Option<Arc<Mailbox>>,
+    ) -> Self {
+        let (lanes, answers) = (BTreeMap::new(), Vec::new());
+        Self { relay, mailbox, ticket, lanes, answers, turned_away: false }
+    }
+
+    /// Whether nobody has shown a token that holds.
+    pub(crate) fn is_strangers(&self) -> bool {
+        !self.ticket.has_come_in()
     }
 
     /// Whether nobody is left on it.
@@ -92,6 +107,11 @@ impl Session {
         // Who talks without a pause must not put off the wake that says it is out.
         if !matches!(frame, ClientFrame::Hello(_)) && !self.is_let_in(lane).await {
             return;
+        }
+        if knocks(&frame)
+            && let Err(too_fast) = self.relay.limits.pace.knock(self.ticket.address())
+        {
+            return self.slow_down(lane, None, too_fast);
         }
         match frame {
             ClientFrame::Hello(hello) => self.hello(lane, hello).await,
@@ -138,6 +158,12 @@ impl Session {
             return self.refuse(lane, hello_first());
         };
         let (sender, scope) = (sender.clone(), self.scope_of(lane));
+        if let Some((n, _)) = execute::name_of(&command) {
+            let turns = matches!(command, ClientFrame::Turn(_));
+            if let Err(too_fast) = self.relay.limits.pace.post(scope, sender.device, turns) {
+                return self.slow_down(lane, Some(n), too_fast);
+            }
+        }
         let done = execute::command(&self.relay, scope, &sender, command).await;
         match done {
             Some(Ok(posted)) => {
@@ -150,6 +176,16 @@ impl Session {
             Some(Err(refused)) => self.refuse_command(lane, refused),
             None => self.refuse(lane, hello_first()),
         }
+    }
+
+    /// Refuses what comes too fast. A command keeps its counter for the next try.
+    fn slow_down(&mut self, lane: Lane, n: Option<N>, too_fast: TooFast) {
+        self.relay.limits.refuse(too_fast.limit, &self.relay.metrics);
+        let text = "too much at once: wait, and send it again".to_owned();
+        let retry_after_ms = Some(too_fast.retry_after_ms);
+        let code = ErrorCode::SlowDown;
+        let refused = Refused { code, text, n, retry_after_ms, last_n: None, to_close: None };
+        self.answer(lane, RelayFrame::Refused(refused));
     }
 
     fn refuse_command(&mut self, lane: Lane, refused: Refused) {
@@ -197,6 +233,7 @@ impl Session {
             Ok(access) => access,
             Err(error) => return self.refuse(lane, error.refusal()),
         };
+        self.ticket.come_in();
         // Registered before the log is read, so that nothing comes in between unseen.
         if let Some(mailbox) = &self.mailbox {
             self.relay.hub.register(access.scope, access.seat(), mailbox, lane);
@@ -284,8 +321,9 @@ impl Session {
     /// Adds what the lane's log holds beyond its cursor, as much as it may have unread.
     pub(crate) async fn pump(&mut self, lane: Lane) {
         while self.is_let_in(lane).await {
+            let room = self.room(lane);
             let Some(open) = self.lanes.get_mut(&lane) else { return };
-            match open.next_entries(&*self.relay.store).await {
+            match open.next_entries(&*self.relay.store, room).await {
                 Ok(None) => return,
                 Ok(Some(entries)) => {
                     self.relay.metrics.delivered.inc_by(entries.entries.len() as u64);
@@ -299,6 +337,34 @@ impl Session {
                     let failure = Failure::from(error);
                     return self.answer(lane, RelayFrame::Refused(failure.answer(None)));
                 }
+            }
+        }
+    }
+
+    /// What may be sent on this lane before the client has read something. On a connection all
+    /// lanes share it; a round has no acks, and one page for each.
+    fn room(&self, lane: Lane) -> Option<PageLimit> {
+        let is_live = self.mailbox.is_some();
+        let counted = self.lanes.iter().filter(|(other, _)| is_live || **other == lane);
+        let (entries, bytes) = counted
+            .map(|(_, open)| open.unread())
+            .fold((0, 0), |sum: (usize, usize), unread| (sum.0 + unread.0, sum.1 + unread.1));
+        let limits = &self.relay.config.limits;
+        let limit = PageLimit {
+            entries: limits.unread_entries.checked_sub(entries)?,
+            bytes: limits.unread_bytes.checked_sub(bytes)?,
+        };
+        (limit.entries > 0 && limit.bytes > 0).then_some(limit)
+    }
+
+    /// Something was acked on `lane`, so there is room: for all lanes that wait for it, the others
+    /// first, as this one has just had some.
+    pub(crate) async fn pump_waiting(&mut self, lane: Lane) {
+        let (before, behind): (Vec<_>, Vec<_>) =
+            self.lane_numbers().into_iter().partition(|other| *other <= lane);
+        for other in behind.into_iter().chain(before) {
+            if self.may_have_more(other) {
+                self.pump(other).await;
             }
         }
     }
@@ -353,9 +419,9 @@ impl Session {
         self.lanes.keys().copied().collect()
     }
 
-    /// Whether some lane has had something to read for longer than it may take.
-    pub(crate) fn is_stuck(&self, patience: std::time::Duration) -> bool {
-        self.lanes.values().any(|lane| lane.unread_for() > patience)
+    /// Since when some lane has had something to read and its client acked none of it.
+    pub(crate) fn unread_since(&self) -> Option<Instant> {
+        self.lanes.values().filter_map(OpenLane::unread_since).min()
     }
 
     /// Ends a lane; the connection goes on with the others.
@@ -377,6 +443,18 @@ impl Drop for Session {
 /// Whether who is answered so has no place here any more.
 fn ends_lane(code: ErrorCode) -> bool {
     matches!(code, ErrorCode::Unauthorised | ErrorCode::NewChain)
+}
+
+/// Whether it costs the relay work and needs no hello.
+fn knocks(frame: &ClientFrame) -> bool {
+    matches!(
+        frame,
+        ClientFrame::Look(_)
+            | ClientFrame::Join(_)
+            | ClientFrame::Setup(_)
+            | ClientFrame::Request(_)
+            | ClientFrame::HandIn(_)
+    )
 }
 
 fn hello_first() -> Refusal {

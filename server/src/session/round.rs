@@ -8,22 +8,29 @@ use jiashu_proto::frame::{ClientFrame, FrameError};
 
 use super::Session;
 use crate::family::Refusal;
+use crate::limits::guests::Ticket;
 use crate::relay::Relay;
 
 /// Once an answer is so long nothing more is asked for it, in bytes: a lane's page or a roster fits
 /// behind it, and the whole stays within [`bounds::MAX_ANSWER`], which clients hold us to.
 const ENOUGH: usize = bounds::MAX_ANSWER / 2;
 
+/// Frames of one request: a hello and 16 commands for each of 64 lanes, and room. Small ones cost
+/// more to answer than to send.
+const MAX_FRAMES: usize = 2_048;
+
 /// Answers the frames of one request, then adds what waits in each lane's log, one page a lane.
 ///
 /// The next hello's cursor is the ack. Frames behind one that cannot be read are not looked at, nor
 /// those for which there is no room; lanes for which there is none have their page the next time.
-pub async fn round(relay: Arc<Relay>, body: &[u8]) -> Vec<u8> {
+pub async fn round(relay: Arc<Relay>, ticket: Arc<Ticket>, body: &[u8]) -> Vec<u8> {
     relay.metrics.rounds.inc();
-    let mut session = Session::new(relay, None);
+    let mut session = Session::new(relay, ticket, None);
     let mut out = Vec::new();
     let mut rest = body;
+    let mut frames = 0;
     while !rest.is_empty() {
+        frames += 1;
         let before = rest.len();
         let read = ClientFrame::read_from(&mut rest);
         let read = read.and_then(|frame| {
@@ -31,7 +38,7 @@ pub async fn round(relay: Arc<Relay>, body: &[u8]) -> Vec<u8> {
             if within { Ok(frame) } else { Err(FrameError::TooLarge) }
         });
         match read {
-            Ok((lane, _)) if out.len() > ENOUGH => {
+            Ok((lane, _)) if out.len() > ENOUGH || frames > MAX_FRAMES => {
                 session.refuse(lane, Refusal::new(ErrorCode::TooLarge, "ask for less at once"));
                 break;
             }
