@@ -47,7 +47,12 @@ pub async fn sync(engine: &mut Engine, ca: Option<&Path>) -> Result<()> {
         let may_be_more = applied.taken >= bounds::MAX_ENTRIES || answer.len() >= LARGE_ANSWER;
         let progress = applied.moved || applied.settled;
         if let Some(hand_in) = engine.hand_in(!may_be_more, now_ms())? {
-            let answer = http::round(&engine.lane().origin, ca, &hand_in.to_bytes(0)).await?;
+            let mut frames = Vec::new();
+            if let Some(hello) = engine.vouches() {
+                hello.write_to(0, &mut frames);
+            }
+            hand_in.write_to(0, &mut frames);
+            let answer = http::round(&engine.lane().origin, ca, &frames).await?;
             apply_all(engine, &answer)?;
             continue;
         }

@@ -78,6 +78,12 @@ mod story_newer;
 
 mod story_hostile_relay;
 
+mod story_removal;
+
+mod story_recovery;
+
+mod story_fork;
+
 mod story_manners;
 
 mod story_demo;

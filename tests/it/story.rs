@@ -142,6 +142,20 @@ pub(crate) async fn ask(phone: &Cli, args: &[&str]) -> Value {
     answers.remove(0)
 }
 
+/// Numbers of the phones in what `family --json` says.
+pub(crate) fn phones(family: &Value) -> Vec<u64> {
+    numbers(&family["devices"], "device")
+}
+
+/// Numbers of the open cards in what `family --json` says.
+pub(crate) fn open_cards(family: &Value) -> Vec<u64> {
+    numbers(&family["cards"], "invite")
+}
+
+fn numbers(list: &Value, key: &str) -> Vec<u64> {
+    list.as_array().unwrap().iter().map(|one| one[key].as_u64().unwrap()).collect()
+}
+
 /// What the letters in these lines say.
 pub(crate) fn texts(lines: &[Value]) -> Vec<&str> {
     lines.iter().map(|line| line["text"].as_str().unwrap()).collect()

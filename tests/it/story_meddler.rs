@@ -68,8 +68,12 @@ impl Meddler {
 
     /// The words for the frames that it has heard since the last question.
     pub(crate) fn take_heard(&self) -> Vec<&'static str> {
-        let heard = std::mem::take(&mut self.ways.lock().unwrap().heard);
-        heard.iter().map(ClientFrame::name).collect()
+        self.take_frames().iter().map(ClientFrame::name).collect()
+    }
+
+    /// The frames that it has heard since the last question.
+    pub(crate) fn take_frames(&self) -> Vec<ClientFrame> {
+        std::mem::take(&mut self.ways.lock().unwrap().heard)
     }
 }
 

@@ -27,7 +27,7 @@ use crate::round;
 use crate::say::{note, on_clock, one_line};
 use crate::state::lane::{Ended, Lane};
 use crate::state::request::OwnRequest;
-use crate::state::{State, chain, outbox};
+use crate::state::{State, chain, outbox, told};
 use crate::sync::{self, draft};
 
 /// How often two joins at once may get in each other's way.
@@ -403,6 +403,10 @@ async fn tell(context: &mut Context<'_>) -> Result<()> {
         _ => {}
     }
     let view = View::open(&context.home)?;
+    // What was before it is no news to this phone.
+    if told::upto(view.state.db(), told::LINK)?.is_none() && view.family.roster.number() > 0 {
+        told::put(view.state.db(), told::LINK, view.family.roster.number().into())?;
+    }
     let served = view.people.served();
     if context.globals.json {
         let members = served.iter().map(|member| view.people.name(*member)).collect();

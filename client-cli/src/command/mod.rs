@@ -13,7 +13,7 @@ use crate::ngo;
 use crate::round;
 use crate::say::{self, People};
 use crate::state::chain::Family;
-use crate::state::lane::Lane;
+use crate::state::lane::{Ended, Lane};
 use crate::state::{State, told};
 use crate::sync;
 
@@ -137,29 +137,32 @@ impl<'a> Context<'a> {
     /// Exchanges with the relay what there is, and goes on without it if it cannot be reached.
     /// Whether it could.
     async fn exchange_or_go_on(&self) -> Result<bool> {
+        let exchanged = round::exchange(&self.home, self.ca(), &[]).await;
         let state = State::open(&self.home)?;
-        if let Some(ended) = Lane::joined(state.db())?.ended
-            && told::upto(state.db(), told::ENDED)? == Some(ended.at)
-        {
-            say::note(
-                "(this phone is out: this is what it has; jiashu status asks the relay again)",
-            );
+        if let Some(ended) = Lane::joined(state.db())?.ended {
+            self.tell_ended(&state, ended)?;
             return Ok(false);
         }
-        match round::exchange(&self.home, self.ca(), &[]).await {
+        match exchanged {
             Ok(()) => Ok(true),
             Err(error) if error.code == ExitCode::Offline => {
                 say::note("(offline: this is what was known last)");
                 Ok(false)
             }
-            Err(error) => {
-                if let Some(ended) = Lane::joined(state.db())?.ended {
-                    // Said with this error, and not again.
-                    told::put(state.db(), told::ENDED, ended.at)?;
-                }
-                Err(error)
-            }
+            Err(error) => Err(error),
         }
+    }
+
+    /// Says that this phone is out: once in red, from then on beside what it has.
+    fn tell_ended(&self, state: &State, ended: Ended) -> Result<()> {
+        if told::upto(state.db(), told::ENDED)? == Some(ended.at) {
+            let text =
+                "(this phone is out: this is what it has; jiashu status asks the relay again)";
+            say::note(text);
+            return Ok(());
+        }
+        say::warn(&format!("jiashu: {}", sync::ended(ended).message));
+        told::put(state.db(), told::ENDED, ended.at)
     }
 
     /// Asks a person at the terminal.

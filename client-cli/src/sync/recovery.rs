@@ -70,6 +70,12 @@ impl Engine {
         }
     }
 
+    /// What goes before the links that are handed in: a hello, as some are taken only on the word of
+    /// a phone that the relay knows. `None` where it does not know this one.
+    pub fn vouches(&mut self) -> Option<ClientFrame> {
+        (self.flight.hand_in == HandIn::Sent { unknown: false }).then(|| self.hello())
+    }
+
     /// Our links from that number on with the newest wraps, or the last of them that find room if
     /// the first need not be among them. `None` without the wraps, or room.
     fn lost_links(&self, from: Epoch, may_begin_later: bool) -> Result<Option<ClientFrame>> {
@@ -120,12 +126,16 @@ impl Engine {
             }
             (ErrorCode::NewChain, _) => Err(self.end(EndedBy::NewChain, now)?),
             (_, HandIn::Sent { unknown: true }) => Err(self.end(EndedBy::Removal, now)?),
-            (_, HandIn::Sent { unknown: false }) => Err(self.kept_back()?),
+            (code, HandIn::Sent { unknown: false }) if code != ErrorCode::Unauthorised => {
+                Err(self.kept_back()?)
+            }
             (ErrorCode::Unauthorised, HandIn::NotYet) if self.is_in() => {
                 self.flight.hand_in = HandIn::Unknown;
                 Ok(Applied::default())
             }
             (ErrorCode::Unauthorised, _) => Err(self.end(EndedBy::Removal, now)?),
+            // The commands behind a hello that was not taken.
+            (ErrorCode::HelloFirst, HandIn::Unknown) => Ok(Applied::default()),
             (_, _) => {
                 let text = format!("the relay refused: {}", refused.text);
                 Err(CliError::new(ExitCode::General, text))
