@@ -6,7 +6,7 @@
 use jiashu_proto::entry::{Content, LINK_KEYS, ScheduleState, Seq, link_key, schedule_key};
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{ClientFrame, Hold, Plan, Posted, Refused, Turn};
-use jiashu_proto::id::{DeviceId, Epoch, N, Ref, Scope};
+use jiashu_proto::id::{DeviceId, Epoch, LinkHash, N, Ref, Scope};
 use jiashu_roster::{Link, Roster};
 
 use crate::family::message::{decide_hold, decide_post, decide_report};
@@ -325,23 +325,45 @@ async fn turn_batch(
     turn: Turn,
 ) -> Result<Batch, Failure> {
     let state = relay.store.state(scope).await?.ok_or(StoreError::NoScope)?;
-    let (roster, _) = roster(&*relay.store, scope).await?;
+    let roster = roster(relay, scope, state.roster_head).await?;
     Ok(decide_turn(sender, &state, roster, turn, relay.clock.now())?)
 }
 
-/// The family's roster, and its links as signed.
-async fn roster(store: &dyn Store, scope: Scope) -> Result<(Roster, Vec<Vec<u8>>), Failure> {
+/// The family's roster up to the newest link, whose hash its state names.
+async fn roster(relay: &Relay, scope: Scope, head: LinkHash) -> Result<Roster, Failure> {
+    match relay.rosters.at(scope, head) {
+        Some(roster) => Ok(roster),
+        None => Ok(checked_links(relay, scope).await?.0),
+    }
+}
+
+/// The family's links as signed. A chain up to this newest one may have been checked before.
+async fn links(relay: &Relay, scope: Scope, head: LinkHash) -> Result<Vec<Vec<u8>>, Failure> {
+    if relay.rosters.at(scope, head).is_some() {
+        Ok(stored_links(&*relay.store, scope).await?)
+    } else {
+        Ok(checked_links(relay, scope).await?.1)
+    }
+}
+
+/// The family's roster, and its links as signed, read and checked from link 1 on.
+async fn checked_links(relay: &Relay, scope: Scope) -> Result<(Roster, Vec<Vec<u8>>), Failure> {
+    let links = stored_links(&*relay.store, scope).await?;
+    let (roster, _) = Roster::replay(&links).map_err(|error| {
+        tracing::error!(family.id = %scope, %error, "a stored roster fails its check");
+        Refusal::new(ErrorCode::Unavailable, "the family's roster is damaged: tell the operator")
+    })?;
+    relay.rosters.keep(scope, &roster);
+    Ok((roster, links))
+}
+
+async fn stored_links(store: &dyn Store, scope: Scope) -> Result<Vec<Vec<u8>>, StoreError> {
     let facts = store.facts(scope, LINK_KEYS).await?;
-    let links: Vec<_> = facts
+    Ok(facts
         .into_iter()
         .filter_map(|(_, record)| match Content::from_bytes(&record.content) {
             Ok(Content::Link(fact)) => Some(fact.link),
             _ => None,
         })
-        .collect();
-    let (roster, _) = Roster::replay(&links).map_err(|error| {
-        tracing::error!(family.id = %scope, %error, "a stored roster fails its check");
-        Refusal::new(ErrorCode::Unavailable, "the family's roster is damaged: tell the operator")
-    })?;
-    Ok((roster, links))
+        .collect())
 }

@@ -39,6 +39,7 @@ pub mod config;
 pub mod dice;
 pub mod metrics;
 pub mod relay;
+pub mod rosters;
 pub mod tls;
 
 use crate::clock::Clock;
@@ -47,6 +48,7 @@ use crate::hub::{Hub, WHEEL_SLOTS};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::relay::Relay;
+use crate::rosters::Rosters;
 use crate::store::Store;
 
 /// How often what the limits remember is looked through.
@@ -105,7 +107,8 @@ pub async fn serve(
     let setup_link = setup::offer_link(&*store, &origin, &config.data, clock.now()).await?;
     let hub = Hub::new(config.limits.connections_per_device);
     let (limits, metrics) = (Limits::new(&config.limits), Metrics::new());
-    let relay = Arc::new(Relay { config, store, clock, hub, limits, metrics });
+    let rosters = Rosters::default();
+    let relay = Arc::new(Relay { config, store, clock, hub, limits, rosters, metrics });
     started(Started { listen, setup_link });
     let loops = CancellationToken::new();
     let background = [

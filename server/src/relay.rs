@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::hub::Hub;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::rosters::Rosters;
 use crate::store::Store;
 
 /// One relay process.
@@ -22,6 +23,8 @@ pub struct Relay {
     pub hub: Hub,
     /// Who may come, and how much each may ask.
     pub limits: Limits,
+    /// Whose chains were checked already.
+    pub rosters: Rosters,
     /// What is counted.
     pub metrics: Metrics,
 }

@@ -5,7 +5,7 @@
 use jiashu_proto::entry::{Content, WRAPS_KEY};
 use jiashu_proto::frame::{HandIn, HandedIn, Invited, Join, Joined, Look};
 
-use super::{ATTEMPTS, Failure, link_at, roster};
+use super::{ATTEMPTS, Failure, link_at, links, roster};
 use crate::family::healing::{Lacking, decide_hand_in, does_not_follow, lacking};
 use crate::family::no_such_invite;
 use crate::family::roster::{Joining, decide_join, find_invite, open_invite};
@@ -23,7 +23,7 @@ pub async fn look(relay: &Relay, look: &Look) -> Result<Invited, Failure> {
     let invite = open_invite(&state, &look.code, relay.clock.now())?;
     let expires_at = state.invites.get(&invite).map_or(0, |invite| invite.expires_at);
     let blob = store.card(look.scope, invite).await?.ok_or_else(no_such_invite)?;
-    let (_, links) = roster(store, look.scope).await?;
+    let links = links(relay, look.scope, state.roster_head).await?;
     let wraps = store.facts(look.scope, WRAPS_KEY).await?.into_iter().find_map(|(_, record)| {
         match Content::from_bytes(&record.content) {
             Ok(Content::Wraps(fact)) => Some(fact.wraps.into()),
@@ -55,7 +55,7 @@ async fn join_once(relay: &Relay, join: Join) -> Result<Joined, Failure> {
     let state = relay.store.state(scope).await?.ok_or_else(no_such_invite)?;
     // Before the chain is read: who has no code costs nothing.
     find_invite(&state, &join.code).ok_or_else(no_such_invite)?;
-    let (roster, _) = roster(&*relay.store, scope).await?;
+    let roster = roster(relay, scope, state.roster_head).await?;
     match decide_join(&state, roster, join, relay.clock.now())? {
         Joining::Before(device, seq) => Ok(Joined { device, seq }),
         Joining::New(device, batch) => {
@@ -96,7 +96,7 @@ async fn hand_in_once(relay: &Relay, hand_in: &HandIn, vouched: bool) -> Result<
             return Ok(HandedIn { epoch: state.epoch });
         }
     };
-    let (roster, _) = roster(store, scope).await?;
+    let roster = roster(relay, scope, state.roster_head).await?;
     if roster.head() != state.roster_head {
         // Another link came between the two looks.
         let precondition = Precondition::RosterHead(state.roster_head);

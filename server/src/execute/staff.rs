@@ -9,7 +9,7 @@ use jiashu_proto::frame::{Enrol, Enrolled, RecordConsent, ToClose, Void};
 use jiashu_proto::id::Scope;
 use jiashu_roster::Roster;
 
-use super::{ATTEMPTS, Failure, roster};
+use super::{ATTEMPTS, Failure, checked_links, stored_links};
 use crate::family::Refusal;
 use crate::family::closing::decide_void;
 use crate::family::enrolment::{
@@ -70,8 +70,7 @@ pub async fn finish_enrolment(
             true
         }
         Err(StoreError::Stale { .. }) => {
-            let (_, links) = roster(store, case.family).await?;
-            links.first() == Some(&case.link)
+            stored_links(store, case.family).await?.first() == Some(&case.link)
         }
         Err(error) => return Err(error.into()),
     };
@@ -113,7 +112,7 @@ pub async fn record_consent(
     record: &RecordConsent,
 ) -> Result<Enrolled, Failure> {
     let store = &*relay.store;
-    let (case, roster) = family_of(store, programme, &record.case_code).await?;
+    let (case, roster) = family_of(relay, programme, &record.case_code).await?;
     let mut attempts = 0..ATTEMPTS;
     loop {
         let standing = consents(store, case.family).await?;
@@ -148,7 +147,7 @@ pub async fn void(relay: &Relay, programme: Scope, void: &Void) -> Result<Enroll
     let store = &*relay.store;
     let mut attempts = 0..ATTEMPTS;
     loop {
-        let (case, roster) = family_of(store, programme, &void.case_code).await?;
+        let (case, roster) = family_of(relay, programme, &void.case_code).await?;
         let state = store.state(case.family).await?.ok_or(StoreError::NoScope)?;
         let enrolled =
             Enrolled { case_code: case.case_code, family: case.family, active: state.active };
@@ -170,12 +169,12 @@ pub async fn void(relay: &Relay, programme: Scope, void: &Void) -> Result<Enroll
 
 /// The case and its family's roster.
 async fn family_of(
-    store: &dyn Store,
+    relay: &Relay,
     programme: Scope,
     case_code: &str,
 ) -> Result<(Enrol, Roster), Failure> {
-    let (_, case) = case(store, programme, case_code).await?;
-    let (roster, links) = roster(store, case.family).await?;
+    let (_, case) = case(&*relay.store, programme, case_code).await?;
+    let (roster, links) = checked_links(relay, case.family).await?;
     if links.first() != Some(&case.link) {
         // Noted with a number that was taken: the family there is not this case's.
         return Err(Refusal::new(ErrorCode::Unknown, "there is no such case").into());
