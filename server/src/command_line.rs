@@ -13,6 +13,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use tracing::subscriber::set_global_default;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -116,10 +117,12 @@ fn log(config: &Config) -> anyhow::Result<()> {
         .with_env_filter(filter)
         .with_ansi(colour)
         .with_writer(std::io::stderr);
+    // Not `init()`, which would also take up what libraries say by the `log` crate: at `trace` the
+    // WebSocket's writes every frame there, and in a hello stands a token.
     match config.log_format.as_str() {
-        "json" => log.json().init(),
-        _ => log.with_target(false).init(),
-    }
+        "json" => set_global_default(log.json().finish()),
+        _ => set_global_default(log.with_target(false).finish()),
+    }?;
     Ok(())
 }
 

@@ -12,6 +12,8 @@ mod websocket;
 
 mod smuggling;
 
+mod attacks;
+
 mod foreign_ids;
 
 mod cursors;
