@@ -86,6 +86,8 @@ mod story_recovery;
 
 mod story_fork;
 
+mod story_staff;
+
 mod story_manners;
 
 mod story_demo;

@@ -5,7 +5,7 @@
 
 use jiashu_proto::entry::{Consent, MemberFact};
 use jiashu_proto::frame::{Card, Enrol};
-use jiashu_proto::id::{InviteId, MemberId, Millis};
+use jiashu_proto::id::{InviteId, MemberId, Millis, Scope};
 use jiashu_roster::{Op, code_hash, sha256};
 use jiashu_seal::{DeviceCard, InviteSecret, JoinLink, KeyPairs, SealError, write_first_link};
 use jiff::Timestamp;
@@ -51,6 +51,8 @@ pub(super) struct Drawn {
 
 /// Draws all that a family needs. A repeat draws another family, so what is drawn is kept.
 ///
+/// `replaces` is the family of that case so far, if it begins anew.
+///
 /// # Errors
 ///
 /// [`SealError`] if the members could not stand in a first link, or `origin` in a link to join by.
@@ -58,6 +60,7 @@ pub(super) fn draw(
     family: &Family,
     origin: &Origin,
     expires_at: Millis,
+    replaces: Option<Scope>,
 ) -> Result<Drawn, SealError> {
     let scope = draw_scope();
     let phones = family.phones();
@@ -97,7 +100,7 @@ pub(super) fn draw(
         cards: sealed,
         members: facts(family),
         consents: consents(family),
-        replaces: None,
+        replaces,
     };
     Ok(Drawn { enrol, cards })
 }
@@ -189,7 +192,7 @@ LI-7,3,child,KanaryLili,Asia/Shanghai,zh-Hans,KanaryHome,,2026-05-03,2026-05-04
 
     fn drawn() -> Drawn {
         let origin = "https://relay.example.org".parse().unwrap();
-        draw(&family(), &origin, EXPIRES_AT).unwrap()
+        draw(&family(), &origin, EXPIRES_AT, None).unwrap()
     }
 
     #[test]

@@ -7,10 +7,10 @@ use std::path::Path;
 
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::Enrol;
-use jiashu_proto::id::Millis;
+use jiashu_proto::id::Scope;
 
 use super::check::{Checked, Family, check};
-use super::draw::{CARD_LIFE_MS, draw, fingerprint};
+use super::draw::{CARD_LIFE_MS, Drawn, draw, fingerprint};
 use super::folder::Folder;
 use super::report::{self, Progress, Tally, consent_commands};
 use super::send::{self, Answer};
@@ -28,6 +28,7 @@ pub(super) async fn run(args: &EnrolArgs, globals: &Globals, out: &mut dyn Write
     let checked = check(&read_list(&args.list)?, today());
     report::faults(&checked.faults, globals.json);
     stop_if_bad(&checked, args)?;
+    check_again(&checked, args)?;
     if args.dry_run {
         if !globals.json {
             report::warnings(&checked.warnings);
@@ -38,10 +39,16 @@ pub(super) async fn run(args: &EnrolArgs, globals: &Globals, out: &mut dyn Write
     // Before anything is written: a relay that is away, or knows us no more, leaves no half work.
     send::hello(&staff, globals).await?;
     let mut folder = Folder::open(&args.out, &staff)?;
-    let mut tally = keep(&checked, &mut folder, &staff, clock::now_ms(), globals.json)?;
+    let mut tally = keep(&checked, &args.again, &mut folder, &staff, globals.json)?;
     folder.save()?;
 
-    let sent = submit(&checked.families, &mut folder, &mut tally, &staff, globals).await;
+    let mut sent = submit(&checked.families, &mut folder, &mut tally, &staff, globals).await;
+    if sent.is_ok() && !args.again.is_empty() {
+        // Of some of them only the relay knew the number.
+        let anew = keep_anew(&checked, &args.again, &mut folder, &mut tally, &staff)?;
+        folder.save()?;
+        sent = submit(&anew, &mut folder, &mut tally, &staff, globals).await;
+    }
     folder.save()?;
     folder.write_page()?;
     sent.map_err(|error| {
@@ -81,18 +88,37 @@ fn stop_if_bad(checked: &Checked, args: &EnrolArgs) -> Result<()> {
     Ok(())
 }
 
+/// Who is to begin anew must be on the list.
+fn check_again(checked: &Checked, args: &EnrolArgs) -> Result<()> {
+    let listed = |code: &&String| checked.families.iter().any(|it| it.case_code == **code);
+    match args.again.iter().find(|code| !listed(code)) {
+        None => Ok(()),
+        Some(code) => {
+            let text = format!("{code} is not a sound family of the list: nothing was enrolled");
+            Err(CliError::new(ExitCode::BadInput, text))
+        }
+    }
+}
+
 /// Draws what is new, finds what was drawn before, and says what is to be known of either.
 fn keep(
     checked: &Checked,
+    again: &[String],
     folder: &mut Folder,
     staff: &Staff,
-    now: Millis,
     as_json: bool,
 ) -> Result<Tally> {
     let mut tally = Tally { skipped: checked.faulty, ..Tally::default() };
     let mut new = BTreeSet::new();
     for family in &checked.families {
         let rows = fingerprint(family, &staff.token.secret);
+        if again.contains(&family.case_code)
+            && let Some(old) = to_replace(folder, &family.case_code)?
+        {
+            folder.drop_family(&family.case_code);
+            folder.add(drawn(family, staff, Some(old))?, rows);
+            continue;
+        }
         match folder.find(&family.case_code) {
             Some(planned) => {
                 tally.already += usize::from(planned.enrolled);
@@ -101,11 +127,7 @@ fn keep(
                 }
             }
             None => {
-                let drawn = draw(family, &staff.origin, now + CARD_LIFE_MS).map_err(|error| {
-                    let text = format!("{}: no cards can be made: {error}", family.case_code);
-                    CliError::new(ExitCode::BadInput, text)
-                })?;
-                folder.add(drawn, rows);
+                folder.add(drawn(family, staff, None)?, rows);
                 new.insert(&*family.case_code);
             }
         }
@@ -115,6 +137,49 @@ fn keep(
         report::warnings(checked.warnings.iter().filter(|warning| of_new(&warning.case_code)));
     }
     Ok(tally)
+}
+
+fn drawn(family: &Family, staff: &Staff, replaces: Option<Scope>) -> Result<Drawn> {
+    let expires_at = clock::now_ms().saturating_add(CARD_LIFE_MS);
+    draw(family, &staff.origin, expires_at, replaces).map_err(|error| {
+        let text = format!("{}: no cards can be made: {error}", family.case_code);
+        CliError::new(ExitCode::BadInput, text)
+    })
+}
+
+/// The number that a family which is to begin anew had until now, as this folder knows it. `None`
+/// where the relay must be asked, and where it has begun anew already: an answer that was lost, or a
+/// command typed twice while its new cards are still here, makes no third family.
+fn to_replace(folder: &Folder, case_code: &str) -> Result<Option<Scope>> {
+    let Some(planned) = folder.find(case_code) else { return Ok(None) };
+    let (_, enrol) = planned.frame()?;
+    let is_done = enrol.replaces.is_some() && folder.has_cards_of(case_code);
+    Ok((planned.enrolled && !is_done).then_some(enrol.family))
+}
+
+/// Draws the families that begin anew and that were enrolled from elsewhere, by the numbers that the
+/// relay has told.
+fn keep_anew(
+    checked: &Checked,
+    again: &[String],
+    folder: &mut Folder,
+    tally: &mut Tally,
+    staff: &Staff,
+) -> Result<Vec<Family>> {
+    let mut anew = Vec::new();
+    let elsewhere = std::mem::take(&mut tally.elsewhere);
+    for (code, old) in elsewhere {
+        let family = checked.families.iter().find(|family| family.case_code == code);
+        match family.filter(|_| again.contains(&code)) {
+            Some(family) => {
+                let rows = fingerprint(family, &staff.token.secret);
+                folder.add(drawn(family, staff, Some(old))?, rows);
+                anew.push(family.clone());
+            }
+            None => tally.elsewhere.push((code, old)),
+        }
+    }
+    Ok(anew)
 }
 
 /// Sends every family of the list, and notes in folder and tally what became of each.
@@ -150,15 +215,18 @@ fn settle(answer: Answer, family: &Family, enrol: &Enrol, folder: &mut Folder, t
             if enrolled.family == enrol.family && enrolled.case_code == *code =>
         {
             folder.confirm(code);
+            if enrol.replaces.is_some() && !was_ours {
+                tally.anew.push(code.clone());
+            }
             tally.families += 1;
             tally.members += family.members.len();
             if !enrolled.active {
                 tally.not_active.push((code.clone(), consent_commands(family, &enrol.consents)));
             }
         }
-        Answer::Enrolled(_) => {
+        Answer::Enrolled(enrolled) => {
             tally.already -= usize::from(was_ours);
-            tally.elsewhere.push(code.clone());
+            tally.elsewhere.push((code.clone(), enrolled.family));
             folder.drop_family(code);
         }
         Answer::Refused(no) => {

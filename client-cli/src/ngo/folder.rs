@@ -162,6 +162,11 @@ impl Folder {
         open.map(|family| &*family.case_code).collect()
     }
 
+    /// Whether a link of that family is still here.
+    pub(super) fn has_cards_of(&self, case_code: &str) -> bool {
+        self.cards.iter().any(|card| card.case_code == case_code)
+    }
+
     /// Whether any link is still here.
     pub(super) fn has_cards(&self) -> bool {
         !self.cards.is_empty()
@@ -208,7 +213,7 @@ mod tests {
              {case_code},2,child,KanaryLili,Asia/Shanghai,zh,,,2026-05-03,\n"
         );
         let checked = check(list.as_bytes(), date(2026, 11, 24));
-        draw(&checked.families[0], &staff(7).origin, 1_800_000_000_000).unwrap()
+        draw(&checked.families[0], &staff(7).origin, 1_800_000_000_000, None).unwrap()
     }
 
     #[test]

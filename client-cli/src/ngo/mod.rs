@@ -1,10 +1,12 @@
-//! What staff of a programme do: set it up, enrol families, record consent.
+//! What staff of a programme do: set it up, enrol families, record consent, help where phones were
+//! lost.
 //!
 //! Read in this order: the first coordinator (`setup`, kept in `staff`); a list of families is read
 //! (`sheet`, `cell`) and checked whole (`check`); each family is drawn (`draw`), kept in a folder
 //! (`folder`, `disk`), sent (`enrol`, `send`) and printed (`page`, `wording`); what was missing is
-//! recorded later (`consent`). Staff see no names but those of the list they hold themselves, and
-//! of that list no name leaves the machine.
+//! recorded later (`consent`). Phones and cards are made useless (`void`), a new phone gets a link to
+//! ask by (`reissue`), a family of which no phone is left begins anew (`enrol --again`). Staff see no
+//! names but those of the list they hold themselves, and of that list no name leaves the machine.
 
 mod setup;
 mod staff;
@@ -28,6 +30,9 @@ mod wording;
 
 mod consent;
 
+mod reissue;
+mod void;
+
 #[doc(hidden)]
 pub mod trial;
 
@@ -50,6 +55,10 @@ pub enum NgoCommand {
     Enrol(EnrolArgs),
     /// Record a date of consent or assent that was missing
     Consent(ConsentArgs),
+    /// Make phones or cards of a family useless at once; the family's own phones then close them
+    Void(VoidArgs),
+    /// Make a link by which a new phone can ask its family to be let in
+    Reissue(ReissueArgs),
 }
 
 /// Arguments of `jiashu ngo setup`.
@@ -83,6 +92,10 @@ pub struct EnrolArgs {
     /// Check the list only: write nothing, send nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Case codes of families of which no phone is left: they begin anew, with new cards. Phones
+    /// that are found again stay out, and keep what they had
+    #[arg(long, value_name = "CASE", value_delimiter = ',')]
+    pub again: Vec<String>,
 }
 
 /// Arguments of `jiashu ngo consent`.
@@ -102,6 +115,68 @@ pub struct ConsentArgs {
     pub assent_on: Option<String>,
 }
 
+/// Arguments of `jiashu ngo void`.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true))]
+#[command(after_long_help = "\
+The family sees what was voided and that staff asked for it, for 30 days. Numbers of phones and cards
+are those that jiashu family shows. Where the family can do it itself, it should: jiashu revoke.")]
+pub struct VoidArgs {
+    /// Case code of the family
+    pub case: String,
+    /// Number of a phone; may be repeated
+    #[arg(long = "device", value_name = "NUMBER", group = "what", value_delimiter = ',')]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub devices: Vec<u32>,
+    /// Number of an open card; may be repeated
+    #[arg(long = "card", value_name = "NUMBER", group = "what", value_delimiter = ',')]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub cards: Vec<u32>,
+    /// Why
+    #[arg(long)]
+    pub reason: VoidReason,
+}
+
+/// Why staff void something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum VoidReason {
+    /// Nobody knows where it is.
+    Lost,
+    /// Somebody has it who must not.
+    Stolen,
+    /// A court or an authority says so.
+    Court,
+    /// It was given to the wrong person.
+    Mistake,
+}
+
+impl VoidReason {
+    /// The word that is typed.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Lost => "lost",
+            Self::Stolen => "stolen",
+            Self::Court => "court",
+            Self::Mistake => "mistake",
+        }
+    }
+}
+
+/// Arguments of `jiashu ngo reissue`.
+#[derive(Debug, clap::Args)]
+pub struct ReissueArgs {
+    /// Case code of the family
+    pub case: String,
+    /// Numbers of the members whom the phone will serve, with commas
+    #[arg(long = "for", value_name = "MEMBER", value_delimiter = ',', required = true)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub members: Vec<u32>,
+    /// For how many days the link is good
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=30))]
+    pub days: u8,
+}
+
 /// Does what staff asked; the answer goes to `out`, all else to standard error.
 ///
 /// # Errors
@@ -112,6 +187,8 @@ pub async fn run(command: NgoCommand, globals: &Globals, out: &mut dyn Write) ->
         NgoCommand::Setup(args) => setup::run(&args.link, globals, out).await,
         NgoCommand::Enrol(args) => enrol::run(&args, globals, out).await,
         NgoCommand::Consent(args) => consent::run(&args, globals, out).await,
+        NgoCommand::Void(args) => void::run(&args, globals, out).await,
+        NgoCommand::Reissue(args) => reissue::run(&args, globals, out).await,
     }
 }
 

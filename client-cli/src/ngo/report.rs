@@ -6,6 +6,7 @@ use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiashu_proto::entry::Consent;
+use jiashu_proto::id::Scope;
 use serde_json::json;
 
 use super::check::{Checked, Family};
@@ -24,8 +25,10 @@ pub(super) struct Tally {
     pub(super) members: usize,
     /// Families left out for a fault in their rows.
     pub(super) skipped: usize,
-    /// Case codes that the relay knows by other cards.
-    pub(super) elsewhere: Vec<String>,
+    /// Case codes that the relay knows by other cards, and the numbers of those families.
+    pub(super) elsewhere: Vec<(String, Scope)>,
+    /// Case codes that have begun anew.
+    pub(super) anew: Vec<String>,
     /// Case codes that the relay refused, and why.
     pub(super) refused: Vec<(String, String)>,
     /// Case codes of which no letter moves yet, with the commands that change it.
@@ -116,13 +119,14 @@ pub(super) fn summary(
 ) -> Result<()> {
     if as_json {
         let codes = tally.not_active.iter().map(|(code, _)| code).collect::<Vec<_>>();
+        let elsewhere = tally.elsewhere.iter().map(|(code, _)| code).collect::<Vec<_>>();
         let refused = tally.refused.iter();
         let refused: Vec<_> =
             refused.map(|(code, reason)| json!({ "case_code": code, "reason": reason })).collect();
         let path = |path: &Path| path.exists().then(|| path.display().to_string());
         let answer = json!({
             "families": tally.families, "already": tally.already, "members": tally.members,
-            "printed": cards, "skipped": tally.skipped, "elsewhere": tally.elsewhere,
+            "printed": cards, "skipped": tally.skipped, "elsewhere": elsewhere, "anew": tally.anew,
             "refused": refused, "changed": tally.changed, "not_active": codes,
             "invites": path(&folder.invites()), "cards": path(&folder.page()),
         });
@@ -144,6 +148,13 @@ pub(super) fn summary(
 }
 
 fn trouble(tally: &Tally, out: &mut dyn Write) -> Result<()> {
+    for code in &tally.anew {
+        writeln!(
+            out,
+            "{code}: began anew. Hand out its new cards; a phone of before that is found again says \
+             so in red and needs one, too."
+        )?;
+    }
     for code in &tally.changed {
         writeln!(
             out,
@@ -152,7 +163,8 @@ fn trouble(tally: &Tally, out: &mut dyn Write) -> Result<()> {
         )?;
     }
     if !tally.elsewhere.is_empty() {
-        let codes = tally.elsewhere.join(", ");
+        let codes: Vec<_> = tally.elsewhere.iter().map(|(code, _)| code.as_str()).collect();
+        let codes = codes.join(", ");
         writeln!(out, "Already enrolled from elsewhere, cards not in this folder: {codes}")?;
     }
     for (code, reason) in &tally.refused {

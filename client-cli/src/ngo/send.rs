@@ -51,6 +51,15 @@ pub(super) async fn hello(staff: &Staff, globals: &Globals) -> Result<()> {
     read_answers(&answer, 0).map(drop)
 }
 
+/// Sends one command.
+pub(super) async fn one(staff: &Staff, globals: &Globals, frame: &ClientFrame) -> Result<Answer> {
+    let mut answers = Vec::new();
+    commands(staff, globals, &[&frame.to_bytes(0)], |batch| answers = batch).await?;
+    answers.pop().ok_or_else(|| {
+        CliError::new(ExitCode::Refused, "the relay gave no answer: run the same again")
+    })
+}
+
 /// Sends commands, each as its bytes, and hands each batch's answers, in order, to `done`.
 ///
 /// What was answered before an error has been handed out.
