@@ -9,7 +9,17 @@ use anyhow::{Context, Result, ensure};
 
 /// What differs from the defaults, as `JIASHU_*` variables: limits on purpose in the way of a load
 /// that comes from one address. The report says so.
-pub(crate) const RAISED: &[(&str, &str)] = &[];
+pub(crate) const RAISED: &[(&str, &str)] = &[
+    ("JIASHU_CONNECTIONS", "100000"),
+    ("JIASHU_CONNECTIONS_PER_ADDRESS", "100000"),
+    ("JIASHU_STRANGERS", "100000"),
+    ("JIASHU_STRANGERS_PER_ADDRESS", "100000"),
+    ("JIASHU_POSTS_PER_MINUTE", "1000000000"),
+    ("JIASHU_POSTS_BURST", "1000000000"),
+    ("JIASHU_FAMILY_POSTS_PER_MINUTE", "1000000000"),
+    ("JIASHU_KNOCKS_PER_MINUTE", "1000000000"),
+    ("JIASHU_FRAMES_PER_SECOND", "100000000"),
+];
 
 /// A running relay; it is killed when this is dropped.
 pub(crate) struct Relay {

@@ -184,7 +184,7 @@ mod tests {
 
         buckets.sweep();
         let before = buckets.limiter.len();
-        clock.advance(Duration::from_secs(1));
+        clock.advance(Duration::from_secs(2));
         buckets.sweep();
 
         assert_eq!((before, buckets.limiter.len()), (256, 0));

@@ -97,6 +97,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         }
         let new = buf.filled().get(before..).unwrap_or_default();
         if this.frames.take(new) > this.patience.fragments {
+            // Who gives an error has read nothing.
+            buf.set_filled(before);
             return Poll::Ready(Err(Misconduct::TooManyFragments.error()));
         }
         if this.frames.between_messages() || matches!(polled, Poll::Ready(Err(_))) {
@@ -106,7 +108,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let due = Instant::now() + this.patience.message;
         let due = this.message_due.get_or_insert_with(|| Box::pin(sleep_until(due)));
         match due.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Err(Misconduct::SlowMessage.error())),
+            Poll::Ready(()) => {
+                buf.set_filled(before);
+                Poll::Ready(Err(Misconduct::SlowMessage.error()))
+            }
             Poll::Pending => polled,
         }
     }
