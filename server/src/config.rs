@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use confique::Config as _;
+use jiashu_proto::id::Millis;
 
 mod limits;
 
@@ -54,6 +55,11 @@ pub struct Config {
     /// wake hide an entry.
     #[config(env = "JIASHU_HEARTBEAT_MS", default = 240_000)]
     pub heartbeat_ms: u64,
+
+    /// How many days entries are kept that are no facts (letters, above all), fetched or not: 7 to
+    /// 400. Plans, names, receipts and the roster stay.
+    #[config(env = "JIASHU_RETENTION_DAYS", default = 90)]
+    pub retention_days: u32,
 
     /// How much and how long.
     #[config(nested)]
@@ -123,6 +129,9 @@ impl Config {
         if !(100..=86_400_000).contains(&self.heartbeat_ms) {
             return wrong("heartbeat_ms", "is 100 ms to a day");
         }
+        if !(7..=400).contains(&self.retention_days) {
+            return wrong("retention_days", "is 7 to 400");
+        }
         self.limits.check()?;
         Ok(self)
     }
@@ -138,6 +147,10 @@ impl Config {
     pub fn allows_origin(&self, origin: &str) -> bool {
         let own = self.public_url.as_deref().map(|url| url.trim_end_matches('/'));
         own == Some(origin) || self.origins.iter().any(|allowed| allowed == origin)
+    }
+
+    pub(crate) fn retention_ms(&self) -> Millis {
+        Millis::from(self.retention_days) * 24 * 60 * 60 * 1000
     }
 
     pub(crate) fn heartbeat(&self) -> Duration {
@@ -174,11 +187,20 @@ mod tests {
             ("public_url", Config { public_url: Some("https://host/path".into()), ..base() }),
             ("public_url", Config { public_url: Some("relay.example".into()), ..base() }),
             ("heartbeat_ms", Config { heartbeat_ms: 0, ..base() }),
+            ("retention_days", Config { retention_days: 6, ..base() }),
+            ("retention_days", Config { retention_days: 401, ..base() }),
         ];
 
         for (key, config) in cases {
             let error = config.checked().unwrap_err().to_string();
             assert!(error.starts_with(key), "{error}");
+        }
+    }
+
+    #[test]
+    fn letters_are_kept_a_week_to_a_year_and_a_bit() {
+        for retention_days in [7, 90, 400] {
+            assert!(Config { retention_days, ..Config::defaults() }.checked().is_ok());
         }
     }
 

@@ -8,16 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use jiashu_proto::entry::Seq;
 use jiashu_proto::id::{Millis, Scope};
 use tokio_util::sync::CancellationToken;
 
 use crate::execute::staff::finish_enrolment;
 use crate::execute::{Failure, schedule};
 use crate::family::closing::expire;
+use crate::family::retention;
 use crate::family::schedule::fire;
 use crate::relay::Relay;
 use crate::setup;
-use crate::store::{Batch, Change, Due, DueItem, Precondition, StoreError};
+use crate::store::{Batch, Change, Due, DueItem, Precondition, Store, StoreError};
 
 /// Items taken from the index at once.
 const GROUP: usize = 512;
@@ -106,6 +108,7 @@ async fn one(relay: &Relay, due: &Due) -> Result<(), Failure> {
             Ok(())
         }
         DueItem::Programme(programme) => setup::finish(relay, *programme).await,
+        DueItem::Retention => forget_old(relay, due).await,
         DueItem::Occurrence(id) => {
             let (store, now) = (&*relay.store, relay.clock.now());
             let Some(standing) = schedule(store, due.scope, *id).await? else {
@@ -132,9 +135,102 @@ async fn one(relay: &Relay, due: &Due) -> Result<(), Failure> {
     }
 }
 
+/// Forgets what is older than the retention, a batch at a time. Batches that a crash left out have
+/// their turn a day later.
+async fn forget_old(relay: &Relay, due: &Due) -> Result<(), Failure> {
+    let (store, mut due_at) = (&*relay.store, due.at);
+    loop {
+        let before = floor(store, due.scope).await?;
+        let now = relay.clock.now();
+        let batch = retention::forget_old(due_at, now, relay.config.retention_ms());
+        store.commit(due.scope, batch).await?;
+        let passed = floor(store, due.scope).await?.saturating_sub(before);
+        if passed < retention::AT_ONCE as u64 {
+            return Ok(());
+        }
+        due_at = retention::next_look(now);
+    }
+}
+
+async fn floor(store: &dyn Store, scope: Scope) -> Result<Seq, StoreError> {
+    Ok(store.state(scope).await?.ok_or(StoreError::NoScope)?.floor)
+}
+
 /// Until the next item, but not longer than [`LOOK_EVERY`].
 async fn pause(relay: &Relay) -> Duration {
     let next = relay.store.next_due().await.ok().flatten();
     let wait = next.map_or(Millis::MAX, |at| at.saturating_sub(relay.clock.now()));
     Duration::from_millis(u64::try_from(wait).unwrap_or(0).max(1)).min(LOOK_EVERY)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiashu_proto::id::{DeviceId, TokenHash};
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::config::Config;
+    use crate::hub::Hub;
+    use crate::limits::Limits;
+    use crate::metrics::Metrics;
+    use crate::rosters::Rosters;
+    use crate::store::embedded::{EmbeddedStore, Options};
+    use crate::store::{NewEntry, ScopeKind};
+
+    const DAY_MS: Millis = 24 * 60 * 60 * 1000;
+    const FOUNDED: Millis = 1_800_000_000_000;
+    const FAMILY: Scope = Scope(7);
+
+    fn relay(folder: &std::path::Path) -> Relay {
+        let config = Config { retention_days: 7, ..Config::defaults() };
+        Relay {
+            store: Arc::new(EmbeddedStore::open(folder, Options::default()).unwrap()),
+            clock: Clock::manual(FOUNDED),
+            hub: Hub::new(2),
+            limits: Limits::new(&config.limits),
+            rosters: Rosters::default(),
+            metrics: Metrics::new(),
+            config,
+        }
+    }
+
+    fn found() -> Batch {
+        let (token_hash, members) = (TokenHash([1; 32]), Vec::new());
+        let seat = Change::AddSeat { device: DeviceId(1), token_hash, members };
+        let family = Change::Create(ScopeKind::Family);
+        Batch {
+            requires: vec![Precondition::Absent],
+            changes: vec![family, seat, retention::look_later(FOUNDED)],
+            ..Batch::new(FOUNDED)
+        }
+    }
+
+    fn letters(at: Millis, count: usize) -> Batch {
+        let letter = NewEntry { key: None, rank: 0, content: b"sealed".to_vec() };
+        Batch { entries: vec![letter; count], ..Batch::new(at) }
+    }
+
+    #[tokio::test]
+    async fn what_is_older_than_the_retention_goes_within_a_day() {
+        let folder = tempfile::tempdir().unwrap();
+        let relay = relay(folder.path());
+        let old = retention::AT_ONCE * 2 + 10;
+        for batch in [found(), letters(FOUNDED, old), letters(FOUNDED + DAY_MS, 3)] {
+            relay.store.commit(FAMILY, batch).await.unwrap();
+        }
+        let mut floors = Vec::new();
+
+        for day in 1..=9 {
+            // To the moment: what is exactly 7 days old is not older than that.
+            relay.clock.set(FOUNDED + day * DAY_MS);
+            while matches!(step(&relay).await.unwrap(), Step::Done) {}
+            floors.push(floor(&*relay.store, FAMILY).await.unwrap());
+        }
+
+        let old = old as u64;
+        assert_eq!(floors, [0, 0, 0, 0, 0, 0, 0, old, old + 2], "the head keeps its place");
+        let due = relay.store.next_due().await.unwrap();
+        assert_eq!(due, Some(FOUNDED + 10 * DAY_MS), "once a day");
+        relay.store.close().await;
+    }
 }

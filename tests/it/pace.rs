@@ -167,3 +167,39 @@ async fn a_smaller_letter_may_be_all_that_the_operator_allows() {
     assert_eq!(code(over), ErrorCode::TooLarge);
     assert!(largest.is_ok());
 }
+
+#[tokio::test]
+async fn the_lanes_of_a_connection_share_what_may_be_unread() {
+    let mut scene = scene(&[("JIASHU_UNREAD_ENTRIES", "2")]).await;
+    let wangs = scene.programme.enrol("PRATO-002", &FamilySpec::li()).await;
+    let [mut wang, wang_home] = wangs.join_all().await;
+    let mut school = scene.relay.open().await;
+    school.send_on(0, &scene.phones[1].hello()).await;
+    school.send_on(3, &wang_home.hello()).await;
+    school.wait_for(|lane, _| (lane == 3).then_some(())).await;
+    let page = |lane, frame: &RelayFrame| match frame {
+        RelayFrame::Entries(entries) => Some((lane, Ack { seq: entries.upto, tag: entries.tag })),
+        _ => None,
+    };
+
+    for _ in 0..2 {
+        scene.phones[0].post("吃饭了吗").await;
+    }
+    let mut last = school.wait_for(page).await;
+    while last.1.seq < scene.phones[1].log.cursor.seq + 2 {
+        last = school.wait_for(page).await;
+    }
+    wang.post("王家的信").await;
+    // Looked at, and left for want of room: the answer to a beat comes after that look.
+    school.send_on(3, &ClientFrame::Beat(Beat {})).await;
+    let next = school
+        .wait_for(|lane, frame| match frame {
+            RelayFrame::Beaten(_) => Some(None),
+            frame => page(lane, frame).map(Some),
+        })
+        .await;
+    school.send_on(0, &ClientFrame::Ack(last.1)).await;
+    let freed = school.wait_for(page).await;
+
+    assert_eq!((last.0, next, freed.0), (0, None, 3));
+}

@@ -11,6 +11,7 @@ use jiashu_proto::id::{MemberId, Millis};
 use jiashu_recurrence::{Rule, RuleError};
 use jiashu_roster::{Author as LinkAuthor, Link, Op, Roster};
 
+use super::retention::look_later;
 use super::roster::{check_bounds, refusal};
 use super::{Refusal, check_cards, takes_part};
 use crate::store::{Batch, Change, DueItem, NewEntry, Precondition, ScopeKind};
@@ -89,6 +90,7 @@ pub fn found_family(enrol: &Enrol, now: Millis) -> Result<Batch, Refusal> {
         Change::Create(ScopeKind::Family),
         Change::Turn { epoch: change.number, head: change.hash },
         Change::SetActive(takes_part(roster.members(), &enrol.consents)),
+        look_later(now),
     ];
     let expiries = body.ops.iter().filter_map(|op| match op {
         Op::AddInvite { expires_at, .. } => Some(*expires_at),

@@ -17,6 +17,8 @@ pub mod message;
 
 pub mod schedule;
 
+pub mod retention;
+
 pub mod delivery;
 
 pub mod permission;

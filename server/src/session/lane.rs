@@ -160,7 +160,7 @@ impl OpenLane {
             let passed_over = page.upto.seq.saturating_sub(self.sent.seq);
             // Past its own letters the cursor is moved at once, lest the next session bring them.
             if !entries.is_empty() || own || passed_over >= PASSED_OVER {
-                return Ok(Some(self.send(entries)));
+                return Ok(Some(self.send(entries, page.floor)));
             }
             if self.at_head {
                 return Ok(None);
@@ -171,7 +171,7 @@ impl OpenLane {
         Ok(None)
     }
 
-    fn send(&mut self, entries: Vec<WireEntry>) -> Entries {
+    fn send(&mut self, entries: Vec<WireEntry>, floor: Seq) -> Entries {
         let after = self.sent.seq;
         self.sent = self.read;
         self.unread.push_back(Unread {
@@ -181,7 +181,7 @@ impl OpenLane {
             bytes: entries.iter().map(|entry| entry.content.len()).sum(),
         });
         self.unread_since.get_or_insert_with(Instant::now);
-        Entries { after, upto: self.read.seq, tag: self.read.tag, floor: 0, entries }
+        Entries { after, upto: self.read.seq, tag: self.read.tag, floor, entries }
     }
 }
 

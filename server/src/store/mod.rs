@@ -167,6 +167,15 @@ pub enum Change {
     /// The family began anew in another scope: no command is taken here any more, nothing is open,
     /// asked for or due.
     Supersede,
+    /// Of the oldest places, at most so many, those go that are older than `before` and hold no fact
+    /// that stands; `floor` rises to the last that was looked at. The place at the head keeps its
+    /// tag.
+    Forget {
+        /// In ms; what was committed then or later stays, and so does what stands behind it.
+        before: Millis,
+        /// Places.
+        most: usize,
+    },
     /// Keeps a body until its hour; one of the same schedule with the same `body_ref` is replaced,
     /// and keeps its place among them.
     PutHeld(HeldBody),
@@ -222,6 +231,9 @@ pub enum DueItem {
     /// The end of this invite.
     #[n(4)]
     Invite(#[n(0)] InviteId),
+    /// A look at what is older than the retention.
+    #[n(5)]
+    Retention,
 }
 
 /// Something that is due.
@@ -286,6 +298,10 @@ pub struct ScopeState {
     #[n(10)]
     #[cbor(default)]
     pub superseded: bool,
+    /// Up to this place only facts are left. A cursor that stands there is not checked by its tag.
+    #[n(11)]
+    #[cbor(default)]
+    pub floor: Seq,
 }
 
 impl ScopeState {
@@ -304,6 +320,7 @@ impl ScopeState {
             to_close: ToClose::default(),
             tickets: Vec::new(),
             superseded: false,
+            floor: 0,
         }
     }
 }
@@ -412,6 +429,8 @@ pub struct Page {
     pub upto: Cursor,
     /// Last place of the log when it was read; the page ends there if `upto` does.
     pub head: Seq,
+    /// Up to this place only facts are left.
+    pub floor: Seq,
     /// Ascending, less what was superseded.
     pub records: Vec<Record>,
 }
@@ -504,8 +523,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError::OtherLog`] if the cursor does not stand in this log. A cursor at place 0 of
-    /// the log's generation always does.
+    /// [`StoreError::OtherLog`] if the cursor does not stand in this log. A cursor of the log's
+    /// generation at place 0, or not beyond the floor, always does.
     async fn read_after(
         &self,
         scope: Scope,
@@ -581,6 +600,7 @@ mod tests {
             (DueItem::Enrolment("A".into()), "82026141"),
             (DueItem::Programme(Scope(7)), "820307"),
             (DueItem::Invite(InviteId(7)), "820407"),
+            (DueItem::Retention, "8105"),
         ];
 
         for (item, hex) in items {

@@ -21,6 +21,7 @@ pub(crate) mod cursors;
 pub(crate) mod facts;
 pub(crate) mod log;
 pub(crate) mod many;
+pub(crate) mod retention;
 pub(crate) mod waiting;
 
 /// Makes one test per case for the store that `$home()` opens; attributes go to each test.
@@ -70,6 +71,14 @@ macro_rules! store_conformance {
             cursors::a_cursor_never_moves_back,
             cursors::a_cursor_keeps_its_first_time,
             cursors::cursors_are_there_after_closing,
+            retention::what_is_old_goes_and_facts_stay,
+            retention::as_old_as_the_retention_is_not_too_old,
+            retention::a_cursor_below_the_floor_reads_on,
+            retention::a_superseded_place_holds_until_it_is_old,
+            retention::a_fact_below_the_floor_goes_when_it_is_superseded,
+            retention::so_many_are_forgotten_at_once,
+            retention::the_head_keeps_its_tag_and_nothing_else,
+            retention::one_young_entry_keeps_what_stands_behind_it,
             many::commits_of_many_devices_get_every_place_once,
             many::refused_batches_disturb_no_neighbour,
             many::a_reader_sees_what_was_answered,

@@ -16,8 +16,8 @@ use super::facts::{self, Place, Put};
 use super::states::{self, States, Written};
 use super::{holds, reader, schema};
 use crate::store::{
-    Author, Batch, Change, Committed, HeldBody, Invite, InviteState, Precondition, ScopeState,
-    Seat, StoreError, short_name,
+    Author, Batch, Change, Committed, DueItem, HeldBody, Invite, InviteState, Precondition,
+    ScopeState, Seat, StoreError, short_name,
 };
 
 /// A scope that a group has looked at.
@@ -152,7 +152,7 @@ fn apply(
     let head = touched.state.head;
     let mut first = None;
     for entry in &batch.entries {
-        let place = match facts::put_entry(tx, scope, &mut touched.state.head, batch.at, entry)? {
+        let place = match facts::put_entry(tx, scope, &mut touched.state, batch.at, entry)? {
             Put::Outranked(place) => place,
             Put::Written(written, superseded) => {
                 let place = Place { seq: written.record.seq, at: written.record.at };
@@ -170,6 +170,8 @@ fn apply(
     for change in &batch.changes {
         apply_change(tx, scope, &mut touched.state, first.seq, change)?;
     }
+    let forgets = |change: &Change| matches!(change, Change::Forget { .. });
+    touched.superseded |= batch.changes.iter().any(forgets);
     touched.changed = true;
     touched.wakes |= touched.state.head > head || batch.changes.iter().any(changes_access);
     Ok(Committed { first: first.seq, at: first.at, repeat: false })
@@ -198,6 +200,7 @@ fn changes_access(change: &Change) -> bool {
         Change::AskToClose(_)
         | Change::Closed(_)
         | Change::SetTickets(_)
+        | Change::Forget { .. }
         | Change::PutHeld(_)
         | Change::DropHeld(..)
         | Change::DropHeldOf(_)
@@ -261,6 +264,9 @@ fn apply_change(
         }
         Change::SetTickets(tickets) => state.tickets.clone_from(tickets),
         Change::Supersede => supersede(tx, id, state)?,
+        Change::Forget { before, most } => {
+            state.floor = facts::forget_old(tx, scope, state, *before, *most)?;
+        }
         Change::PutHeld(body) => put_held(tx, scope, body)?,
         Change::DropHeld(schedule, body_ref) => {
             let sql = "DELETE FROM held WHERE scope = ?1 AND schedule = ?2 AND body_ref = ?3";
@@ -301,7 +307,9 @@ fn supersede(tx: &Connection, id: i64, state: &mut ScopeState) -> rusqlite::Resu
         }
     }
     delete(tx, "DELETE FROM card WHERE scope = ?1", [id])?;
-    delete(tx, "DELETE FROM due WHERE scope = ?1", [id])?;
+    // Its letters still grow old.
+    let stays = schema::to_cbor(&DueItem::Retention);
+    delete(tx, "DELETE FROM due WHERE scope = ?1 AND item <> ?2", (id, stays))?;
     Ok(())
 }
 

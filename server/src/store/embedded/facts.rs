@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::condition::Failure;
 use super::schema::entry_sum;
 use super::states::Written;
-use crate::store::{NewEntry, Record};
+use crate::store::{NewEntry, Record, ScopeState};
 
 /// Where an entry stands, and since when.
 #[derive(Clone, Copy)]
@@ -57,16 +57,16 @@ pub(super) enum Put {
 /// Whether an earlier entry lost its content.
 pub(super) type Superseded = bool;
 
-/// Adds the entry after `head`, which moves; or gives the place of the fact that outranks it.
+/// Adds the entry after the head, which moves; or gives the place of the fact that outranks it.
 pub(super) fn put_entry(
     tx: &Connection,
     scope: Scope,
-    head: &mut Seq,
+    state: &mut ScopeState,
     at: Millis,
     entry: &NewEntry,
 ) -> Result<Put, Failure> {
     let mut superseded = false;
-    let seq = *head + 1;
+    let seq = state.head + 1;
     if let Some(key) = &entry.key {
         let before = standing(tx, scope, key)?;
         match before {
@@ -74,7 +74,11 @@ pub(super) fn put_entry(
                 return Ok(Put::Outranked(fact.place));
             }
             Some(fact) => {
-                forget_content(tx, scope, fact.place.seq)?;
+                if fact.place.seq <= state.floor {
+                    forget_places(tx, scope, fact.place.seq - 1, fact.place.seq, Some(key))?;
+                } else {
+                    forget_content(tx, scope, fact.place.seq)?;
+                }
                 superseded = true;
             }
             None => {}
@@ -91,7 +95,7 @@ pub(super) fn put_entry(
         "INSERT INTO entry(scope, seq, at, tag, sum, content) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     put.execute((scope.0.cast_signed(), seq.cast_signed(), at, tag, sum, &entry.content))?;
-    *head = seq;
+    state.head = seq;
     let record = Record { seq, at, content: entry.content.clone() };
     Ok(Put::Written(Written { record, tag }, superseded))
 }
@@ -99,6 +103,52 @@ pub(super) fn put_entry(
 fn forget_content(tx: &Connection, scope: Scope, seq: Seq) -> rusqlite::Result<()> {
     let sql = "UPDATE entry SET content = NULL WHERE scope = ?1 AND seq = ?2";
     tx.prepare_cached(sql)?.execute((scope.0.cast_signed(), seq.cast_signed()))?;
+    Ok(())
+}
+
+/// See [`crate::store::Change::Forget`]. Gives the new floor.
+pub(super) fn forget_old(
+    tx: &Connection,
+    scope: Scope,
+    state: &ScopeState,
+    before: Millis,
+    most: usize,
+) -> rusqlite::Result<Seq> {
+    let (id, head) = (scope.0.cast_signed(), state.head.cast_signed());
+    let mut floor = state.floor;
+    let mut oldest = tx.prepare_cached(
+        "SELECT seq, at FROM entry WHERE scope = ?1 AND seq > ?2 AND seq < ?3
+         ORDER BY seq LIMIT ?4",
+    )?;
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let mut rows = oldest.query((id, floor.cast_signed(), head, most))?;
+    while let Some(row) = rows.next()? {
+        if row.get::<_, Millis>(1)? >= before {
+            break;
+        }
+        floor = row.get::<_, i64>(0)?.cast_unsigned();
+    }
+    forget_places(tx, scope, state.floor, floor, None)?;
+    if floor.saturating_add(1) == state.head {
+        let sql = "UPDATE entry SET content = NULL WHERE scope = ?1 AND seq = ?2 AND at < ?3
+                   AND seq NOT IN (SELECT seq FROM fact WHERE scope = ?1)";
+        tx.prepare_cached(sql)?.execute((id, head, before))?;
+    }
+    Ok(floor)
+}
+
+/// The places after `after` up to `upto` go, less those of facts; but those of `key` too.
+fn forget_places(
+    tx: &Connection,
+    scope: Scope,
+    after: Seq,
+    upto: Seq,
+    key: Option<&str>,
+) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM entry WHERE scope = ?1 AND seq > ?2 AND seq <= ?3
+               AND seq NOT IN (SELECT seq FROM fact WHERE scope = ?1 AND key IS NOT ?4)";
+    let places = (scope.0.cast_signed(), after.cast_signed(), upto.cast_signed(), key);
+    tx.prepare_cached(sql)?.execute(places)?;
     Ok(())
 }
 

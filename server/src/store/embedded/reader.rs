@@ -110,13 +110,14 @@ pub(super) fn read_after(
     limit: PageLimit,
 ) -> Result<Page, StoreError> {
     let state = state(tx, scope)?.ok_or(StoreError::NoScope)?;
-    let stands = cursor.seq == 0
+    let stands = cursor.seq <= state.floor
         || tag_at(tx, scope, cursor.seq).map_err(Failure::from)? == Some(cursor.tag);
     if cursor.generation != state.generation || cursor.seq > state.head || !stands {
         return Err(StoreError::OtherLog);
     }
     let tag = if cursor.seq == 0 { 0 } else { cursor.tag };
-    let mut page = Page { upto: Cursor { tag, ..cursor }, head: state.head, records: Vec::new() };
+    let (upto, head, floor) = (Cursor { tag, ..cursor }, state.head, state.floor);
+    let mut page = Page { upto, head, floor, records: Vec::new() };
     fill_page(tx, scope, limit, &mut page)?;
     Ok(page)
 }

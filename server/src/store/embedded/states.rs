@@ -89,7 +89,7 @@ impl States {
         if cursor.generation != kept.state.generation {
             return None;
         }
-        kept.tail.page(cursor, kept.state.head, limit)
+        kept.tail.page(cursor, &kept.state, limit)
     }
 
     /// To be asked before a state is read that will be kept.
@@ -172,7 +172,7 @@ impl Tail {
         }
     }
 
-    fn page(&self, cursor: Cursor, head: u64, limit: PageLimit) -> Option<Page> {
+    fn page(&self, cursor: Cursor, state: &ScopeState, limit: PageLimit) -> Option<Page> {
         let (before, tag) = self.before?;
         let passed = usize::try_from(cursor.seq.checked_sub(before)?).ok()?;
         let stands = match passed.checked_sub(1) {
@@ -182,7 +182,8 @@ impl Tail {
         if cursor.tag != stands {
             return None;
         }
-        let mut page = Page { upto: cursor, head, records: Vec::new() };
+        let (head, floor) = (state.head, state.floor);
+        let mut page = Page { upto: cursor, head, floor, records: Vec::new() };
         let mut bytes = 0;
         for Written { record, tag } in self.entries.range(passed..).take(limit.entries.max(1)) {
             bytes += record.content.len();
