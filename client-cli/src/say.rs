@@ -215,6 +215,28 @@ pub fn one_line(text: &str) -> String {
     text.chars().map(|c| if is_hidden(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// As one line of JSON, with what is hidden as escapes: it means the same, and a terminal obeys none
+/// of it.
+///
+/// # Errors
+///
+/// If the value has no form in JSON.
+pub fn json_line(value: &impl serde::Serialize) -> Result<String> {
+    use std::fmt::Write as _;
+    let line =
+        serde_json::to_string(value).map_err(|error| CliError::new(ExitCode::General, error))?;
+    let mut safe = String::with_capacity(line.len());
+    for c in line.chars() {
+        if is_hidden(c) {
+            // None is beyond four digits, and none stands outside a string.
+            write!(safe, "\\u{:04x}", u32::from(c)).expect("writing to memory cannot fail");
+        } else {
+            safe.push(c);
+        }
+    }
+    Ok(safe)
+}
+
 /// Text as text on a page, never as HTML.
 #[must_use]
 pub fn as_html(text: &str) -> String {
@@ -251,4 +273,19 @@ pub fn ring() {
 /// A quiet line on standard error.
 pub fn note(text: &str) {
     eprintln!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_of_json_speaks_to_a_terminal_and_none_loses_a_letter() {
+        let text = "好\u{1b}[2J \u{7f} \u{9b}31m \u{202e}\u{2066} \n\"";
+
+        let line = json_line(&text).unwrap();
+
+        assert!(!line.contains(is_hidden), "{line:?}");
+        assert_eq!(serde_json::from_str::<String>(&line).unwrap(), text);
+    }
 }

@@ -66,7 +66,8 @@ pub(super) fn tell_new(
 
 /// A line beside the letters.
 pub(super) fn line(object: &serde_json::Value, words: &str, as_json: bool) {
-    if as_json { say::note(&object.to_string()) } else { say::note(words) }
+    let object = say::json_line(object).ok().filter(|_| as_json);
+    say::note(object.as_deref().unwrap_or(words));
 }
 
 fn since(state: &State, people: &People, upto: i64) -> Result<Vec<ChangeJson>> {

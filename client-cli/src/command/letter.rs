@@ -11,7 +11,7 @@ use jiashu_recurrence::utc_text;
 use serde::Serialize;
 
 use crate::clock::{now_ms, timestamp};
-use crate::error::{CliError, ExitCode, Result};
+use crate::error::Result;
 use crate::home::Home;
 use crate::say::{self, People, one_line, plain};
 use crate::state::State;
@@ -151,9 +151,7 @@ fn print(stored: &Stored, people: &People, reading: &Reading, out: &mut dyn Writ
     }
     if reading.json {
         let Some(letter) = Letter::of(stored, people) else { return Ok(false) };
-        let line = serde_json::to_string(&letter)
-            .map_err(|error| CliError::new(ExitCode::General, error))?;
-        writeln!(out, "{line}")?;
+        writeln!(out, "{}", say::json_line(&letter)?)?;
     } else {
         let again = if stored.perhaps_shown { "  (perhaps shown before)" } else { "" };
         writeln!(out, "{}{again}", heading(stored, people))?;

@@ -187,8 +187,6 @@ impl<'a> Context<'a> {
     }
 
     fn json(&mut self, value: &impl Serialize) -> Result<()> {
-        let line = serde_json::to_string(value)
-            .map_err(|error| CliError::new(ExitCode::General, error))?;
-        Ok(writeln!(self.out, "{line}")?)
+        Ok(writeln!(self.out, "{}", say::json_line(value)?)?)
     }
 }

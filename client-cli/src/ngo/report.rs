@@ -13,6 +13,7 @@ use super::check::{Checked, Family};
 use super::folder::Folder;
 use super::sheet::Finding;
 use crate::error::Result;
+use crate::say::{json_line, one_line};
 
 /// What became of the list.
 #[derive(Debug, Default)]
@@ -41,7 +42,7 @@ pub(super) struct Tally {
 pub(super) fn faults(faults: &[Finding], as_json: bool) {
     if as_json {
         for fault in faults {
-            eprintln!("{}", serde_json::to_string(fault).expect("texts have a form in JSON"));
+            eprintln!("{}", json_line(fault).expect("texts have a form in JSON"));
         }
         return;
     }
@@ -130,7 +131,7 @@ pub(super) fn summary(
             "refused": refused, "changed": tally.changed, "not_active": codes,
             "invites": path(&folder.invites()), "cards": path(&folder.page()),
         });
-        writeln!(out, "{answer}")?;
+        writeln!(out, "{}", json_line(&answer)?)?;
         return Ok(());
     }
     let Tally { families, already, members, .. } = tally;
@@ -168,7 +169,7 @@ fn trouble(tally: &Tally, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "Already enrolled from elsewhere, cards not in this folder: {codes}")?;
     }
     for (code, reason) in &tally.refused {
-        writeln!(out, "{code}: refused: {reason}")?;
+        writeln!(out, "{code}: refused: {}", one_line(reason))?;
     }
     if !tally.not_active.is_empty() {
         writeln!(
@@ -258,5 +259,17 @@ mod tests {
     fn a_path_is_one_word_of_a_shell() {
         assert_eq!(quoted(Path::new("cards/cards.html")), "cards/cards.html");
         assert_eq!(quoted(Path::new("my cards/o'k")), "'my cards/o'\\''k'");
+    }
+
+    #[test]
+    fn what_a_relay_says_does_not_speak_to_the_terminal() {
+        let no = ("LI-7".to_owned(), "full\u{1b}]0;x\u{7}\r\u{202e}".to_owned());
+        let tally = Tally { refused: vec![no], ..Tally::default() };
+        let mut out = Vec::new();
+
+        trouble(&tally, &mut out).unwrap();
+
+        let said = String::from_utf8(out).unwrap();
+        assert_eq!(said, "LI-7: refused: full\u{fffd}]0;x\u{fffd}\u{fffd}\u{fffd}\n");
     }
 }
