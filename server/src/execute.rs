@@ -3,7 +3,9 @@
 //! Which commands there are and what they may do is `family`'s; who is on the lane, `session`'s. Here
 //! are those of devices; what needs no token is in `door`, what staff do in `staff`.
 
-use jiashu_proto::entry::{Content, LINK_KEYS, ScheduleState, Seq, link_key, schedule_key};
+use jiashu_proto::entry::{
+    Content, LINK_KEYS, REQUEST_KEYS, RequestFact, ScheduleState, Seq, link_key, schedule_key,
+};
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{ClientFrame, Hold, Plan, Posted, Refused, Turn};
 use jiashu_proto::id::{DeviceId, Epoch, LinkHash, N, Ref, Scope};
@@ -326,7 +328,29 @@ async fn turn_batch(
 ) -> Result<Batch, Failure> {
     let state = relay.store.state(scope).await?.ok_or(StoreError::NoScope)?;
     let roster = roster(relay, scope, state.roster_head).await?;
-    Ok(decide_turn(sender, &state, roster, turn, relay.clock.now())?)
+    // Only a card without a blob is for somebody who asked.
+    let requests = if turn.cards.iter().any(|card| card.blob.is_empty()) {
+        requests(&*relay.store, scope, REQUEST_KEYS).await?
+    } else {
+        Vec::new()
+    };
+    Ok(decide_turn(sender, &state, roster, &requests, turn, relay.clock.now())?)
+}
+
+/// What new phones ask, whose key begins so.
+async fn requests(
+    store: &dyn Store,
+    scope: Scope,
+    prefix: &str,
+) -> Result<Vec<RequestFact>, StoreError> {
+    let facts = store.facts(scope, prefix).await?;
+    Ok(facts
+        .into_iter()
+        .filter_map(|(_, record)| match Content::from_bytes(&record.content) {
+            Ok(Content::Request(request)) => Some(request),
+            _ => None,
+        })
+        .collect())
 }
 
 /// The family's roster up to the newest link, whose hash its state names.

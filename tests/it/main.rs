@@ -32,6 +32,10 @@ mod healing;
 
 mod closing;
 
+mod admission;
+
+mod anew;
+
 mod enrolment;
 
 mod door;

@@ -80,7 +80,8 @@ impl Way {
 /// A card whose family was checked.
 #[derive(Clone, Debug)]
 pub struct Opened {
-    way: Way,
+    /// How it was looked at.
+    pub way: Way,
     /// The family as the relay shows it.
     pub roster: Roster,
     /// The card's own content.

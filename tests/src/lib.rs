@@ -2,7 +2,7 @@
 //!
 //! Read in this order: a relay runs (`relay`, found by `binary`), is spoken to over HTTP (`raw`,
 //! `http`) or a WebSocket (`socket`; byte for byte in `wire`); staff enrol a family (`programme`, `family`), whose devices
-//! join (`joining`, `device`), write (`writing`) and follow the log (`log`). This is a second client of the
+//! join (`joining`, `asking`, `device`), write (`writing`) and follow the log (`log`). This is a second client of the
 //! protocol, written apart from the command line's, so that neither can be wrong alone. The command
 //! line itself runs in `cli`. What they know of their letters they may write into a `journal`, of
 //! which `checker` judges. `until` waits for what is awaited, `dice` rolls what may be anything.
@@ -32,6 +32,8 @@ pub mod family;
 
 pub mod joining;
 
+pub mod asking;
+
 pub mod device;
 
 mod writing;
@@ -48,6 +50,7 @@ pub mod until;
 
 pub mod dice;
 
+pub use asking::Asking;
 pub use cli::Cli;
 pub use device::RawDevice;
 pub use family::{FamilySpec, TestFamily};

@@ -2,10 +2,10 @@
 
 use jiashu_proto::entry::Consent;
 use jiashu_proto::frame::{ClientFrame, Enrol, Enrolled, Hello, RecordConsent, RelayFrame, Setup};
-use jiashu_proto::frame::{Refused, Staffed, ToClose, Void};
-use jiashu_proto::id::{DeviceId, InviteId, MemberId, Scope, Token};
-use jiashu_roster::token_hash;
-use jiashu_seal::{JoinLink, random};
+use jiashu_proto::frame::{Refused, Reissue, Staffed, ToClose, Void};
+use jiashu_proto::id::{DeviceId, InviteId, MemberId, Millis, Scope, Token};
+use jiashu_roster::{code_hash, token_hash};
+use jiashu_seal::{InviteSecret, JoinLink, random};
 
 use crate::family::{FamilySpec, TestFamily};
 use crate::raw::Raw;
@@ -88,6 +88,27 @@ impl Programme {
     ) -> Result<Enrolled, Refused> {
         let to_close = to_close(devices, invites);
         self.ask(ClientFrame::Void(Void { case_code: case_code.into(), to_close })).await
+    }
+
+    /// Lets a new phone of these members ask, by a link that is drawn here.
+    ///
+    /// # Errors
+    ///
+    /// The relay's refusal.
+    pub async fn reissue(
+        &self,
+        case_code: &str,
+        members: &[u32],
+        expires_at: Millis,
+    ) -> Result<InviteSecret, Refused> {
+        let link = InviteSecret::generate();
+        let reissue = Reissue {
+            case_code: case_code.into(),
+            members: members.iter().copied().map(MemberId).collect(),
+            code_hash: code_hash(&link.code()),
+            expires_at,
+        };
+        self.ask(ClientFrame::Reissue(reissue)).await.map(|_| link)
     }
 
     /// Records consent and assent of a member.

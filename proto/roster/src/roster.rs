@@ -235,6 +235,12 @@ impl Roster {
         &self.invites
     }
 
+    /// Whether this public key stands in the chain, of a device or invite that is or was.
+    #[must_use]
+    pub fn knows_key(&self, key: &PublicKey) -> bool {
+        self.public_keys.contains(key)
+    }
+
     /// The number that the next member must have.
     #[must_use]
     pub fn next_member(&self) -> MemberId {

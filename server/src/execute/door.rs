@@ -1,11 +1,12 @@
-//! What needs no token: a card is looked at and used, lost links come back.
+//! What needs no token: a card is looked at and used, a new phone asks, lost links come back.
 //!
 //! Anybody may ask, so each looks first at what costs little, and says one thing to all who may not.
 
-use jiashu_proto::entry::{Content, WRAPS_KEY};
-use jiashu_proto::frame::{HandIn, HandedIn, Invited, Join, Joined, Look};
+use jiashu_proto::entry::{Content, WRAPS_KEY, request_key};
+use jiashu_proto::frame::{HandIn, HandedIn, Invited, Join, Joined, Look, Request, Requested};
 
-use super::{ATTEMPTS, Failure, link_at, links, roster};
+use super::{ATTEMPTS, Failure, link_at, links, requests, roster};
+use crate::family::admission::{decide_request, ticket_of};
 use crate::family::healing::{Lacking, decide_hand_in, does_not_follow, lacking};
 use crate::family::no_such_invite;
 use crate::family::roster::{Joining, decide_join, find_invite, open_invite};
@@ -64,6 +65,38 @@ async fn join_once(relay: &Relay, join: Join) -> Result<Joined, Failure> {
             Ok(Joined { device, seq: committed.first })
         }
     }
+}
+
+/// A new phone asks to be let in, by a link that staff gave; a repeat finds it done.
+///
+/// # Errors
+///
+/// [`Failure`]; one answer for a link that is wrong, used by another phone, or expired.
+pub async fn request(relay: &Relay, request: &Request) -> Result<Requested, Failure> {
+    let mut attempts = 0..ATTEMPTS;
+    loop {
+        match request_once(relay, request).await {
+            // Perhaps by this very request, sent twice: then the next look finds it done.
+            Err(Failure::Store(StoreError::Stale { .. })) if attempts.next().is_some() => {}
+            done => return done,
+        }
+    }
+}
+
+async fn request_once(relay: &Relay, request: &Request) -> Result<Requested, Failure> {
+    let (store, scope, now) = (&*relay.store, request.scope, relay.clock.now());
+    let state = store.state(scope).await?.ok_or_else(no_such_invite)?;
+    let ticket = ticket_of(&state, request, now)?;
+    let roster = roster(relay, scope, state.roster_head).await?;
+    let known = requests(store, scope, &request_key(request.code_hash)).await?;
+    let batch = decide_request(&state, ticket, &roster, request, known.first(), now)?;
+    if let Some(batch) = batch {
+        store.commit(scope, batch).await?;
+        tracing::info!(family.id = %scope, "a new phone asks to be let in");
+    }
+    let first_link = roster.hash_of(1).ok_or_else(no_such_invite)?;
+    let (members, expires_at) = (ticket.members.clone(), ticket.expires_at);
+    Ok(Requested { first_link, members, expires_at })
 }
 
 /// Takes back links that the relay lost. `vouched` says that a live device of the family hands them

@@ -1,16 +1,17 @@
-//! What staff do: enrol a family, record consent, void what was lost.
+//! What staff do: enrol a family, record consent, void what was lost, let a new phone ask.
 //!
 //! A case belongs to the programme whose staff ask; what its number names must be the family that was
 //! enrolled under it, for the number was the client's to draw.
 
 use jiashu_proto::entry::{Consent, Content, Seq};
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::frame::{Enrol, Enrolled, RecordConsent, ToClose, Void};
+use jiashu_proto::frame::{Enrol, Enrolled, RecordConsent, Reissue, ToClose, Void};
 use jiashu_proto::id::Scope;
 use jiashu_roster::Roster;
 
 use super::{ATTEMPTS, Failure, checked_links, stored_links};
 use crate::family::Refusal;
+use crate::family::admission::decide_reissue;
 use crate::family::closing::decide_void;
 use crate::family::enrolment::{
     case_key, decide_consent, decide_enrolment, found_family, read_case,
@@ -18,12 +19,16 @@ use crate::family::enrolment::{
 use crate::relay::Relay;
 use crate::store::{Batch, Change, DueItem, Store, StoreError};
 
-/// Enrols a family in two steps; a repeat finds them done.
+/// Enrols a family in two steps; a repeat finds them done. One that is enrolled already and of which
+/// no device is left begins anew, if the client names its number.
 ///
 /// # Errors
 ///
 /// [`Failure`].
 pub async fn enrol(relay: &Relay, programme: Scope, enrol: Enrol) -> Result<Enrolled, Failure> {
+    if let Some(replaced) = enrol.replaces {
+        return begin_anew(relay, programme, &enrol, replaced).await;
+    }
     note_case(relay, programme, &enrol, None).await?;
     let done = finish_enrolment(relay, programme, &enrol.case_code).await;
     let Err(Failure::Refused(Refusal { code: ErrorCode::Exists, .. })) = &done else {
@@ -36,6 +41,54 @@ pub async fn enrol(relay: &Relay, programme: Scope, enrol: Enrol) -> Result<Enro
     // What stands was noted with a number that was taken; this one may be free.
     note_case(relay, programme, &enrol, Some(place)).await?;
     finish_enrolment(relay, programme, &enrol.case_code).await
+}
+
+/// Enrols again a case of which no device is left. Its family ends with step three.
+async fn begin_anew(
+    relay: &Relay,
+    programme: Scope,
+    enrol: &Enrol,
+    replaced: Scope,
+) -> Result<Enrolled, Failure> {
+    let store = &*relay.store;
+    let mut attempts = 0..ATTEMPTS;
+    loop {
+        let (place, noted) = case(store, programme, &enrol.case_code).await?;
+        if noted == *enrol {
+            return finish_enrolment(relay, programme, &enrol.case_code).await;
+        }
+        let batch = decide_enrolment(enrol, Some(place), relay.clock.now())?;
+        if noted.family != replaced {
+            let text = "the case has another family by now: ask which";
+            return Err(Refusal::new(ErrorCode::Stale, text).into());
+        }
+        // Only this case's own family may end by it, and only if another can begin.
+        family_of(relay, programme, &enrol.case_code).await?;
+        if store.state(enrol.family).await?.is_some() {
+            return Err(number_is_taken().into());
+        }
+        match store.commit(programme, batch).await {
+            // Perhaps by this very frame, sent twice: then the next look finds it noted.
+            Err(StoreError::Stale { .. }) if attempts.next().is_some() => {}
+            Err(error) => return Err(error.into()),
+            Ok(_) => return finish_enrolment(relay, programme, &enrol.case_code).await,
+        }
+    }
+}
+
+fn number_is_taken() -> Refusal {
+    Refusal::new(ErrorCode::Exists, "the family's number is taken: enrol it with another")
+}
+
+/// Step three: the family that was there until now takes no command any more.
+async fn supersede(relay: &Relay, replaced: Scope) -> Result<(), Failure> {
+    let state = relay.store.state(replaced).await?;
+    if state.is_some_and(|state| !state.superseded) {
+        let changes = vec![Change::Supersede];
+        relay.store.commit(replaced, Batch { changes, ..Batch::new(relay.clock.now()) }).await?;
+        tracing::info!(family.id = %replaced, "a family began anew");
+    }
+    Ok(())
 }
 
 /// Step one of an enrolment. A case that was noted otherwise meanwhile stays as it is.
@@ -52,7 +105,7 @@ async fn note_case(
     }
 }
 
-/// Step two of an enrolment, from what step one noted. May be repeated.
+/// Steps two and three of an enrolment, from what step one noted. May be repeated.
 ///
 /// # Errors
 ///
@@ -74,14 +127,16 @@ pub async fn finish_enrolment(
         }
         Err(error) => return Err(error.into()),
     };
+    if let (true, Some(replaced)) = (done, case.replaces) {
+        supersede(relay, replaced).await?;
+    }
     let clear = Batch {
         changes: vec![Change::ClearDue(DueItem::Enrolment(case_code.into()))],
         ..Batch::new(relay.clock.now())
     };
     store.commit(programme, clear).await?;
     if !done {
-        let text = "the family's number is taken: enrol it with another";
-        return Err(Refusal::new(ErrorCode::Exists, text).into());
+        return Err(number_is_taken().into());
     }
     let state = store.state(case.family).await?.ok_or(StoreError::NoScope)?;
     Ok(Enrolled { case_code: case.case_code, family: case.family, active: state.active })
@@ -161,6 +216,38 @@ pub async fn void(relay: &Relay, programme: Scope, void: &Void) -> Result<Enroll
             Ok(_) => {
                 let ToClose { devices, invites } = &void.to_close;
                 tracing::info!(family.id = %case.family, ?devices, ?invites, "staff voided");
+                return Ok(enrolled);
+            }
+        }
+    }
+}
+
+/// Lets one new phone ask a family to be let in; a repeat finds it done.
+///
+/// # Errors
+///
+/// [`Failure`].
+pub async fn reissue(
+    relay: &Relay,
+    programme: Scope,
+    reissue: &Reissue,
+) -> Result<Enrolled, Failure> {
+    let store = &*relay.store;
+    let mut attempts = 0..ATTEMPTS;
+    loop {
+        let (case, roster) = family_of(relay, programme, &reissue.case_code).await?;
+        let state = store.state(case.family).await?.ok_or(StoreError::NoScope)?;
+        let enrolled =
+            Enrolled { case_code: case.case_code, family: case.family, active: state.active };
+        let now = relay.clock.now();
+        let Some(batch) = decide_reissue(&state, &roster, reissue.clone(), now)? else {
+            return Ok(enrolled);
+        };
+        match store.commit(case.family, batch).await {
+            Err(StoreError::Stale { .. }) if attempts.next().is_some() => {}
+            Err(error) => return Err(error.into()),
+            Ok(_) => {
+                tracing::info!(family.id = %case.family, "staff let a new phone ask");
                 return Ok(enrolled);
             }
         }

@@ -44,7 +44,7 @@ fn write_case(enrol: &Enrol) -> Vec<u8> {
 /// Step one, in the programme: the case is noted, its family is due.
 ///
 /// `standing` is the place of the case as it was noted before, with a family's number that was
-/// taken: it is noted anew.
+/// taken, or with the family that begins anew: it is noted anew.
 ///
 /// # Errors
 ///
@@ -56,6 +56,12 @@ pub fn decide_enrolment(
 ) -> Result<Batch, Refusal> {
     check_case_code(&enrol.case_code)?;
     found_family(enrol, now)?;
+    if enrol.cards.iter().any(|card| card.blob.is_empty()) {
+        return Err(Refusal::new(ErrorCode::BadLink, "a card without a blob"));
+    }
+    if enrol.replaces == Some(enrol.family) {
+        return Err(Refusal::new(ErrorCode::Malformed, "a family does not follow itself"));
+    }
     let key = case_key(&enrol.case_code);
     Ok(Batch {
         requires: vec![Precondition::FactAt(key.clone(), standing)],

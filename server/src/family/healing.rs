@@ -47,8 +47,9 @@ pub fn lacking(hand_in: &HandIn, state: Option<&ScopeState>) -> Result<Lacking, 
         links.push((bytes.to_vec(), body));
     }
     let (number, hash) = newest.ok_or_else(|| Refusal::new(ErrorCode::BadLink, "no link"))?;
-    let state =
-        state.filter(|state| state.kind == ScopeKind::Family).ok_or_else(does_not_follow)?;
+    let state = state
+        .filter(|state| state.kind == ScopeKind::Family && !state.superseded)
+        .ok_or_else(does_not_follow)?;
     if number <= state.epoch {
         return Ok(Lacking::Nothing(number, hash));
     }
@@ -141,5 +142,91 @@ fn changes_of(op: Op, author: &LinkAuthor, before: &Roster) -> Vec<Change> {
             ]
         }
         (op, _) => access_changes(op, before, &mut std::iter::empty()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiashu_proto::id::{InviteId, Scope};
+
+    use super::*;
+
+    /// Links 1 to `count`, signed by nobody: here only their places count.
+    fn chain(count: u32) -> Vec<Link> {
+        let mut links: Vec<Link> = Vec::new();
+        for number in 1..=count {
+            let prev = links.last().map_or(LinkHash::NONE, Link::hash);
+            let author = LinkAuthor::Invite(InviteId(number));
+            let body = LinkBody { number, prev, author, ops: Vec::new(), key: None };
+            links.push(Link { body: body.to_bytes(), signature: [0; 64] });
+        }
+        links
+    }
+
+    fn frame(links: &[Link]) -> HandIn {
+        let links = links.iter().map(|link| link.to_bytes().into()).collect();
+        HandIn { scope: Scope(7), links, wraps: Vec::new() }
+    }
+
+    /// A family of these links.
+    fn at(links: &[Link]) -> ScopeState {
+        ScopeState {
+            epoch: u32::try_from(links.len()).unwrap(),
+            roster_head: links.last().unwrap().hash(),
+            ..ScopeState::new(ScopeKind::Family, 1)
+        }
+    }
+
+    #[test]
+    fn what_the_relay_lacks_is_found_without_a_look_at_its_chain() {
+        let links = chain(5);
+        let state = at(&links[..3]);
+        let numbers = |frame: &HandIn| -> Vec<Epoch> {
+            match lacking(frame, Some(&state)) {
+                Ok(Lacking::Links(links)) => links.iter().map(|(_, body)| body.number).collect(),
+                other => panic!("{other:?}"),
+            }
+        };
+
+        assert_eq!(numbers(&frame(&links[3..])), [4, 5], "just those");
+        assert_eq!(numbers(&frame(&links)), [4, 5], "and all of them");
+        for known in [&links[..3], &links[1..2]] {
+            let newest = known.last().unwrap();
+            let number = newest.read().unwrap().number;
+            let expected = Lacking::Nothing(number, newest.hash());
+            assert_eq!(lacking(&frame(known), Some(&state)), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn what_does_not_follow_is_refused_alike_whatever_is_there() {
+        let links = chain(5);
+        let mut other = at(&chain(3));
+        other.roster_head = LinkHash([9; 32]);
+        let programme = ScopeState { kind: ScopeKind::Programme, ..at(&links[..3]) };
+        let over = ScopeState { superseded: true, ..at(&links[..3]) };
+        let cases = [
+            ("no such family", None, &links[3..]),
+            ("another chain", Some(&other), &links[3..]),
+            ("a gap", Some(&other), &links[4..]),
+            ("a programme", Some(&programme), &links[3..]),
+            ("a family that began anew", Some(&over), &links[3..]),
+        ];
+
+        for (what, state, links) in cases {
+            assert_eq!(lacking(&frame(links), state), Err(does_not_follow()), "{what}");
+        }
+    }
+
+    #[test]
+    fn links_in_disorder_are_no_chain() {
+        let links = chain(5);
+        let swapped = [links[4].clone(), links[3].clone()];
+        let twice = [links[3].clone(), links[3].clone()];
+
+        for wrong in [&swapped[..], &twice[..], &[]] {
+            let refused = lacking(&frame(wrong), Some(&at(&links[..3]))).unwrap_err();
+            assert_eq!(refused.code, ErrorCode::BadLink);
+        }
     }
 }

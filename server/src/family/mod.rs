@@ -13,6 +13,8 @@ pub mod healing;
 
 pub mod closing;
 
+pub mod admission;
+
 pub mod message;
 
 pub mod schedule;

@@ -28,7 +28,7 @@ pub struct Row {
 
 const RETENTION: &str = "90 days";
 const SUPERSEDED: &str = "until superseded";
-const POSTED: &str = "takes part, epoch, next n";
+const POSTED: &str = "takes part, nothing to close first, epoch, next n";
 
 /// The table, a row a kind.
 pub const TABLE: &[Row] = &[
@@ -66,8 +66,8 @@ pub const TABLE: &[Row] = &[
         kind: kind::LINK,
         name: "link",
         form: "clear",
-        writer: "a device of a parent or caregiver; an invite; staff (link 1)",
-        precondition: "roster head; signature and rules of the chain; a child is added in link 1 alone",
+        writer: "a device of a parent or caregiver; an invite; staff (link 1); anybody who hands in a lost one",
+        precondition: "roster head; signature and rules of the chain; a child is added in link 1 alone; a device's closes all that is asked for",
         key: "link/N",
         kept: "until the family is erased",
         to: "all",
@@ -119,6 +119,16 @@ pub const TABLE: &[Row] = &[
         writer: "staff",
         precondition: "the version seen",
         key: "consent/N",
+        kept: SUPERSEDED,
+        to: "all",
+    },
+    Row {
+        kind: kind::REQUEST,
+        name: "request",
+        form: "clear",
+        writer: "a new phone, by a link that staff gave, once",
+        precondition: "the link is open; new keys",
+        key: "request/HASH",
         kept: SUPERSEDED,
         to: "all",
     },

@@ -4,13 +4,14 @@
 //! relay adds: which invite a code opens, and what a link changes in who has access.
 
 use jiashu_proto::bounds;
-use jiashu_proto::entry::{Content, LinkFact, WRAPS_KEY, WrapsFact, link_key};
+use jiashu_proto::entry::{Content, LinkFact, RequestFact, WRAPS_KEY, WrapsFact, link_key};
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{Card, Join, ToClose, Turn};
 use jiashu_proto::id::{DeviceId, InviteId, Millis, Role, TokenHash};
 use jiashu_roster::{Author as LinkAuthor, Link, LinkBody, LinkError, Op, Roster, code_hash};
 use subtle::ConstantTimeEq;
 
+use super::admission::check_empty_cards;
 use super::closing::{gone, no_longer_asked};
 use super::{Refusal, Sender, check_cards, no_such_invite};
 use crate::store::{
@@ -102,7 +103,8 @@ fn joining(body: &LinkBody, invite: InviteId) -> Result<(DeviceId, TokenHash), R
 /// A link that a device writes: members, invites, removals, or a key that only turns.
 ///
 /// One that is in the chain already (it was handed in, and now comes from its author's journal) adds
-/// no entry; it brings the cards that were not handed in with it.
+/// no entry; it brings the cards that were not handed in with it. `requests` are those of new phones
+/// that stand.
 ///
 /// # Errors
 ///
@@ -112,6 +114,7 @@ pub fn decide_turn(
     sender: &Sender,
     state: &ScopeState,
     roster: Roster,
+    requests: &[RequestFact],
     turn: Turn,
     now: Millis,
 ) -> Result<Batch, Refusal> {
@@ -135,6 +138,7 @@ pub fn decide_turn(
     if roster.has(&link) {
         return Ok(cards_of_known(state, author, turn.cards, now));
     }
+    check_empty_cards(&body.ops, &turn.cards, requests, now)?;
     let before = roster.clone();
     let (mut batch, gone) = link_batch(roster, &body, turn.link, turn.wraps, now)?;
     batch.author = Some(author);

@@ -128,6 +128,10 @@ impl Session {
                 let done = door::join(&self.relay, join).await;
                 self.reply(lane, done.map(RelayFrame::Joined));
             }
+            ClientFrame::Request(request) => {
+                let done = door::request(&self.relay, &request).await;
+                self.reply(lane, done.map(RelayFrame::Requested));
+            }
             ClientFrame::HandIn(hand_in) => {
                 let vouched = self.vouches(lane, hand_in.scope);
                 let done = door::hand_in(&self.relay, hand_in, vouched).await;
@@ -137,7 +141,10 @@ impl Session {
                 let done = crate::setup::use_link(&self.relay, &setup).await;
                 self.reply(lane, done.map(RelayFrame::Staffed));
             }
-            ClientFrame::Enrol(_) | ClientFrame::RecordConsent(_) | ClientFrame::Void(_) => {
+            ClientFrame::Enrol(_)
+            | ClientFrame::RecordConsent(_)
+            | ClientFrame::Void(_)
+            | ClientFrame::Reissue(_) => {
                 self.staff_command(lane, frame).await;
             }
             ClientFrame::Unknown(_) => {
@@ -207,6 +214,7 @@ impl Session {
                 staff::record_consent(&self.relay, programme, &record).await
             }
             ClientFrame::Void(void) => staff::void(&self.relay, programme, &void).await,
+            ClientFrame::Reissue(reissue) => staff::reissue(&self.relay, programme, &reissue).await,
             _ => Err(hello_first().into()),
         };
         self.reply(lane, done.map(RelayFrame::Enrolled));
