@@ -84,6 +84,8 @@ mod story_newer;
 
 mod story_hostile_relay;
 
+mod story_rollback;
+
 mod story_removal;
 
 mod story_recovery;

@@ -4,25 +4,25 @@
 use std::time::Duration;
 
 use jiashu_proto::entry::{Content, LinkFact, WrapsFact};
-use jiashu_proto::frame::RelayFrame;
-use jiashu_proto::id::DeviceId;
-use jiashu_roster::{Author, Op, Recipient, Wraps, token_hash};
-use jiashu_seal::KeyPairs;
+use jiashu_proto::frame::{ClientFrame, Post, RelayFrame};
+use jiashu_proto::id::{DeviceId, InviteId, LinkHash, MemberId, Role};
+use jiashu_roster::{Author, Link, Op, Recipient, Wrap, Wraps, token_hash};
+use jiashu_seal::{KeyPairs, wrap_key};
 use jiashu_tests::Cli;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::scene::{forge, forge_wraps};
 use crate::story::{Office, ask, ask_all, failure, texts};
-use crate::story_meddler::Meddler;
+use crate::story_meddler::{Ghost, Meddler};
 
 /// The frames that seal something, or speak for the family.
-const SAYING: [&str; 5] = ["Post", "Hold", "Plan", "Report", "Turn"];
+pub(crate) const SAYING: [&str; 5] = ["Post", "Hold", "Plan", "Report", "Turn"];
 
 /// A phone that hears nonsense does not ask for ever.
 const GIVES_UP: Duration = Duration::from_secs(20);
 
-fn rows(case: &str) -> String {
+pub(crate) fn rows(case: &str) -> String {
     format!(
         "{case},1,parent,Mama,Europe/Rome,it,Mama,,2026-11-01,\n\
          {case},2,caregiver,Nonna,Asia/Shanghai,zh,Home,,2026-11-01,\n\
@@ -32,14 +32,14 @@ fn rows(case: &str) -> String {
 
 /// A family whose mother reaches the relay through a meddler, and whose home has just joined: the
 /// next that the mother reads is its link and its wraps.
-struct Divided {
-    meddler: Meddler,
-    mother: Cli,
-    home: Cli,
+pub(crate) struct Divided {
+    pub(crate) meddler: Meddler,
+    pub(crate) mother: Cli,
+    pub(crate) home: Cli,
 }
 
 impl Divided {
-    async fn of(office: &Office, case: &str) -> Self {
+    pub(crate) async fn of(office: &Office, case: &str) -> Self {
         let cards = office.cards();
         let meddler = Meddler::before(office.relay.raw()).await;
         let link = meddler.link(&cards.link(case, "Mama"));
@@ -99,11 +99,82 @@ fn ghost_join(ghost: &KeyPairs) -> Op {
 
 type Lie = Box<dyn FnMut(RelayFrame) -> RelayFrame + Send>;
 
+/// An op 2 that would let the ghost in.
+fn ghost_invite(ghost: &KeyPairs) -> Op {
+    Op::AddInvite {
+        invite: InviteId(3),
+        sign_pub: ghost.sign.public(),
+        hpke_pub: ghost.hpke.public(),
+        members: vec![MemberId(1)],
+        expires_at: i64::MAX,
+    }
+}
+
+/// The wraps with one more, to the ghost, of a key that the relay made: it knows all public keys.
+fn with_ghost(link: &[u8], ghost: &Ghost) -> Wraps {
+    let prev = Link::parse(link).unwrap().read().unwrap().prev;
+    let sealed = wrap_key(&ghost.key, &ghost.keys.hpke.public(), prev).unwrap();
+    let recipients = [Recipient::Device(DeviceId(1)), Recipient::Device(DeviceId(2))];
+    Wraps::new(recipients.map(|recipient| Wrap { recipient, sealed }).to_vec()).unwrap()
+}
+
+/// Changes the order of what came.
+fn change_order(
+    mut change: impl FnMut(&mut Vec<Vec<u8>>) + Send,
+) -> impl FnMut(RelayFrame) -> RelayFrame {
+    move |frame| {
+        let RelayFrame::Entries(mut entries) = frame else { return frame };
+        let mut contents: Vec<_> =
+            entries.entries.iter().map(|entry| entry.content.clone()).collect();
+        change(&mut contents);
+        for (entry, content) in entries.entries.iter_mut().zip(contents) {
+            entry.content = content;
+        }
+        RelayFrame::Entries(entries)
+    }
+}
+
 /// What a relay might try, each by itself.
-fn lies() -> Vec<(&'static str, Lie)> {
-    let ghost = KeyPairs::generate();
+fn lies(spirit: &Ghost) -> Vec<(&'static str, Lie)> {
+    let ghost = spirit.keys.clone();
     let (stranger, founder, twister) = (ghost.clone(), ghost.clone(), ghost.clone());
+    let (inviter, adder, whole) = (ghost.clone(), ghost.clone(), spirit.clone());
     vec![
+        (
+            "a card for a ghost in a member's name",
+            Box::new(change_links(move |link| {
+                forge(&link, &inviter.sign, |body| {
+                    body.author = Author::Device(DeviceId(1));
+                    body.ops = vec![ghost_invite(&inviter)];
+                })
+            })),
+        ),
+        (
+            "a member whom nobody knows",
+            Box::new(change_links(move |link| {
+                forge(&link, &adder.sign, |body| {
+                    body.author = Author::Device(DeviceId(1));
+                    body.ops = vec![Op::AddMember { member: MemberId(4), role: Role::Parent }];
+                })
+            })),
+        ),
+        (
+            "a ghost with wraps and a key of the relay's own",
+            Box::new(change_links(move |link| {
+                let wraps = with_ghost(&link, &whole);
+                let link = forge_wraps(&link, &whole.keys.sign, &wraps);
+                forge(&link, &whole.keys.sign, |body| body.ops = vec![ghost_join(&whole.keys)])
+            })),
+        ),
+        ("wraps before their link", Box::new(change_order(|contents| contents.reverse()))),
+        (
+            "a link twice",
+            Box::new(change_order(|contents| {
+                if let [.., before, last] = contents.as_mut_slice() {
+                    last.clone_from(before);
+                }
+            })),
+        ),
         (
             "wraps exchanged",
             Box::new(change_entries(|content| {
@@ -162,7 +233,8 @@ fn lies() -> Vec<(&'static str, Lie)> {
 #[tokio::test]
 async fn a_phone_shown_a_false_roster_stops_sealing_and_keeps_its_outbox() {
     let office = Office::open().await;
-    let lies = lies();
+    let ghost = Ghost::new();
+    let lies = lies(&ghost);
     let cases: Vec<_> = (1..=lies.len()).map(|number| format!("H-{number}")).collect();
     office.enrol(&cases.iter().map(|case| rows(case)).collect::<String>()).await;
 
@@ -190,6 +262,7 @@ async fn a_phone_shown_a_false_roster_stops_sealing_and_keeps_its_outbox() {
         let heard = meddler.take_heard();
         meddler.be_honest();
         let recovered = ask(&mother, &["status"]).await;
+        let said = meddler.take_frames();
         let came = ask_all(&home, &["inbox"]).await;
 
         assert!(failure(&read, 7).contains("nothing is sent from here"), "{lie}");
@@ -202,10 +275,25 @@ async fn a_phone_shown_a_false_roster_stops_sealing_and_keeps_its_outbox() {
             !heard.is_empty() && !heard.iter().any(|frame| SAYING.contains(frame)),
             "{lie}: {heard:?}"
         );
+        assert!(said.iter().any(|frame| SAYING.contains(&frame.name())), "{lie}: then it speaks");
+        ghost.opens_nothing_of(&said, &links_shown(&meddler.take_told()));
         assert_eq!(recovered["roster"], "ok", "{lie}: the truth is taken");
         assert_eq!(recovered["waiting"], 0, "{lie}: what waited has left");
         assert_eq!(texts(&came), ["not for a ghost"], "{lie}: once");
     }
+}
+
+/// Hashes of the links in these answers.
+fn links_shown(told: &[RelayFrame]) -> Vec<LinkHash> {
+    let entries = told.iter().filter_map(|frame| match frame {
+        RelayFrame::Entries(entries) => Some(&entries.entries),
+        _ => None,
+    });
+    let links = entries.flatten().filter_map(|entry| match Content::from_bytes(&entry.content) {
+        Ok(Content::Link(fact)) => Some(Link::parse(&fact.link).unwrap().hash()),
+        _ => None,
+    });
+    links.collect()
 }
 
 #[tokio::test]
@@ -268,6 +356,27 @@ async fn a_card_is_not_used_where_the_relay_shows_another_family() {
     assert!(joined.stdout.contains("Welcome, Nonna, Kid"), "{joined:?}");
 }
 
+#[tokio::test]
+async fn a_letter_that_was_changed_on_its_way_is_not_shown() {
+    let office = Office::open().await;
+    office.enrol(&rows("T-1")).await;
+    let Divided { meddler, mother, home } = Divided::of(&office, "T-1").await;
+    meddler.twist(|frame| match frame {
+        ClientFrame::Post(post) => ClientFrame::Post(Post { to: vec![MemberId(3)], ..post }),
+        other => other,
+    });
+
+    ask(&mother, &["send", "--to", "Nonna", "for you alone"]).await;
+    let changed = home.run(&["--json", "inbox"]).await.success();
+    meddler.be_honest();
+    ask(&mother, &["send", "for all"]).await;
+    let came = ask_all(&home, &["inbox"]).await;
+
+    assert_eq!(changed.stdout, "");
+    assert!(changed.stderr.contains("is not shown"), "{changed:?}");
+    assert_eq!(texts(&came), ["for all"]);
+}
+
 /// Makes no answer of an answer.
 type Garble = fn(Vec<u8>) -> Vec<u8>;
 
@@ -306,7 +415,7 @@ async fn an_answer_that_is_no_answer_leaves_the_phone_as_it_was() {
 fn exchanged_wraps_are_others() {
     let wraps = Wraps::new(
         [1_u32, 2]
-            .map(|device| jiashu_roster::Wrap {
+            .map(|device| Wrap {
                 recipient: Recipient::Device(DeviceId(device)),
                 sealed: [u8::try_from(device).unwrap(); 113],
             })
