@@ -71,7 +71,10 @@ impl AccessError {
                 "this phone is not, or no longer, part of the family: ask for a new card",
             ),
             Self::NewChain => new_chain(),
-            Self::Store(_) => Refusal::new(ErrorCode::Unavailable, "try again later"),
+            Self::Store(error) => {
+                tracing::error!(error = error as &dyn std::error::Error, "cannot look who it is");
+                Refusal::new(ErrorCode::Unavailable, "try again later")
+            }
         }
     }
 }

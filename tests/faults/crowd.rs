@@ -43,7 +43,7 @@ impl Crowd {
         let [writers @ .., reader] =
             programme.enrol(case_code, &spec).await.join_all::<{ PHONES.len() }>().await;
         let folder = tempfile::tempdir().unwrap();
-        let journal = Arc::new(Journal::create(&folder.path().join("journal")));
+        let journal = Arc::new(Journal::open(&folder.path().join("journal")));
         let writers = writers.into_iter().map(|phone| Writer::new(phone, &journal)).collect();
         Self { writers, reader, journal, _folder: folder }
     }
@@ -71,6 +71,7 @@ impl Crowd {
     pub(crate) async fn end_of(&mut self, writing: Writing) -> Vec<End> {
         let (writers, ends): (Vec<_>, Vec<_>) = writing.0.join_all().await.into_iter().unzip();
         self.writers = writers;
+        self.in_order();
         ends
     }
 
@@ -87,6 +88,48 @@ impl Crowd {
             });
         }
         self.writers = tasks.join_all().await;
+        self.in_order();
+    }
+
+    /// They come back as they end.
+    fn in_order(&mut self) {
+        self.writers.sort_by_key(|writer| writer.phone.number());
+    }
+
+    /// Each phone writes a letter that takes some pages.
+    pub(crate) async fn write_long(&mut self) {
+        for writer in &mut self.writers {
+            let text = format!("a long one of {} {}", writer.phone.number(), "字".repeat(4_000));
+            writer.draw_texts(vec![text]);
+            assert_eq!(writer.round().await, None, "nothing is wrong yet");
+        }
+    }
+
+    /// The phone that writes first.
+    pub(crate) fn first(&mut self) -> &mut RawDevice {
+        &mut self.writers[0].phone
+    }
+
+    /// Every phone says how far it has read.
+    pub(crate) async fn ack(&mut self) {
+        for phone in self.writers.iter_mut().map(|writer| &mut writer.phone) {
+            phone.sync().await;
+            phone.ask(vec![ClientFrame::Ack(phone.log.ack())]).await;
+        }
+    }
+
+    /// The same family as it is now, with a journal of its own from now on.
+    pub(crate) fn again(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        std::fs::write(&path, self.journal.text()).unwrap();
+        let journal = Arc::new(Journal::open(&path));
+        let again = |writer: &Writer| {
+            let (phone, open) = (writer.phone.clone(), writer.open.clone());
+            Writer { phone, open, journal: Arc::clone(&journal) }
+        };
+        let writers = self.writers.iter().map(again).collect();
+        Self { writers, reader: self.reader.clone(), journal, _folder: folder }
     }
 
     /// Each phone sends one request: what waits, or else new letters.
@@ -125,13 +168,27 @@ impl Crowd {
         let after = reader.log.cursor.seq;
         self.journal.reading(reader.number(), after);
         let read = read_on(&mut reader).await;
-        for letter in reader.log.letters().iter().filter(|letter| letter.seq > after) {
+        let letters = reader.log.letters();
+        let written = letters.iter().filter(|letter| letter.seq > after && letter.fired.is_none());
+        for letter in written {
             self.journal.shown(letter.seq, letter.entry_ref, &letter.text);
         }
         if read.is_ok() {
             self.journal.read_all();
         }
         read
+    }
+
+    /// The letters that a schedule has released; no journal has them.
+    ///
+    /// # Errors
+    ///
+    /// The relay's refusal.
+    pub(crate) async fn fired(&self) -> Result<Vec<String>, Refused> {
+        let mut reader = self.reader.clone();
+        read_on(&mut reader).await?;
+        let fired = reader.log.letters().into_iter().filter(|letter| letter.fired.is_some());
+        Ok(fired.map(|letter| letter.text).collect())
     }
 
     /// What the journal says.
@@ -191,13 +248,15 @@ impl Writer {
 
     /// Writes so many letters into the outbox.
     fn draw(&mut self, count: u64) {
-        let first = self.phone.n + 1;
-        self.open = (first..first + count)
-            .map(|n| {
-                let text = format!("{n} of phone {}", self.phone.number());
-                (Post { n, ..self.phone.letter(&text, &[]) }, text)
-            })
-            .collect();
+        let (first, number) = (self.phone.n + 1, self.phone.number());
+        let texts = (first..first + count).map(|n| format!("{n} of phone {number}"));
+        self.draw_texts(texts.collect());
+    }
+
+    fn draw_texts(&mut self, texts: Vec<String>) {
+        let numbered = (self.phone.n + 1..).zip(texts);
+        let drawn = numbered.map(|(n, text)| (Post { n, ..self.phone.letter(&text, &[]) }, text));
+        self.open = drawn.collect();
     }
 
     /// Sends the outbox; `None` if all of it was acknowledged.

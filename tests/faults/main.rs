@@ -7,6 +7,7 @@
 //!
 //! - `kill9`: P1, the relay is killed
 //! - `power_loss`: P2, the disk forgets what was not synced
+//! - `damage`: P3, the files are not as they were written
 //! - `failing_disk`: P4, the disk answers with errors
 //! - `full_disk`: P5, there is no room
 //! - `tools`: the instruments do what they are said to do, or the rest would prove nothing
@@ -41,6 +42,8 @@ mod kill9;
 
 mod power_loss;
 
+mod damage;
+
 mod failing_disk;
 
 mod full_disk;
@@ -63,6 +66,9 @@ fn main() {
         trial!(kill9::what_was_acknowledged_survives_at_any_moment, [Cc]),
         trial!(power_loss::what_was_acknowledged_survives, [Mounts, Loop, Cc]),
         trial!(power_loss::the_harness_sees_loss_where_syncs_are_not_done, [Mounts, Loop, Cc]),
+        trial!(damage::the_store_as_it_was_left_is_whole, []),
+        trial!(damage::a_flipped_bit_is_noticed_or_means_nothing, []),
+        trial!(damage::a_file_cut_short_is_noticed_or_was_a_torn_tail, []),
         trial!(failing_disk::no_acknowledgement_after_a_sync_has_failed, [Mounts, Loop, Cc]),
         trial!(failing_disk::no_acknowledgement_after_a_write_has_failed, [Mounts, Loop, Cc]),
         trial!(

@@ -13,10 +13,15 @@ pub(crate) struct Rounds {
 }
 
 impl Rounds {
-    /// `long` of them if `JIASHU_ROUNDS` is `long`.
+    /// `long` of them if `JIASHU_ROUNDS` is `long`, as many as it says if it is a number.
     pub(crate) fn of(every_run: usize, long: usize) -> Self {
-        let is_long = std::env::var_os("JIASHU_ROUNDS").is_some_and(|value| value == "long");
-        Self { wanted: if is_long { long } else { every_run }, counted: 0, tried: 0 }
+        let asked = std::env::var("JIASHU_ROUNDS").unwrap_or_default();
+        let wanted = match asked.as_str() {
+            "" => every_run,
+            "long" => long,
+            number => number.parse().expect("JIASHU_ROUNDS is a number, or long"),
+        };
+        Self { wanted, counted: 0, tried: 0 }
     }
 
     /// Whether another round is to come.
@@ -33,6 +38,11 @@ impl Rounds {
     /// Counts the round, if something was harmed in it.
     pub(crate) fn count(&mut self, harmed: bool) {
         self.counted += usize::from(harmed);
+    }
+
+    /// How many count so far.
+    pub(crate) fn counted(&self) -> usize {
+        self.counted
     }
 
     /// For the report.

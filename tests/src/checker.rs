@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum Complaint {
     /// Acknowledged, and not shown by a device that has read all.
     Lost(String),
+    /// The same, behind all that was shown: the log ends before it.
+    CutOff(String),
     /// Shown more than once to one device in one reading.
     Doubled(String),
     /// Shown with another text than was sent.
@@ -40,7 +42,8 @@ impl Verdict {
     /// How many acknowledged letters are lost.
     #[must_use]
     pub fn lost(&self) -> usize {
-        self.complaints.iter().filter(|complaint| matches!(complaint, Complaint::Lost(_))).count()
+        let lost = |of: &&Complaint| matches!(of, Complaint::Lost(_) | Complaint::CutOff(_));
+        self.complaints.iter().filter(lost).count()
     }
 }
 
@@ -166,10 +169,12 @@ impl<'a> Checker<'a> {
 
     fn read_all(&mut self) {
         self.readings += 1;
-        let owed = self.acked.range(self.reading.after + 1..).map(|(_, name)| *name);
-        let lost: Vec<_> = owed.filter(|name| !self.reading.names.contains(name)).collect();
-        for name in lost {
-            self.complain(Complaint::Lost, name);
+        let owed = self.acked.range(self.reading.after + 1..);
+        let lost = owed.filter(|(_, name)| !self.reading.names.contains(*name));
+        let lost: Vec<_> = lost.map(|(seq, name)| (*seq, *name)).collect();
+        for (seq, name) in lost {
+            let behind = seq > self.reading.last;
+            self.complain(if behind { Complaint::CutOff } else { Complaint::Lost }, name);
         }
     }
 
@@ -221,6 +226,8 @@ mod tests {
         let lost = after_two("reading 2 0\nshown 6 bb two\nall\n");
 
         assert_eq!(lost, complaint(Complaint::Lost, "aa"));
+        let cut_off = after_two("reading 2 0\nshown 5 aa one\nall\n");
+        assert_eq!(cut_off, complaint(Complaint::CutOff, "bb"));
         assert_eq!(after_two("reading 2 5\nshown 6 bb two\nall\n"), [], "it was read before");
         assert_eq!(after_two("reading 2 0\nshown 5 aa one\n"), [], "the reading was cut short");
     }

@@ -18,10 +18,10 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Begins one at this path.
+    /// Begins one at this path, or goes on with the one there.
     #[must_use]
-    pub fn create(path: &Path) -> Self {
-        let file = File::options().create_new(true).append(true).open(path).unwrap();
+    pub fn open(path: &Path) -> Self {
+        let file = File::options().create(true).append(true).open(path).unwrap();
         Self { path: path.to_owned(), file: Mutex::new(file) }
     }
 

@@ -58,6 +58,20 @@ impl TestRelay {
         Self::start_in(tempfile::tempdir().unwrap(), data.to_owned(), settings).await
     }
 
+    /// A relay with [`RAISED`] that keeps everything in this folder, if it will start on what is there.
+    ///
+    /// # Errors
+    ///
+    /// How it ended, and what it logged last.
+    pub async fn try_on(data: &Path) -> Result<Self, String> {
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (folder, data) = (tempfile::tempdir().unwrap(), data.to_owned());
+        let settings = owned(&RAISED);
+        let mut relay = Self { child: None, settings, address, folder, data };
+        relay.try_run().await?;
+        Ok(relay)
+    }
+
     async fn start_in(folder: TempDir, data: PathBuf, settings: Vec<(String, String)>) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut relay = Self { child: None, settings, address, folder, data };

@@ -10,11 +10,13 @@ use jiashu_proto::entry::Seq;
 use jiashu_proto::frame::ToClose;
 use jiashu_proto::id::Scope;
 use rusqlite::Connection;
+use rusqlite::types::ValueRef::{Blob, Integer};
 
 use super::condition::Failure;
 use super::facts::{self, Place, Put};
 use super::states::{self, States, Written};
-use super::{holds, reader, schema};
+use super::sums::{CARD, DUE, HELD};
+use super::{holds, reader, schema, sums};
 use crate::store::{
     Author, Batch, Change, Committed, DueItem, HeldBody, Invite, InviteState, Precondition,
     ScopeState, Seat, StoreError, short_name,
@@ -136,7 +138,7 @@ impl<'a> Group<'a> {
         )?;
         for (scope, touched) in &changed {
             let bytes = schema::to_cbor(&touched.state);
-            write.execute((scope.0.cast_signed(), schema::state_sum(*scope, &bytes), bytes))?;
+            write.execute((scope.0.cast_signed(), sums::state_sum(*scope, &bytes), bytes))?;
         }
         Ok(changed)
     }
@@ -241,8 +243,10 @@ fn apply_change(
             if code_hash.is_none() {
                 return Ok(());
             }
-            let sql = "INSERT OR REPLACE INTO card(scope, invite, blob) VALUES (?1, ?2, ?3)";
-            tx.prepare_cached(sql)?.execute((id, invite.0, blob))?;
+            let sql =
+                "INSERT OR REPLACE INTO card(scope, invite, blob, sum) VALUES (?1, ?2, ?3, ?4)";
+            let row = [Integer(id), Integer(invite.0.into()), Blob(blob)];
+            tx.prepare_cached(sql)?.execute((id, invite.0, blob, CARD.sum(row)))?;
         }
         Change::UseInvite(invite, device, token_hash) => {
             let used = InviteState::Used(*device, *token_hash, first);
@@ -276,8 +280,10 @@ fn apply_change(
             delete(tx, "DELETE FROM held WHERE scope = ?1 AND schedule = ?2", (id, schedule.0))?;
         }
         Change::SetDue(item, at) => {
-            let sql = "INSERT OR REPLACE INTO due(scope, item, at) VALUES (?1, ?2, ?3)";
-            tx.prepare_cached(sql)?.execute((id, schema::to_cbor(item), at))?;
+            let sql = "INSERT OR REPLACE INTO due(scope, item, at, sum) VALUES (?1, ?2, ?3, ?4)";
+            let item = schema::to_cbor(item);
+            let sum = DUE.sum([Integer(id), Blob(&item), Integer(*at)]);
+            tx.prepare_cached(sql)?.execute((id, item, at, sum))?;
         }
         Change::ClearDue(item) => {
             delete(
@@ -320,9 +326,13 @@ fn delete(tx: &Connection, sql: &str, of: impl rusqlite::Params) -> rusqlite::Re
 /// An upsert and no REPLACE, which would give the body a new id and so the last place.
 fn put_held(tx: &Connection, scope: Scope, body: &HeldBody) -> rusqlite::Result<()> {
     let mut put = tx.prepare_cached(
-        "INSERT INTO held(scope, body_ref, schedule, content) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT(scope, schedule, body_ref) DO UPDATE SET content = excluded.content",
+        "INSERT INTO held(scope, body_ref, schedule, content, sum) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT(scope, schedule, body_ref)
+         DO UPDATE SET content = excluded.content, sum = excluded.sum",
     )?;
-    put.execute((scope.0.cast_signed(), body.body_ref.0, body.schedule.0, &body.content))?;
+    let HeldBody { body_ref, schedule, content } = body;
+    let id = scope.0.cast_signed();
+    let sum = HELD.sum([Integer(id), Blob(&schedule.0), Blob(&body_ref.0), Blob(content)]);
+    put.execute((id, body_ref.0, schedule.0, content, sum))?;
     Ok(())
 }

@@ -11,19 +11,19 @@ use jiashu_proto::entry::Seq;
 use jiashu_proto::id::Scope;
 use rusqlite::{ErrorCode, ffi};
 
-use super::lock;
+use super::{FILE, lock};
 use crate::store::{Health, StoreError};
 
 /// Why the file could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    #[error(transparent)]
+    #[error("{FILE}: {}", told(.0))]
     Sqlite(#[from] rusqlite::Error),
-    #[error("entry {seq} of scope {scope} is damaged")]
+    #[error("{FILE}: entry {seq} of scope {scope} is damaged")]
     DamagedEntry { scope: Scope, seq: Seq },
-    #[error("the state of scope {scope} is damaged")]
+    #[error("{FILE}: the state of scope {scope} is damaged")]
     DamagedState { scope: Scope },
-    #[error("a row of scope {scope} in table {table} is damaged")]
+    #[error("{FILE}: a row of scope {scope} in table {table} is damaged")]
     DamagedRow { table: &'static str, scope: Scope },
     #[error("the system gives no random bytes")]
     NoRandom,
@@ -36,6 +36,14 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// Whose row is damaged, and in which table.
+    pub(super) fn damaged_row(&self) -> Option<(Scope, &'static str)> {
+        match self {
+            Self::DamagedRow { table, scope } => Some((*scope, table)),
+            _ => None,
+        }
+    }
+
     /// Whether only opening the file anew can tell what it holds.
     fn is_final(&self) -> bool {
         match self {
@@ -56,6 +64,14 @@ impl Failure {
             }
             Self::NoRandom | Self::Busy | Self::Failed(_) | Self::Closed => false,
         }
+    }
+}
+
+/// With the number that tells a failed sync from a failed write.
+fn told(error: &rusqlite::Error) -> String {
+    match extended_code(error) {
+        Some(code) => format!("{error} (SQLite's code {code})"),
+        None => error.to_string(),
     }
 }
 

@@ -3,11 +3,12 @@
 use jiashu_proto::entry::Seq;
 use jiashu_proto::id::{Millis, Scope};
 use ring::rand::{SecureRandom, SystemRandom};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::condition::Failure;
-use super::schema::entry_sum;
 use super::states::Written;
+use super::sums::{FACT, entry_sum};
 use crate::store::{NewEntry, Record, ScopeState};
 
 /// Where an entry stands, and since when.
@@ -20,6 +21,7 @@ pub(super) struct Place {
 /// The fact of a key.
 pub(super) struct Standing {
     pub(super) place: Place,
+    tag: u32,
     rank: u8,
 }
 
@@ -28,16 +30,22 @@ pub(super) fn standing(
     tx: &Connection,
     scope: Scope,
     key: &str,
-) -> rusqlite::Result<Option<Standing>> {
+) -> Result<Option<Standing>, Failure> {
     let mut standing = tx.prepare_cached(
-        "SELECT fact.seq, entry.at, fact.rank FROM fact JOIN entry USING (scope, seq)
-         WHERE fact.scope = ?1 AND fact.key = ?2",
+        "SELECT fact.scope, key, fact.seq, rank, fact.sum, at, tag
+         FROM fact LEFT JOIN entry USING (scope, seq) WHERE fact.scope = ?1 AND key = ?2",
     )?;
-    let found = standing.query_row((scope.0.cast_signed(), key), |row| {
-        let place = Place { seq: row.get::<_, i64>(0)?.cast_unsigned(), at: row.get(1)? };
-        Ok(Standing { place, rank: row.get(2)? })
-    });
-    found.optional()
+    let mut rows = standing.query((scope.0.cast_signed(), key))?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let damaged = Failure::DamagedRow { table: FACT.name, scope };
+    let at: Option<Millis> = row.get(5)?;
+    match at.filter(|_| FACT.holds(row).unwrap_or(false)) {
+        None => Err(damaged),
+        Some(at) => {
+            let place = Place { seq: row.get::<_, i64>(2)?.cast_unsigned(), at };
+            Ok(Some(Standing { place, tag: row.get(6)?, rank: row.get(3)? }))
+        }
+    }
 }
 
 /// When the entry at this place was committed.
@@ -77,20 +85,27 @@ pub(super) fn put_entry(
                 if fact.place.seq <= state.floor {
                     forget_places(tx, scope, fact.place.seq - 1, fact.place.seq, Some(key))?;
                 } else {
-                    forget_content(tx, scope, fact.place.seq)?;
+                    forget_content(tx, scope, fact.place, fact.tag)?;
                 }
                 superseded = true;
             }
             None => {}
         }
         let mut put = tx.prepare_cached(
-            "INSERT INTO fact(scope, key, seq, rank) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT DO UPDATE SET seq = excluded.seq, rank = excluded.rank",
+            "INSERT INTO fact(scope, key, seq, rank, sum) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT DO UPDATE SET seq = excluded.seq, rank = excluded.rank, sum = excluded.sum",
         )?;
-        put.execute((scope.0.cast_signed(), key, seq.cast_signed(), entry.rank))?;
+        let (id, place) = (scope.0.cast_signed(), seq.cast_signed());
+        let sum = FACT.sum([
+            ValueRef::Integer(id),
+            ValueRef::Text(key.as_bytes()),
+            ValueRef::Integer(place),
+            ValueRef::Integer(entry.rank.into()),
+        ]);
+        put.execute((id, key, place, entry.rank, sum))?;
     }
     let tag = random_u32()?;
-    let sum = entry_sum(scope, seq, at, tag, &entry.content);
+    let sum = entry_sum(scope, seq, at, tag, Some(&entry.content));
     let mut put = tx.prepare_cached(
         "INSERT INTO entry(scope, seq, at, tag, sum, content) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
@@ -100,9 +115,11 @@ pub(super) fn put_entry(
     Ok(Put::Written(Written { record, tag }, superseded))
 }
 
-fn forget_content(tx: &Connection, scope: Scope, seq: Seq) -> rusqlite::Result<()> {
-    let sql = "UPDATE entry SET content = NULL WHERE scope = ?1 AND seq = ?2";
-    tx.prepare_cached(sql)?.execute((scope.0.cast_signed(), seq.cast_signed()))?;
+fn forget_content(tx: &Connection, scope: Scope, place: Place, tag: u32) -> rusqlite::Result<()> {
+    let Place { seq, at } = place;
+    let sum = entry_sum(scope, seq, at, tag, None);
+    let sql = "UPDATE entry SET content = NULL, sum = ?3 WHERE scope = ?1 AND seq = ?2";
+    tx.prepare_cached(sql)?.execute((scope.0.cast_signed(), seq.cast_signed(), sum))?;
     Ok(())
 }
 
@@ -130,9 +147,14 @@ pub(super) fn forget_old(
     }
     forget_places(tx, scope, state.floor, floor, None)?;
     if floor.saturating_add(1) == state.head {
-        let sql = "UPDATE entry SET content = NULL WHERE scope = ?1 AND seq = ?2 AND at < ?3
-                   AND seq NOT IN (SELECT seq FROM fact WHERE scope = ?1)";
-        tx.prepare_cached(sql)?.execute((id, head, before))?;
+        let mut at_head = tx.prepare_cached(
+            "SELECT at, tag FROM entry WHERE scope = ?1 AND seq = ?2 AND at < ?3
+             AND content IS NOT NULL AND seq NOT IN (SELECT seq FROM fact WHERE scope = ?1)",
+        )?;
+        let old = at_head.query_row((id, head, before), |row| Ok((row.get(0)?, row.get(1)?)));
+        if let Some((at, tag)) = old.optional()? {
+            forget_content(tx, scope, Place { seq: state.head, at }, tag)?;
+        }
     }
     Ok(floor)
 }

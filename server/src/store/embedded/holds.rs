@@ -1,11 +1,10 @@
 //! Whether a batch's preconditions hold, as the group's transaction sees it.
 
 use jiashu_proto::id::{LinkHash, Scope};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
 use super::condition::Failure;
-use super::facts;
-use super::schema::to_cbor;
+use super::{facts, reader};
 use crate::store::{InviteState, Precondition, ScopeState};
 
 /// The first that does not hold. `state` is `None` for a scope that is yet to be made.
@@ -50,11 +49,7 @@ fn holds(
         Precondition::FactAt(key, seq) => {
             facts::standing(tx, scope, key)?.map(|fact| fact.place.seq) == *seq
         }
-        Precondition::DueAt(item, at) => {
-            let mut due = tx.prepare_cached("SELECT at FROM due WHERE scope = ?1 AND item = ?2")?;
-            let due_at = due.query_row((scope.0.cast_signed(), to_cbor(item)), |row| row.get(0));
-            due_at.optional()? == Some(*at)
-        }
+        Precondition::DueAt(item, at) => reader::due_at(tx, scope, item)? == Some(*at),
         Precondition::HeldBelow(count) => {
             let mut held = tx.prepare_cached("SELECT count(*) FROM held WHERE scope = ?1")?;
             let held: i64 = held.query_row([scope.0.cast_signed()], |row| row.get(0))?;

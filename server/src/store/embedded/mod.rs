@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::fs::{self, File, TryLockError};
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +19,7 @@ use rusqlite::Connection;
 use tokio::sync::broadcast;
 
 use self::condition::{Condition, Failure};
+use self::look_over::{Damaged, look_over};
 use self::noted::Noted;
 use self::reader::Readers;
 use self::states::States;
@@ -37,12 +38,19 @@ mod holds;
 
 mod reader;
 
+mod sums;
+
+mod look_over;
+mod wal;
+
 mod checkpoint;
 mod condition;
 mod noted;
 mod schema;
 mod states;
 
+#[cfg(test)]
+mod damage_tests;
 #[cfg(test)]
 mod tests;
 
@@ -51,6 +59,9 @@ pub const FILE: &str = "jiashu.sqlite3";
 
 /// Locked as long as a relay uses the folder.
 const LOCK_FILE: &str = "lock";
+
+/// What the lock file says once a store was made: an empty one beside it is damaged, not new.
+const MADE: &str = "a store was made here\n";
 
 /// Wakes that a slow listener may leave unread before it is told that it lost some.
 const WAKES: usize = 4096;
@@ -101,6 +112,14 @@ pub enum OpenError {
     /// The file system cannot share memory between connections, as over a network.
     #[error("{} cannot have a write-ahead log: use a local disk", .0.display())]
     NoWal(PathBuf),
+    /// What was acknowledged may be gone: nothing is guessed, and nothing was changed.
+    #[error("{} is damaged ({place}): restore the folder from a backup", .path.display())]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// Where in it.
+        place: String,
+    },
     /// SQLite refused.
     #[error("cannot open {}", .path.display())]
     Sqlite {
@@ -111,8 +130,15 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    fn damaged(path: &Path, place: String) -> Self {
+        Self::Damaged { path: path.to_owned(), place }
+    }
+}
+
 /// What the writer, the checkpointer and the callers share.
 struct Shared {
+    damaged: Damaged,
     states: States,
     noted: Noted,
     condition: Condition,
@@ -135,13 +161,23 @@ impl EmbeddedStore {
     ///
     /// # Errors
     ///
-    /// [`OpenError`]: in use, not ours, of a newer relay, or not accessible.
+    /// [`OpenError`]: in use, not ours, of a newer relay, damaged, or not accessible.
     pub fn open(folder: &Path, options: Options) -> Result<Self, OpenError> {
         make_folder(folder)?;
-        let lock = lock_folder(folder)?;
+        let mut lock = lock_folder(folder)?;
         let path = folder.join(FILE);
+        let made_before = has_mark(&mut lock)
+            .map_err(|source| OpenError::Io { path: folder.join(LOCK_FILE), source })?;
+        if made_before && fs::metadata(&path).map_or(0, |file| file.len()) == 0 {
+            return Err(OpenError::damaged(&path, "it is empty".to_owned()));
+        }
+        check_wal(&path)?;
         make_file(folder, &path)?;
         let connection = schema::open_writer(&path, options)?;
+        if !made_before {
+            set_mark(&mut lock)
+                .map_err(|source| OpenError::Io { path: folder.join(LOCK_FILE), source })?;
+        }
         Self::start(path, connection, lock, options)
     }
 
@@ -152,9 +188,16 @@ impl EmbeddedStore {
         options: Options,
     ) -> Result<Self, OpenError> {
         let sqlite = |source| OpenError::Sqlite { path: path.clone(), source };
+        let damaged = Damaged::default();
+        match look_over(&connection, &damaged) {
+            Ok(None) => {}
+            Ok(Some(place)) => return Err(OpenError::damaged(&path, place)),
+            Err(source) => return Err(OpenError::damaged(&path, source.to_string())),
+        }
         let readers = Readers::open(&path, options).map_err(sqlite)?;
         let checkpoints = schema::open_checkpointer(&path).map_err(sqlite)?;
         let shared = Arc::new(Shared {
+            damaged,
             states: States::default(),
             noted: Noted::default(),
             condition: Condition::default(),
@@ -182,6 +225,28 @@ fn lock_folder(folder: &Path) -> Result<File, OpenError> {
     }
 }
 
+/// Whether a store was made in the folder before. Without the mark an empty file is a new one.
+fn has_mark(lock: &mut File) -> io::Result<bool> {
+    let mut text = String::new();
+    lock.take(MADE.len() as u64).read_to_string(&mut text)?;
+    Ok(text == MADE)
+}
+
+fn set_mark(lock: &mut File) -> io::Result<()> {
+    lock.write_all(MADE.as_bytes())?;
+    lock.sync_all()
+}
+
+/// Before SQLite sees the write-ahead log, which it would cut off at a damaged place.
+fn check_wal(path: &Path) -> Result<(), OpenError> {
+    let wal = path.with_file_name(format!("{FILE}-wal"));
+    match wal::damage(&wal) {
+        Ok(None) => Ok(()),
+        Ok(Some(place)) => Err(OpenError::damaged(&wal, place)),
+        Err(source) => Err(OpenError::Io { path: wal, source }),
+    }
+}
+
 /// SQLite would make the file readable for all, and its neighbours take its mode.
 fn make_file(folder: &Path, path: &Path) -> Result<(), OpenError> {
     private_file(path)
@@ -197,6 +262,7 @@ fn private_file(path: &Path) -> io::Result<File> {
 #[async_trait]
 impl Store for EmbeddedStore {
     async fn commit(&self, scope: Scope, batch: Batch) -> Result<Committed, StoreError> {
+        self.shared.damaged.check(scope)?;
         let handed_in = match lock(&self.threads).as_ref() {
             Some(threads) => threads.hand_in(scope, batch),
             None => Err(Failure::Closed),
@@ -208,6 +274,7 @@ impl Store for EmbeddedStore {
     }
 
     async fn state(&self, scope: Scope) -> Result<Option<Arc<ScopeState>>, StoreError> {
+        self.shared.damaged.check(scope)?;
         if let Some(state) = self.shared.states.get(scope) {
             return Ok(Some(state));
         }
@@ -225,6 +292,7 @@ impl Store for EmbeddedStore {
         cursor: Cursor,
         limit: PageLimit,
     ) -> Result<Page, StoreError> {
+        self.shared.damaged.check(scope)?;
         if let Some(page) = self.shared.states.read_after(scope, cursor, limit) {
             return Ok(page);
         }
@@ -232,24 +300,29 @@ impl Store for EmbeddedStore {
     }
 
     async fn facts(&self, scope: Scope, prefix: &str) -> Result<Vec<(String, Record)>, StoreError> {
+        self.shared.damaged.check(scope)?;
         let prefix = prefix.to_owned();
         self.readers.read(move |tx| reader::facts(tx, scope, &prefix)).await
     }
 
     async fn held(&self, scope: Scope, schedule: Ref) -> Result<Vec<HeldBody>, StoreError> {
+        self.shared.damaged.check(scope)?;
         self.readers.read(move |tx| reader::held(tx, scope, schedule)).await
     }
 
     async fn card(&self, scope: Scope, invite: InviteId) -> Result<Option<Vec<u8>>, StoreError> {
+        self.shared.damaged.check(scope)?;
         self.readers.read(move |tx| reader::card(tx, scope, invite)).await
     }
 
     async fn due(&self, now: Millis, limit: usize) -> Result<Vec<Due>, StoreError> {
-        self.readers.read(move |tx| reader::due(tx, now, limit)).await
+        let shared = Arc::clone(&self.shared);
+        self.readers.read(move |tx| reader::due(tx, now, limit, &shared.damaged)).await
     }
 
     async fn next_due(&self) -> Result<Option<Millis>, StoreError> {
-        self.readers.read(reader::next_due).await
+        let shared = Arc::clone(&self.shared);
+        self.readers.read(move |tx| reader::next_due(tx, &shared.damaged)).await
     }
 
     fn note_cursor(&self, scope: Scope, device: DeviceId, seq: Seq, now: Millis) {

@@ -12,8 +12,10 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::condition::Failure;
-use super::{Options, lock, schema};
-use crate::store::{Due, HeldBody, Page, PageLimit, Record, ScopeState, StoreError};
+use super::look_over::Damaged;
+use super::sums::{CARD, CURSOR, DUE, FACT, HELD};
+use super::{Options, lock, schema, sums};
+use crate::store::{Due, DueItem, HeldBody, Page, PageLimit, Record, ScopeState, StoreError};
 
 /// Connections that only read.
 pub(super) struct Readers(Arc<Pool>);
@@ -95,11 +97,20 @@ pub(super) fn state(tx: &Connection, scope: Scope) -> Result<Option<ScopeState>,
     let found = state.query_row([scope.0.cast_signed()], |row| {
         Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))
     });
-    let Some((sum, bytes)) = found.optional()? else { return Ok(None) };
-    if schema::state_sum(scope, &bytes) != sum {
+    let Some((sum, bytes)) = found.optional()? else { return no_state(tx, scope) };
+    if sums::state_sum(scope, &bytes) != sum {
         return Err(Failure::DamagedState { scope });
     }
     minicbor::decode(&bytes).map(Some).map_err(|_| Failure::DamagedState { scope })
+}
+
+/// There is no such scope; if it has entries, its state is lost.
+fn no_state(tx: &Connection, scope: Scope) -> Result<Option<ScopeState>, Failure> {
+    let mut entry = tx.prepare_cached("SELECT 1 FROM entry WHERE scope = ?1 LIMIT 1")?;
+    if entry.exists([scope.0.cast_signed()])? {
+        return Err(Failure::DamagedState { scope });
+    }
+    Ok(None)
 }
 
 /// See [`crate::store::Store::read_after`].
@@ -110,9 +121,10 @@ pub(super) fn read_after(
     limit: PageLimit,
 ) -> Result<Page, StoreError> {
     let state = state(tx, scope)?.ok_or(StoreError::NoScope)?;
-    let stands = cursor.seq <= state.floor
-        || tag_at(tx, scope, cursor.seq).map_err(Failure::from)? == Some(cursor.tag);
-    if cursor.generation != state.generation || cursor.seq > state.head || !stands {
+    let is_here = cursor.generation == state.generation && cursor.seq <= state.head;
+    let stands =
+        cursor.seq <= state.floor || is_here && tag_at(tx, scope, cursor.seq)? == cursor.tag;
+    if !is_here || !stands {
         return Err(StoreError::OtherLog);
     }
     let tag = if cursor.seq == 0 { 0 } else { cursor.tag };
@@ -122,9 +134,15 @@ pub(super) fn read_after(
     Ok(page)
 }
 
-fn tag_at(tx: &Connection, scope: Scope, seq: Seq) -> rusqlite::Result<Option<u32>> {
-    let mut tag = tx.prepare_cached("SELECT tag FROM entry WHERE scope = ?1 AND seq = ?2")?;
-    tag.query_row((scope.0.cast_signed(), seq.cast_signed()), |row| row.get(0)).optional()
+/// The tag of a place that the log has.
+fn tag_at(tx: &Connection, scope: Scope, seq: Seq) -> Result<u32, Failure> {
+    let mut at = tx.prepare_cached(
+        "SELECT seq, at, content, sum, tag FROM entry WHERE scope = ?1 AND seq = ?2",
+    )?;
+    let mut rows = at.query((scope.0.cast_signed(), seq.cast_signed()))?;
+    let row = rows.next()?.ok_or(Failure::DamagedEntry { scope, seq })?;
+    record(row, 0, scope, seq)?;
+    Ok(row.get(4)?)
 }
 
 fn fill_page(
@@ -137,34 +155,44 @@ fn fill_page(
         "SELECT seq, at, content, sum, tag FROM entry WHERE scope = ?1 AND seq > ?2
          ORDER BY seq LIMIT ?3",
     )?;
-    let entries = i64::try_from(limit.entries.max(1)).unwrap_or(i64::MAX);
-    let mut rows = after.query((scope.0.cast_signed(), page.upto.seq.cast_signed(), entries))?;
-    let mut bytes = 0;
-    while let Some(row) = rows.next()? {
-        if let Some(record) = record(row, scope)? {
+    let entries = limit.entries.max(1);
+    let places = i64::try_from(entries).unwrap_or(i64::MAX);
+    let mut rows = after.query((scope.0.cast_signed(), page.upto.seq.cast_signed(), places))?;
+    let (mut bytes, mut looked_at) = (0, 0);
+    while page.upto.seq < page.head && looked_at < entries {
+        // Every place beyond the floor has its row: none is passed over.
+        let next = page.upto.seq.max(page.floor) + 1;
+        let row = rows.next()?.ok_or(Failure::DamagedEntry { scope, seq: next })?;
+        let seq = row.get::<_, i64>(0)?.cast_unsigned();
+        if seq > next {
+            return Err(Failure::DamagedEntry { scope, seq: next });
+        }
+        if let Some(record) = record(row, 0, scope, seq)? {
             bytes += record.content.len();
             if bytes > limit.bytes && !page.records.is_empty() {
                 break;
             }
             page.records.push(record);
         }
-        (page.upto.seq, page.upto.tag) = (seq(row, 0)?, row.get(4)?);
+        (page.upto.seq, page.upto.tag) = (seq, row.get(4)?);
+        looked_at += 1;
     }
     Ok(())
 }
 
-fn seq(row: &Row<'_>, column: usize) -> rusqlite::Result<Seq> {
-    row.get(column).map(i64::cast_unsigned)
-}
-
-/// From the columns seq, at, content, sum, tag; `None` if the entry was superseded.
-fn record(row: &Row<'_>, scope: Scope) -> Result<Option<Record>, Failure> {
-    let Some(content) = row.get::<_, Option<Vec<u8>>>(2)? else { return Ok(None) };
-    let (seq, at) = (seq(row, 0)?, row.get(1)?);
-    if schema::entry_sum(scope, seq, at, row.get(4)?, &content) != row.get::<_, i64>(3)? {
-        return Err(Failure::DamagedEntry { scope, seq });
+/// From the columns seq, at, content, sum, tag, the first of which is `from`, of the row that is to be of this place; `None` if the
+/// entry was superseded. A row of another kind than it should be is damaged too.
+fn record(row: &Row<'_>, from: usize, scope: Scope, seq: Seq) -> Result<Option<Record>, Failure> {
+    let read = || -> rusqlite::Result<_> {
+        let content: Option<Vec<u8>> = row.get(from + 2)?;
+        let (found, at) = (row.get::<_, i64>(from)?.cast_unsigned(), row.get(from + 1)?);
+        let sum = sums::entry_sum(scope, found, at, row.get(from + 4)?, content.as_deref());
+        Ok((found == seq && sum == row.get::<_, i64>(from + 3)?).then_some((at, content)))
+    };
+    match read() {
+        Ok(Some((at, content))) => Ok(content.map(|content| Record { seq, at, content })),
+        Ok(None) | Err(_) => Err(Failure::DamagedEntry { scope, seq }),
     }
-    Ok(Some(Record { seq, at, content }))
 }
 
 /// The facts whose key begins with `prefix`; keys sort as their bytes.
@@ -173,19 +201,25 @@ pub(super) fn facts(
     scope: Scope,
     prefix: &str,
 ) -> Result<Vec<(String, Record)>, Failure> {
+    // Outwards, so that a fact whose entry has vanished is missed.
     let mut from = tx.prepare_cached(
-        "SELECT seq, at, content, sum, tag, key FROM fact JOIN entry USING (scope, seq)
+        "SELECT fact.scope, key, fact.seq, rank, fact.sum, entry.seq, at, content, entry.sum, tag
+         FROM fact LEFT JOIN entry USING (scope, seq)
          WHERE fact.scope = ?1 AND key >= ?2 ORDER BY key",
     )?;
     let mut rows = from.query((scope.0.cast_signed(), prefix))?;
     let mut facts = Vec::new();
     while let Some(row) = rows.next()? {
-        let key: String = row.get(5)?;
+        let damaged = Failure::DamagedRow { table: FACT.name, scope };
+        if !FACT.holds(row)? {
+            return Err(damaged);
+        }
+        let key: String = row.get(1)?;
         if !key.starts_with(prefix) {
             break;
         }
-        let damaged = Failure::DamagedRow { table: "fact", scope };
-        facts.push((key, record(row, scope)?.ok_or(damaged)?));
+        let seq = row.get::<_, i64>(2)?.cast_unsigned();
+        facts.push((key, record(row, 5, scope, seq)?.ok_or(damaged)?));
     }
     Ok(facts)
 }
@@ -193,12 +227,18 @@ pub(super) fn facts(
 /// The bodies of a schedule, in the order they were first held.
 pub(super) fn held(tx: &Connection, scope: Scope, schedule: Ref) -> Result<Vec<HeldBody>, Failure> {
     let mut held = tx.prepare_cached(
-        "SELECT body_ref, content FROM held WHERE scope = ?1 AND schedule = ?2 ORDER BY id",
+        "SELECT scope, schedule, body_ref, content, sum FROM held
+         WHERE scope = ?1 AND schedule = ?2 ORDER BY id",
     )?;
-    let bodies = held.query_map((scope.0.cast_signed(), schedule.0), |row| {
-        Ok(HeldBody { body_ref: Ref(row.get(0)?), schedule, content: row.get(1)? })
-    })?;
-    Ok(bodies.collect::<rusqlite::Result<_>>()?)
+    let mut rows = held.query((scope.0.cast_signed(), schedule.0))?;
+    let mut bodies = Vec::new();
+    while let Some(row) = rows.next()? {
+        if !HELD.holds(row)? {
+            return Err(Failure::DamagedRow { table: HELD.name, scope });
+        }
+        bodies.push(HeldBody { body_ref: Ref(row.get(2)?), schedule, content: row.get(3)? });
+    }
+    Ok(bodies)
 }
 
 /// The blob of an open invite.
@@ -207,37 +247,88 @@ pub(super) fn card(
     scope: Scope,
     invite: InviteId,
 ) -> Result<Option<Vec<u8>>, Failure> {
-    let mut card = tx.prepare_cached("SELECT blob FROM card WHERE scope = ?1 AND invite = ?2")?;
-    Ok(card.query_row((scope.0.cast_signed(), invite.0), |row| row.get(0)).optional()?)
+    let mut card = tx.prepare_cached(
+        "SELECT scope, invite, blob, sum FROM card WHERE scope = ?1 AND invite = ?2",
+    )?;
+    let mut rows = card.query((scope.0.cast_signed(), invite.0))?;
+    match rows.next()? {
+        None => Ok(None),
+        Some(row) if CARD.holds(row)? => Ok(Some(row.get(2)?)),
+        Some(_) => Err(Failure::DamagedRow { table: CARD.name, scope }),
+    }
 }
 
-/// What is due at `now`, the earliest first.
-pub(super) fn due(tx: &Connection, now: Millis, limit: usize) -> Result<Vec<Due>, Failure> {
+/// When this item is due.
+pub(super) fn due_at(
+    tx: &Connection,
+    scope: Scope,
+    item: &DueItem,
+) -> Result<Option<Millis>, Failure> {
+    let mut due =
+        tx.prepare_cached("SELECT scope, item, at, sum FROM due WHERE scope = ?1 AND item = ?2")?;
+    let mut rows = due.query((scope.0.cast_signed(), schema::to_cbor(item)))?;
+    match rows.next()? {
+        None => Ok(None),
+        Some(row) if DUE.holds(row)? => Ok(Some(row.get(2)?)),
+        Some(_) => Err(Failure::DamagedRow { table: DUE.name, scope }),
+    }
+}
+
+/// What is due at `now`, the earliest first. A damaged item is noted and passed over: the others
+/// need not wait for it.
+pub(super) fn due(
+    tx: &Connection,
+    now: Millis,
+    limit: usize,
+    damaged: &Damaged,
+) -> Result<Vec<Due>, Failure> {
     let mut due = tx.prepare_cached(
-        "SELECT at, scope, item FROM due WHERE at <= ?1 ORDER BY at, scope, item LIMIT ?2",
+        "SELECT scope, item, at, sum FROM due WHERE at <= ?1 ORDER BY at, scope, item",
     )?;
-    let mut rows = due.query((now, i64::try_from(limit).unwrap_or(i64::MAX)))?;
+    let mut rows = due.query([now])?;
     let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let scope = Scope(row.get::<_, i64>(1)?.cast_unsigned());
-        let item = minicbor::decode(&row.get::<_, Vec<u8>>(2)?)
-            .map_err(|_| Failure::DamagedRow { table: "due", scope })?;
-        found.push(Due { at: row.get(0)?, scope, item });
+    while found.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        let scope = Scope(row.get::<_, i64>(0)?.cast_unsigned());
+        match minicbor::decode(&row.get::<_, Vec<u8>>(1)?) {
+            Ok(item) if DUE.holds(row)? => {
+                // Of a scope that is refused it would stay due, and be tried for ever.
+                if damaged.check(scope).is_ok() {
+                    found.push(Due { at: row.get(2)?, scope, item });
+                }
+            }
+            _ => damaged.note(scope, DUE.name),
+        }
     }
     Ok(found)
 }
 
 /// When the next thing is due.
-pub(super) fn next_due(tx: &Connection) -> Result<Option<Millis>, Failure> {
-    let mut next = tx.prepare_cached("SELECT min(at) FROM due")?;
-    Ok(next.query_row([], |row| row.get(0))?)
+pub(super) fn next_due(tx: &Connection, damaged: &Damaged) -> Result<Option<Millis>, Failure> {
+    let mut next = tx.prepare_cached("SELECT at, scope FROM due ORDER BY at")?;
+    let mut rows = next.query([])?;
+    while let Some(row) = rows.next()? {
+        // What is refused is passed over by `due` too.
+        if damaged.check(Scope(row.get::<_, i64>(1)?.cast_unsigned())).is_ok() {
+            return Ok(row.get(0)?);
+        }
+    }
+    Ok(None)
 }
 
 /// How far devices have read, as far as it is written.
 pub(super) fn cursors(tx: &Connection, scope: Scope) -> Result<Vec<Reached>, Failure> {
-    let mut cursors = tx.prepare_cached("SELECT device, seq, at FROM cursor WHERE scope = ?1")?;
-    let reached = cursors.query_map([scope.0.cast_signed()], |row| {
-        Ok(Reached { device: DeviceId(row.get(0)?), seq: seq(row, 1)?, at: row.get(2)? })
-    })?;
-    Ok(reached.collect::<rusqlite::Result<_>>()?)
+    let mut cursors =
+        tx.prepare_cached("SELECT scope, device, seq, at, sum FROM cursor WHERE scope = ?1")?;
+    let mut rows = cursors.query([scope.0.cast_signed()])?;
+    let mut reached = Vec::new();
+    while let Some(row) = rows.next()? {
+        // A damaged one is as one that was not written yet.
+        if CURSOR.holds(row)? {
+            let seq = row.get::<_, i64>(2)?.cast_unsigned();
+            reached.push(Reached { device: DeviceId(row.get(1)?), seq, at: row.get(3)? });
+        }
+    }
+    Ok(reached)
 }

@@ -6,11 +6,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use jiashu_proto::entry::Seq;
-use jiashu_proto::id::{Millis, Scope};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row, TransactionBehavior};
 
-use super::{OpenError, Options};
+use super::{OpenError, Options, sums};
 
 /// "Jias" in ASCII: says whose file it is.
 const APPLICATION_ID: i64 = 0x4a69_6173;
@@ -25,12 +23,16 @@ const STATEMENTS: usize = 64;
 const BUSY: Duration = Duration::from_secs(1);
 
 /// Step n leads from version n to n + 1. Only added to: files of every version are about.
-const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
+
+/// The version of a file whose rows have no check yet.
+const UNCHECKED: usize = 1;
 
 /// The connection that writes, with the schema in place.
 pub(super) fn open_writer(path: &Path, options: Options) -> Result<Connection, OpenError> {
     let sqlite = |source: rusqlite::Error| match source.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => OpenError::Foreign(path.to_owned()),
+        Some(ErrorCode::DatabaseCorrupt) => OpenError::damaged(path, source.to_string()),
         _ => OpenError::Sqlite { path: path.to_owned(), source },
     };
     let mut connection = Connection::open_with_flags(path, write_flags()).map_err(sqlite)?;
@@ -93,6 +95,9 @@ fn migrate(connection: &mut Connection, version: usize) -> rusqlite::Result<()> 
     for step in steps {
         tx.execute_batch(step)?;
     }
+    if version == UNCHECKED {
+        sums::fill_all(&tx)?;
+    }
     tx.pragma_update(None, "application_id", APPLICATION_ID)?;
     tx.pragma_update(None, "user_version", i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX))?;
     tx.commit()
@@ -125,43 +130,6 @@ fn set_up(connection: &Connection, cache_kib: u32) -> rusqlite::Result<()> {
     connection.execute_batch(&format!(
         "PRAGMA cache_size = -{cache_kib}; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;"
     ))
-}
-
-/// A check of an entry's content and of where it stands.
-pub(super) fn entry_sum(scope: Scope, seq: Seq, at: Millis, tag: u32, content: &[u8]) -> i64 {
-    let place = [scope.0.to_le_bytes(), seq.to_le_bytes(), at.to_le_bytes()];
-    let mut sum = Fnv::default();
-    place.iter().for_each(|part| sum.add(part));
-    sum.add(&tag.to_le_bytes());
-    sum.add(content);
-    sum.0.cast_signed()
-}
-
-/// A check of a scope's state.
-pub(super) fn state_sum(scope: Scope, state: &[u8]) -> i64 {
-    let mut sum = Fnv::default();
-    sum.add(&scope.0.to_le_bytes());
-    sum.add(state);
-    sum.0.cast_signed()
-}
-
-/// FNV-1a, 64 bits: SQLite does not check its pages, and this is cheap and finds every single
-/// changed byte. It is no defence against whoever can write the file. Source:
-/// <http://www.isthe.com/chongo/tech/comp/fnv/>.
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Fnv {
-    fn add(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
 }
 
 /// A value as its column holds it.

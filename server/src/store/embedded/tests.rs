@@ -66,12 +66,12 @@ async fn a_folder_is_open_only_once() {
 fn a_newer_schema_is_refused_and_left_alone() {
     let folder = a_folder();
     drop(folder.try_open().unwrap());
-    folder.sqlite().pragma_update(None, "user_version", 2).unwrap();
+    folder.sqlite().pragma_update(None, "user_version", 3).unwrap();
 
     let refused = folder.try_open();
 
-    assert!(matches!(refused, Err(OpenError::Newer { found: 2, known: 1, .. })), "{refused:?}");
-    folder.sqlite().pragma_update(None, "user_version", 1).unwrap();
+    assert!(matches!(refused, Err(OpenError::Newer { found: 3, known: 2, .. })), "{refused:?}");
+    folder.sqlite().pragma_update(None, "user_version", 2).unwrap();
     assert!(folder.try_open().is_ok());
 }
 
@@ -162,7 +162,7 @@ async fn a_changed_entry_is_noticed() {
     let read = store.read_after(FAMILY, cursor, crate::store::conformance::ALL).await;
 
     let Err(StoreError::Unavailable { source, .. }) = read else { panic!("{read:?}") };
-    assert_eq!(source.to_string(), format!("entry 1 of scope {FAMILY} is damaged"));
+    assert_eq!(source.to_string(), format!("{FILE}: entry 1 of scope {FAMILY} is damaged"));
 }
 
 #[tokio::test]

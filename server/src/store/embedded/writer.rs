@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use jiashu_proto::id::Scope;
+use rusqlite::types::ValueRef::Integer;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
@@ -16,6 +17,7 @@ use super::apply::{Group, Touched};
 use super::checkpoint::{self, WalFill};
 use super::condition::Failure;
 use super::noted::Cursors;
+use super::sums::CURSOR;
 use crate::store::{Batch, Committed, StoreError, Wake};
 
 /// Commits that share a transaction; more gains nothing and makes the first wait.
@@ -66,14 +68,24 @@ impl Writer {
         Self { connection, shared, fill }
     }
 
-    fn write(&mut self, group: Vec<Pending>) {
-        let written = match self.shared.condition.check() {
-            Ok(()) => self.commit(&group),
-            Err(failure) => Err(failure),
-        };
-        match written {
-            Ok((answers, touched)) => self.announce(group, answers, touched),
-            Err(failure) => self.give_up(group, failure),
+    fn write(&mut self, mut group: Vec<Pending>) {
+        while !group.is_empty() {
+            let written = match self.shared.condition.check() {
+                Ok(()) => self.commit(&group),
+                Err(failure) => Err(failure),
+            };
+            let failure = match written {
+                Ok((answers, touched)) => return self.announce(group, answers, touched),
+                Err(failure) => failure,
+            };
+            let Some((damaged, table)) = failure.damaged_row() else {
+                return self.give_up(group, failure);
+            };
+            // Theirs is refused from now on; the others are written without it.
+            self.shared.damaged.note(damaged, table);
+            let (theirs, others) = group.into_iter().partition(|pending| pending.scope == damaged);
+            refuse(theirs, failure);
+            group = others;
         }
     }
 
@@ -112,10 +124,7 @@ impl Writer {
     fn give_up(&self, group: Vec<Pending>, failure: Failure) {
         self.shared.states.clear();
         self.shared.condition.failed(&failure);
-        let failure = Arc::new(failure);
-        for pending in group {
-            let _ = pending.answer.send(Err((&failure).into()));
-        }
+        refuse(group, failure);
     }
 
     /// Writes cursors; says whether more wait.
@@ -165,17 +174,25 @@ impl Writer {
     }
 }
 
+fn refuse(group: Vec<Pending>, failure: Failure) {
+    let failure = Arc::new(failure);
+    for pending in group {
+        let _ = pending.answer.send(Err((&failure).into()));
+    }
+}
+
 fn write_cursors(connection: &mut Connection, cursors: &Cursors) -> rusqlite::Result<()> {
     let tx = Transaction::new(connection, TransactionBehavior::Immediate)?;
     {
         let mut write = tx.prepare_cached(
-            "INSERT INTO cursor(scope, device, seq, at) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT DO UPDATE SET seq = excluded.seq, at = excluded.at
+            "INSERT INTO cursor(scope, device, seq, at, sum) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT DO UPDATE SET seq = excluded.seq, at = excluded.at, sum = excluded.sum
              WHERE excluded.seq > seq",
         )?;
         for ((scope, device), reached) in cursors {
             let (scope, seq) = (scope.0.cast_signed(), reached.seq.cast_signed());
-            write.execute((scope, device.0, seq, reached.at))?;
+            let row = [scope, device.0.into(), seq, reached.at];
+            write.execute((scope, device.0, seq, reached.at, CURSOR.sum(row.map(Integer))))?;
         }
     }
     if cursors.is_empty() {
