@@ -14,6 +14,7 @@ use crate::clock::now_ms;
 use crate::error::{CliError, ExitCode, Result};
 use crate::home::Home;
 use crate::http;
+use crate::say::note;
 use crate::state::State;
 use crate::state::lane::{self, Listener};
 use crate::state::outbox::{self, Fate};
@@ -21,6 +22,10 @@ use crate::sync::{self, Applied, Engine};
 
 /// An answer this large, in bytes, may have been cut at a page's end though it holds few entries.
 const LARGE_ANSWER: usize = 64 * 1024;
+
+/// Rounds of one verb: 16,000 entries, more than a family writes in 90 days. A relay without end
+/// does not hold a verb for ever, nor fill the disk in one go.
+const MAX_ROUNDS: usize = 256;
 
 /// How long a verb waits for the process that talks to the relay.
 const LISTENER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,7 +42,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 ///
 /// [`ExitCode::Offline`] if the relay cannot be reached; else as [`Engine::apply`].
 pub async fn sync(engine: &mut Engine, ca: Option<&Path>) -> Result<()> {
-    loop {
+    for _ in 0..MAX_ROUNDS {
         let mut frames = engine.hello().to_bytes(0);
         for command in engine.commands(now_ms())? {
             command.write_to(0, &mut frames);
@@ -60,6 +65,8 @@ pub async fn sync(engine: &mut Engine, ca: Option<&Path>) -> Result<()> {
             return Ok(());
         }
     }
+    note("there is more to come: run the same again");
+    Ok(())
 }
 
 fn apply_all(engine: &mut Engine, mut answer: &[u8]) -> Result<Applied> {

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use jiashu_proto::entry::{Content, LinkFact, WrapsFact};
-use jiashu_proto::frame::{ClientFrame, Post, RelayFrame};
+use jiashu_proto::frame::{ClientFrame, Entries, Post, RelayFrame, Welcome, WireEntry};
 use jiashu_proto::id::{DeviceId, InviteId, LinkHash, MemberId, Role};
 use jiashu_roster::{Author, Link, Op, Recipient, Wrap, Wraps, token_hash};
 use jiashu_seal::{KeyPairs, wrap_key};
-use jiashu_tests::Cli;
+use jiashu_tests::{Cli, DEADLINE};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -409,6 +409,38 @@ async fn an_answer_that_is_no_answer_leaves_the_phone_as_it_was() {
     let came = ask_all(&home, &["inbox"]).await;
     assert_eq!(texts(&came), lies.map(|(what, _)| what), "each arrives once, in order");
     assert_eq!(ask_all(&home, &["inbox"]).await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_log_without_end_does_not_hold_a_verb_for_ever() {
+    const PAGE: u64 = 64;
+    let office = Office::open().await;
+    office.enrol(&rows("E-1")).await;
+    let Divided { meddler, mother, .. } = Divided::of(&office, "E-1").await;
+    let mut reached = None;
+
+    meddler.take_heard();
+    meddler.answer_with(move |frames| {
+        let after = frames.iter().find_map(|frame| match frame {
+            RelayFrame::Entries(entries) => Some(entries.after),
+            _ => None,
+        });
+        let after = *reached.get_or_insert(after.expect("something waits for her"));
+        reached = Some(after + PAGE);
+        let newer = |step| WireEntry { seq: after + step, at: 0, content: vec![0x18, 0x63, 0x80] };
+        let entries = (1..=PAGE).map(newer).collect();
+        let entries = Entries { after, upto: after + PAGE, tag: 1, floor: 0, entries };
+        let welcome = frames.into_iter().find_map(|frame| match frame {
+            RelayFrame::Welcome(welcome) => Some(Welcome { restart: None, ..welcome }),
+            _ => None,
+        });
+        let welcome = RelayFrame::Welcome(welcome.expect("a hello is answered"));
+        [welcome.to_bytes(0), RelayFrame::Entries(entries).to_bytes(0)].concat()
+    });
+    let read = timeout(2 * DEADLINE, mother.run(&["inbox"])).await.expect("it ends by itself");
+
+    assert!(read.success().stderr.contains("run the same again"));
+    assert!((200..300).contains(&meddler.take_heard().len()), "it has asked long enough");
 }
 
 #[test]
