@@ -25,7 +25,8 @@ pub fn any_rule(bytes: &[u8]) {
 
 fn is_short(error: &RuleError) {
     let said = error.to_string();
-    assert!(said.chars().count() < 200, "{said}");
+    // 40 characters of what was written, each of which may be shown by its number.
+    assert!(said.chars().count() < 500, "{said}");
     assert!(!said.contains(|c: char| c.is_control()), "{said:?}");
 }
 

@@ -1,7 +1,7 @@
 //! Where each corpus begins: one small file a case, from the vectors and by hand.
 //!
 //! `JIASHU_WRITE_CORPUS=1 cargo test -p jiashu-trials` writes them anew; what the fuzzer found
-//! besides stands in the same folders, under the hash of its bytes.
+//! besides stands in the same folders, as `found-` and the hash of its bytes.
 
 use serde_json::Value;
 
