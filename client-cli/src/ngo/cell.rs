@@ -1,5 +1,7 @@
 //! What each cell of the families' list may say, and in which words it is refused. Pure.
 
+use std::sync::OnceLock;
+
 use jiashu_proto::bounds;
 use jiashu_proto::id::Role;
 use jiff::civil::Date;
@@ -75,44 +77,64 @@ pub(super) fn time_zone(text: &str) -> Result<String, String> {
     })
 }
 
+/// A zone as slips are looked for in it: small letters, the city alone, and as its database writes it.
+type Spelt = (String, String, String);
+
+/// All zones. Spelt once: a list may be made of nothing but slips.
+fn spelt_zones(zones: &TimeZoneDatabase) -> &'static [Spelt] {
+    static SPELT: OnceLock<Vec<Spelt>> = OnceLock::new();
+    SPELT.get_or_init(|| {
+        let names = zones.available().map(|zone| zone.to_string());
+        names.map(|name| (name.to_ascii_lowercase(), city(&name), name)).collect()
+    })
+}
+
+fn city(name: &str) -> String {
+    name.rsplit('/').next().unwrap_or_default().to_ascii_lowercase()
+}
+
 /// The zone meant by a slip of the pen, or by a city under the wrong continent or none.
 fn closest_zone(zones: &TimeZoneDatabase, text: &str) -> Option<String> {
     let wanted: String =
         text.trim().to_ascii_lowercase().replace(' ', "_").chars().take(40).collect();
-    let city = |name: &str| name.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    let wanted_city = city(&wanted);
     // China keeps the time of a city that is not its capital, which is what people write.
-    if city(&wanted) == "beijing" {
+    if wanted_city == "beijing" {
         return Some("Asia/Shanghai".into());
     }
-    let near = zones.available().map(|zone| {
-        let zone = zone.to_string();
-        let same_city = city(&zone) == city(&wanted);
+    let near = spelt_zones(zones).iter().map(|(zone, city, name)| {
         // Each letter too many is a slip, so most zones need no closer look.
         let far = zone.len().abs_diff(wanted.len()) > MAX_SLIPS;
-        let slips = match (same_city, far) {
+        let slips = match (*city == wanted_city, far) {
             (true, _) => 0,
             (false, true) => usize::MAX,
-            (false, false) => slips(&zone.to_ascii_lowercase(), &wanted),
+            (false, false) => slips(zone, &wanted),
         };
-        (slips, zone)
+        (slips, name)
     });
-    near.min().filter(|(slips, _)| *slips <= MAX_SLIPS).map(|(_, zone)| zone)
+    near.min().filter(|(slips, _)| *slips <= MAX_SLIPS).map(|(_, zone)| zone.clone())
 }
 
-/// Letters to add, leave out or exchange to make one text the other (Levenshtein).
+/// Letters to add, leave out or exchange to make one text the other (Levenshtein), or some number above
+/// [`MAX_SLIPS`].
 fn slips(one: &str, other: &str) -> usize {
     let mut row: Vec<usize> = (0..=other.chars().count()).collect();
+    let mut next = Vec::with_capacity(row.len());
     for (place, a) in one.chars().enumerate() {
         let mut diagonal = place;
         let mut left = place.saturating_add(1);
-        let mut next = vec![left];
+        next.clear();
+        next.push(left);
         for (b, &above) in other.chars().zip(row.iter().skip(1)) {
             let exchanged = diagonal.saturating_add(usize::from(a != b));
             left = exchanged.min(left.saturating_add(1)).min(above.saturating_add(1));
             diagonal = above;
             next.push(left);
         }
-        row = next;
+        std::mem::swap(&mut row, &mut next);
+        if row.iter().all(|slips| *slips > MAX_SLIPS) {
+            break;
+        }
     }
     row.last().copied().unwrap_or_default()
 }

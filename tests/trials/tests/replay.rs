@@ -100,7 +100,7 @@ fn any_text_as_a_rule_gives_what_it_says_or_says_why_not() {
 
 #[test]
 fn any_bytes_as_the_families_list_are_checked_to_the_end() {
-    replay("families", 400, 1024 * 1024);
+    replay("families", 1_000, 64 * 1024);
 }
 
 /// A list of so many equal items in the field of a frame, the fields before it in front.
