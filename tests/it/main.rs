@@ -94,6 +94,10 @@ mod story_fork;
 
 mod story_staff;
 
+mod story_reissue;
+
+mod story_anew;
+
 mod story_manners;
 
 mod story_demo;
