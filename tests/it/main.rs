@@ -94,6 +94,8 @@ mod story_fork;
 
 mod story_staff;
 
+mod story_expiry;
+
 mod story_reissue;
 
 mod story_anew;

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use jiashu_tests::Cli;
+use jiashu_tests::{Cli, until};
 use serde_json::Value;
 
 use crate::story::{Li, Office, ask, ask_all, open_cards, phones, text, texts};
@@ -101,6 +101,32 @@ async fn a_listener_heals_a_relay_that_lost_links_while_it_was_on() {
     let status = ask(&li.village, &["status"]).await;
     assert_eq!(status["roster"], "ok");
     assert_eq!(open_cards(&ask(&li.village, &["family"]).await).len(), 1);
+}
+
+#[tokio::test]
+async fn a_listener_whose_join_the_relay_lost_lets_itself_in_again() {
+    let mut li = Li::at_home().await;
+    let older = li.office.relay.back_up().await;
+    let card = ask(&li.mother, &["invite", "--for", "妈妈"]).await;
+    let tablet = li.office.join("tablet", card["link"].as_str().unwrap()).await;
+    ask_all(&li.village, &["inbox"]).await;
+    let mut listening = tablet.spawn(&["--json", "listen"]);
+    ask(&li.village, &["send", "--as", "Lili", "lost by the relay"]).await;
+    listening.json_where(|letter| letter["text"] == "lost by the relay").await;
+
+    li.office.relay.restore(&older).await;
+    // A person at the tablet wants something, so its listener tries at once.
+    let sent = until("the relay knows the tablet again", async || {
+        let sent = tablet.run(&["--json", "send", "here"]).await;
+        (sent.json_lines()[0]["queued"] == false).then_some(sent)
+    })
+    .await;
+    listening.stop().await;
+
+    assert_eq!(sent.code, 0);
+    assert_eq!(phones(&ask(&tablet, &["family"]).await), [1, 2, 3]);
+    let came = ask_all(&li.village, &["inbox"]).await;
+    assert!(texts(&came).contains(&"here"), "{came:?}");
 }
 
 #[tokio::test]

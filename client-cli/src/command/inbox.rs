@@ -88,7 +88,8 @@ async fn wait_connected(
     let mut shown = 0;
     let (home, ca, out) = (&context.home, context.globals.ca.as_deref(), &mut *context.out);
     let mut on_event = |event: Event, engine: &mut Engine| {
-        if event == Event::Changed {
+        // Connected, too: a log that was read again was read before, round by round.
+        if !matches!(event, Event::Cut(_)) {
             let people = people_of(engine)?;
             shown = show_new(home, engine.state(), &people, reading, out)?;
         }

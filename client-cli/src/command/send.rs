@@ -76,7 +76,12 @@ async fn send(
         [] => Ok(()),
         refs => round::exchange(&context.home, context.ca(), refs).await,
     };
+    let ended = Lane::joined(state.db())?.ended.is_some();
     for entry_ref in refs {
+        if ended && !context.globals.json {
+            // It will not leave, and the error says why.
+            continue;
+        }
         if let Some(code) = tell(context, state, entry_ref)? {
             let text = format!("the relay refused it ({code}): see jiashu status");
             wrong = Some(CliError::new(ExitCode::Refused, text));

@@ -28,6 +28,16 @@ pub fn forget(db: &Connection, body_ref: Ref) -> Result<()> {
     Ok(())
 }
 
+/// Of those under that key or a later one it is not known any more what they are under.
+///
+/// # Errors
+///
+/// If the state cannot be written.
+pub fn doubt(db: &Connection, from: Epoch) -> Result<()> {
+    db.execute("UPDATE held SET epoch = 0 WHERE epoch >= ?1", [from])?;
+    Ok(())
+}
+
 /// Those that the relay has under a key before that one.
 ///
 /// # Errors

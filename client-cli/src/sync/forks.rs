@@ -12,7 +12,7 @@ use crate::state::chain;
 use crate::state::damaged;
 use crate::state::fork::{self, ForkLink};
 use crate::state::lane::Lane;
-use crate::state::told;
+use crate::state::{held, told};
 
 /// Why nothing is sealed while there is a fork.
 #[must_use]
@@ -80,6 +80,8 @@ pub fn is_in(roster: &Roster, lane: &Lane) -> bool {
 /// If the state cannot be written.
 pub fn accept(tx: &Transaction<'_>, mut lane: Lane, from: Epoch) -> Result<()> {
     chain::cut(tx, from)?;
+    // What the relay holds under a key of ours that it does not know is not known to be sealed.
+    held::doubt(tx, from)?;
     fork::clear(tx)?;
     let known = i64::from(from.saturating_sub(1));
     if told::upto(tx, told::LINK)?.is_some_and(|upto| upto > known) {

@@ -129,7 +129,7 @@ impl Engine {
             (code, HandIn::Sent { unknown: false }) if code != ErrorCode::Unauthorised => {
                 Err(self.kept_back()?)
             }
-            (ErrorCode::Unauthorised, HandIn::NotYet) if self.is_in() => {
+            (ErrorCode::Unauthorised, HandIn::NotYet | HandIn::Unknown) if self.is_in() => {
                 self.flight.hand_in = HandIn::Unknown;
                 Ok(Applied::default())
             }

@@ -250,6 +250,10 @@ fn a_phone_that_the_relay_forgot_hands_in_the_links_that_let_it_in() {
     let mut engine = world.synced(PHONE);
     engine.hello();
 
+    // Once on a socket, and once more in the round that looks into it.
+    engine.apply(refused(None, ErrorCode::Unauthorised), NOON).unwrap();
+    assert!(engine.must_catch_up());
+    engine.hello();
     engine.apply(refused(None, ErrorCode::Unauthorised), NOON).unwrap();
     let asked = engine.hand_in(false, NOON).unwrap();
     engine.apply(RelayFrame::HandedIn(HandedIn { epoch: 3 }), NOON).unwrap();
