@@ -71,12 +71,14 @@ async fn nothing_of_the_old_family_opens_or_fires_any_more() {
     scene.relay.term().await;
     let file = crate::operator::store_file(&scene.relay.data_dir());
     let store = rusqlite::Connection::open(file).unwrap();
-    let due: i64 = store
-        .query_row("SELECT count(*) FROM due WHERE scope = ?1", [old.0.cast_signed()], |row| {
-            row.get(0)
-        })
+    let due: Vec<Vec<u8>> = store
+        .prepare("SELECT item FROM due WHERE scope = ?1")
+        .unwrap()
+        .query_map([old.0.cast_signed()], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
         .unwrap();
-    assert_eq!(due, 0);
+    assert_eq!(due, [[0x81, 0x05]], "nothing but that its letters grow old");
 }
 
 #[tokio::test]

@@ -210,7 +210,8 @@ async fn a_card_of_which_something_became_is_due_no_more() {
 
     let store = rusqlite::Connection::open(store_file(&relay.data_dir())).unwrap();
     let due: Vec<Millis> = store
-        .prepare("SELECT at FROM due")
+        // Less the daily look at what is past the retention.
+        .prepare("SELECT at FROM due WHERE item <> x'8105'")
         .unwrap()
         .query_map([], |row| row.get(0))
         .unwrap()

@@ -110,7 +110,8 @@ async fn a_daily_letter_is_due_again_the_next_day() {
     scene.relay.term().await;
     let store = rusqlite::Connection::open(store_file(&scene.relay.data_dir())).unwrap();
     let next: Vec<Millis> = store
-        .prepare("SELECT at FROM due")
+        // Less the daily look at what is past the retention.
+        .prepare("SELECT at FROM due WHERE item <> x'8105'")
         .unwrap()
         .query_map([], |row| row.get(0))
         .unwrap()
