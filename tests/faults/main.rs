@@ -10,6 +10,8 @@
 //! - `damage`: P3, the files are not as they were written
 //! - `failing_disk`: P4, the disk answers with errors
 //! - `full_disk`: P5, there is no room
+//! - `neighbours` (P10): bad peers cut nobody off
+//! - `stampede` (P11): after an outage all come back, and not in one second
 //! - `tools`: the instruments do what they are said to do, or the rest would prove nothing
 
 #![allow(
@@ -48,6 +50,10 @@ mod failing_disk;
 
 mod full_disk;
 
+mod neighbours;
+
+mod stampede;
+
 mod tools;
 
 /// A test: its name, what it needs, how it is run.
@@ -82,6 +88,8 @@ fn main() {
             full_disk::without_inodes_a_running_relay_goes_on_and_a_new_one_says_why_not,
             [Mounts]
         ),
+        trial!(neighbours::bad_peers_cut_nobody_off, []),
+        trial!(stampede::two_thousand_come_back_by_themselves_and_not_in_one_second, []),
         trial!(tools::a_power_cut_leaves_what_was_synced, [Mounts, Loop, Cc]),
         trial!(tools::a_failing_sync_is_seen_by_the_program, [Cc]),
         trial!(tools::a_small_disk_is_full, [Mounts]),

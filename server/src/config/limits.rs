@@ -245,7 +245,6 @@ impl Limits {
             patience: Patience {
                 fragments: self.fragments,
                 message: Duration::from_millis(self.message_ms),
-                no_progress: self.no_progress(),
             },
         }
     }

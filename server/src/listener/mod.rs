@@ -1,8 +1,8 @@
 //! The door: sockets, TLS, HTTP and the upgrade. Does not look inside frames.
 //!
 //! A connection is accepted here if there is a place for it; a trusted proxy says for whom it is
-//! (`proxy`). It is asked for what (`routes`), and becomes a WebSocket (`upgrade`) whose peer is
-//! watched (`watch`).
+//! (`proxy`). Who takes no byte of what is written is hung up on (`progress`). It is asked for what
+//! (`routes`), and becomes a WebSocket (`upgrade`) whose messages are watched (`watch`).
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -25,6 +25,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+mod progress;
+
 mod proxy;
 
 mod routes;
@@ -36,6 +38,7 @@ pub mod watch;
 use crate::limits::address::{Address, Proxies};
 use crate::limits::guests::{Full, Ticket};
 use crate::relay::Relay;
+use progress::Progress;
 use routes::Door;
 
 /// After a failed accept (too many files are open) the door rests so long.
@@ -166,6 +169,7 @@ impl Host {
             service.call(request)
         });
         let (relay, stop) = (&self.relay, &self.stop);
+        let stream = Progress::new(stream, relay.config.limits.no_progress());
         match self.tls {
             None => http(relay, stream, service, stop).await,
             Some(tls) => {

@@ -1,12 +1,12 @@
-//! A stream that watches its peer: how a WebSocket's messages are cut up, and whether it reads.
+//! A stream that watches how a WebSocket's messages are cut up.
 //!
-//! The WebSocket library joins fragments without counting them and waits for ever for a peer that
-//! does not read. Both show beneath it, in the headers of the frames that come in and in the bytes
-//! that go out; what a frame holds is not looked at. While a peer is quiet this keeps no timer.
+//! The WebSocket library joins fragments without counting them and waits for ever for the last.
+//! Both show beneath it, in the headers of the frames that come in; what a frame holds is not looked
+//! at. While a peer is quiet this keeps no timer.
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -19,8 +19,6 @@ pub struct Patience {
     pub fragments: u32,
     /// From the first byte of a message to its last.
     pub message: Duration,
-    /// Without a byte taken of what is written.
-    pub no_progress: Duration,
 }
 
 /// What a peer did that ends its connection.
@@ -44,7 +42,7 @@ impl Misconduct {
         error.get_ref().and_then(|cause| cause.downcast_ref()).copied()
     }
 
-    fn error(self) -> io::Error {
+    pub(super) fn error(self) -> io::Error {
         io::Error::other(self)
     }
 }
@@ -57,8 +55,6 @@ pub struct Watched<S> {
     frames: Frames,
     /// When the message under way must be there. Boxed: most connections are quiet.
     message_due: Option<Pin<Box<Sleep>>>,
-    /// When the peer must have taken a byte.
-    progress_due: Option<Pin<Box<Sleep>>>,
     /// The conversation is over: what still comes is only thrown away.
     ended: bool,
 }
@@ -66,14 +62,7 @@ pub struct Watched<S> {
 impl<S> Watched<S> {
     /// Watches what comes from now on.
     pub fn new(inner: S, patience: Patience) -> Self {
-        Self {
-            inner,
-            patience,
-            frames: Frames::default(),
-            message_due: None,
-            progress_due: None,
-            ended: false,
-        }
+        Self { inner, patience, frames: Frames::default(), message_due: None, ended: false }
     }
 
     /// From now on nothing that comes in is an error.
@@ -117,32 +106,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> Watched<S> {
-    /// A byte was taken, or the time for it is not over yet.
-    fn progress<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        polled: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        if polled.is_ready() {
-            self.progress_due = None;
-            return polled;
-        }
-        let due = Instant::now() + self.patience.no_progress;
-        let due = self.progress_due.get_or_insert_with(|| Box::pin(sleep_until(due)));
-        ready!(due.as_mut().poll(cx));
-        Poll::Ready(Err(Misconduct::NoProgress.error()))
-    }
-}
-
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.inner).poll_write(cx, buf);
-        self.progress(cx, polled)
+        Pin::new(&mut self.inner).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -150,8 +120,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
-        self.progress(cx, polled)
+        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -159,8 +128,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.inner).poll_flush(cx);
-        self.progress(cx, polled)
+        Pin::new(&mut self.inner).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -245,11 +213,7 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Patience = Patience {
-        fragments: 64,
-        message: Duration::from_millis(300),
-        no_progress: Duration::from_secs(2),
-    };
+    const PATIENCE: Patience = Patience { fragments: 64, message: Duration::from_millis(300) };
 
     /// A masked frame: its first byte and its length.
     fn frame(first: u8, length: usize) -> Vec<u8> {
@@ -337,28 +301,8 @@ mod tests {
         assert!(waited.is_err(), "{waited:?}");
     }
 
-    #[tokio::test]
-    async fn who_takes_a_byte_now_and_then_may_go_on_and_who_takes_none_may_not() {
-        let (mut peer, inner) = duplex(1);
-        let mut watched = Watched::new(inner, PATIENCE);
-        let slow = tokio::spawn(async move {
-            for _ in 0..5 {
-                tokio::time::sleep(PATIENCE.no_progress / 4).await;
-                peer.read_u8().await.unwrap();
-            }
-            peer
-        });
-
-        let slowly = watched.write_all(&[1; 6]).await;
-        let _peer = slow.await.unwrap();
-        let in_vain = watched.write_all(&[1; 2]).await;
-
-        assert!(slowly.is_ok(), "{slowly:?}");
-        assert_eq!(Misconduct::in_error(&in_vain.unwrap_err()), Some(Misconduct::NoProgress));
-    }
-
     #[test]
     fn a_quiet_connection_costs_few_bytes() {
-        assert!(size_of::<Watched<()>>() <= 104, "{} bytes", size_of::<Watched<()>>());
+        assert!(size_of::<Watched<()>>() <= 72, "{} bytes", size_of::<Watched<()>>());
     }
 }
