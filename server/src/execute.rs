@@ -11,6 +11,7 @@ use jiashu_proto::frame::{ClientFrame, Hold, Plan, Posted, Refused, Turn};
 use jiashu_proto::id::{DeviceId, Epoch, LinkHash, N, Ref, Scope};
 use jiashu_roster::{Link, Roster};
 
+use crate::family::invites::check_invites;
 use crate::family::message::{decide_hold, decide_post, decide_report};
 use crate::family::roster::decide_turn;
 use crate::family::schedule::{Standing, decide_plan};
@@ -328,13 +329,15 @@ async fn turn_batch(
 ) -> Result<Batch, Failure> {
     let state = relay.store.state(scope).await?.ok_or(StoreError::NoScope)?;
     let roster = roster(relay, scope, state.roster_head).await?;
+    let (terms, now) = (relay.config.limits.invites(), relay.clock.now());
+    check_invites(&turn.link, roster.invites().len(), terms, now)?;
     // Only a card without a blob is for somebody who asked.
     let requests = if turn.cards.iter().any(|card| card.blob.is_empty()) {
         requests(&*relay.store, scope, REQUEST_KEYS).await?
     } else {
         Vec::new()
     };
-    Ok(decide_turn(sender, &state, roster, &requests, turn, relay.clock.now())?)
+    Ok(decide_turn(sender, &state, roster, &requests, turn, now)?)
 }
 
 /// What new phones ask, whose key begins so.

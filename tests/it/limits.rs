@@ -6,6 +6,7 @@ use jiashu_proto::frame::{ClientFrame, Hold, Post, RelayFrame};
 use jiashu_proto::id::{MemberId, Ref, Role};
 use jiashu_roster::Op;
 use jiashu_seal::random;
+use jiashu_tests::FamilySpec;
 
 use crate::scene::{Scene, code};
 
@@ -39,6 +40,25 @@ async fn a_family_has_at_most_12_open_invites() {
 
     assert_eq!(code(mother.command(ClientFrame::Turn(turn)).await), ErrorCode::Full);
     assert_eq!(mother.log.roster.invites().len(), MAX_INVITES);
+}
+
+#[tokio::test]
+async fn a_card_holds_for_30_days_and_a_day_more_but_no_longer() {
+    let mut scene = Scene::li().await;
+    let now = scene.relay.raw().now().await;
+    let (day, minute) = (24 * 60 * 60 * 1000, 60 * 1000);
+    let mother = &mut scene.phones[0];
+
+    let (new, card, _) = mother.draw_invite(&[2], now + 31 * day + minute);
+    let turn = mother.turn(&new, vec![card]);
+    let over = mother.command(ClientFrame::Turn(turn)).await;
+    let spec = FamilySpec { expires_at: Some(now + 31 * day + minute), ..FamilySpec::li() };
+    let enrolled = scene.programme.try_enrol(&spec.draw("PRATO-002", now).0).await;
+
+    assert_eq!(code(over), ErrorCode::TooLarge);
+    assert_eq!(code(enrolled), ErrorCode::TooLarge);
+    mother.invite(&[2], now + 31 * day - minute).await;
+    assert_eq!(mother.log.roster.invites().len(), 1);
 }
 
 #[tokio::test]

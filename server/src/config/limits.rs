@@ -4,8 +4,10 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use jiashu_proto::bounds;
+use jiashu_proto::id::Millis;
 
 use super::ConfigError;
+use crate::family::invites::InviteTerms;
 use crate::limits::address::Proxies;
 use crate::limits::guests::Places;
 use crate::limits::pace::Rate;
@@ -114,6 +116,16 @@ pub struct Limits {
     #[config(env = "JIASHU_STRANGERS_PER_ADDRESS", default = 10)]
     pub strangers_per_address: usize,
 
+    /// Invites of a family that are open at once; more are answered `full`.
+    #[config(env = "JIASHU_OPEN_INVITES", default = 12)]
+    pub open_invites: usize,
+
+    /// How many days an invite may hold from when the relay is told of it; longer ones are answered
+    /// `too_large`. Clients make them for 3 days as a link and 30 as a printed card; a day more is
+    /// for clocks that differ.
+    #[config(env = "JIASHU_INVITE_DAYS", default = 31)]
+    pub invite_days: u32,
+
     /// Proxies whose word on addresses is taken, as `10.0.0.0/8` or `::1`: from them, and from
     /// nobody else, `X-Forwarded-For` is believed, read from its end. Default: none.
     #[config(
@@ -156,6 +168,8 @@ impl Limits {
         within("sealed_bytes", self.sealed_bytes, 1024, sealed, "is 1024 to 16384")?;
         within("unread_entries", self.unread_entries, 1, bounds::MAX_ENTRIES, "is 1 to 64")?;
         within("unread_bytes", self.unread_bytes, 1024, 1_048_576, "is 1024 to 1048576")?;
+        within("open_invites", self.open_invites, 1, bounds::MAX_INVITES, "is 1 to 12")?;
+        within("invite_days", self.invite_days, 1, 366, "is 1 to 366")?;
         self.check_rates()?;
         self.check_places()?;
         match Proxies::parse(&self.trusted_proxies) {
@@ -212,6 +226,11 @@ impl Limits {
             strangers: self.strangers,
             strangers_of_address: self.strangers_per_address,
         }
+    }
+
+    pub(crate) fn invites(&self) -> InviteTerms {
+        let lasts_ms = Millis::from(self.invite_days) * 24 * 60 * 60 * 1000;
+        InviteTerms { open: self.open_invites, lasts_ms }
     }
 
     pub(crate) fn stranger(&self) -> Duration {
@@ -279,7 +298,9 @@ mod tests {
 
     #[test]
     fn the_ends_of_each_range_pass_and_one_more_is_named_by_its_key() {
-        let cases: [(Set, usize, usize); 20] = [
+        let cases: [(Set, usize, usize); 22] = [
+            (("open_invites", |l, v| l.open_invites = v), 1, 12),
+            (("invite_days", |l, v| l.invite_days = number(v)), 1, 366),
             (("unread_entries", |l, v| l.unread_entries = v), 1, 64),
             (("unread_bytes", |l, v| l.unread_bytes = v), 1024, 1_048_576),
             (("handshake_ms", |l, v| l.handshake_ms = v as u64), 100, 86_400_000),

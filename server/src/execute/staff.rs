@@ -16,6 +16,7 @@ use crate::family::closing::decide_void;
 use crate::family::enrolment::{
     case_key, decide_consent, decide_enrolment, found_family, read_case,
 };
+use crate::family::invites::check_invites;
 use crate::relay::Relay;
 use crate::store::{Batch, Change, DueItem, Store, StoreError};
 
@@ -26,6 +27,7 @@ use crate::store::{Batch, Change, DueItem, Store, StoreError};
 ///
 /// [`Failure`].
 pub async fn enrol(relay: &Relay, programme: Scope, enrol: Enrol) -> Result<Enrolled, Failure> {
+    check_invites(&enrol.link, 0, relay.config.limits.invites(), relay.clock.now())?;
     if let Some(replaced) = enrol.replaces {
         return begin_anew(relay, programme, &enrol, replaced).await;
     }

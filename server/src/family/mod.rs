@@ -21,6 +21,8 @@ pub mod schedule;
 
 pub mod retention;
 
+pub mod invites;
+
 pub mod delivery;
 
 pub mod permission;
