@@ -87,6 +87,19 @@ impl Home {
         Ok(dir)
     }
 
+    /// Moves back what [`Home::put_away`] moved into that folder, in the place of an empty database
+    /// that nobody has open.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not let us.
+    pub fn take_back(&self, dir: &Path) -> Result<()> {
+        std::fs::rename(dir.join(DATABASE), self.database())?;
+        // Whatever else a person has put there stays.
+        let _ = std::fs::remove_dir(dir);
+        Ok(())
+    }
+
     /// Becomes the one who sends for this device; `None` if another process is.
     ///
     /// # Errors

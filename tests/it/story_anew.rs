@@ -39,10 +39,15 @@ async fn a_family_of_which_no_phone_is_left_begins_anew_and_the_old_phones_say_s
     let card = ask(&mother, &["invite", "--for", "外婆"]).await;
     let link = card["link"].as_str().unwrap();
     let unasked = li.village.run(&["join", link]).await;
+    let mistyped = link.replace(&link[link.len() - 3..], "abc");
+    let wrong = li.village.run(&["join", &mistyped, "--yes"]).await;
+    let still = li.village.run(&["log"]).await.success();
     let joined = ask(&li.village, &["join", link, "--yes"]).await;
     let old = jiashu_tests::Cli::new(li.village.home().join("old-1"));
 
     assert!(unasked.stderr.contains("say --yes"), "{unasked:?}");
+    assert!(failure(&wrong, 4).contains("wrong, used or expired"));
+    assert!(still.stdout.contains("from before"), "a wrong card moves nothing: {still:?}");
     assert_eq!(joined["device"], 3);
     assert_eq!(texts(&ask_all(&old, &["log"]).await), ["from before"]);
     let both = ask_all(&li.village, &["log"]).await;

@@ -48,28 +48,29 @@ pub(super) async fn run(context: &mut Context<'_>, args: &JoinArgs) -> Result<()
     })?;
     let (origin, scope, way) = way(&state, args.link.as_deref())?;
     let mut before = Lane::load(state.db())?;
-    if let Some(ended) =
-        before.as_ref().filter(|lane| lane.code != way.code()).and_then(|lane| lane.ended)
-    {
-        state = put_away(context, state, ended, args.yes)?;
+    let mut kept = None;
+    let another = before.as_ref().filter(|lane| lane.code != way.code());
+    if let Some(ended) = another.and_then(|lane| lane.ended) {
+        ask_to_put_away(ended, args.yes)?;
+        kept = Some(state.put_away(&context.home)?);
+        state = State::create(&context.home)?;
         before = None;
     }
     let mut joining = Joining { context, origin, scope, way, state };
-    let code = joining.way.code();
-    let outcome = match before {
-        Some(lane) if lane.code != code && lane.device.is_some() => {
-            let text = "this folder is another phone's already: join with --home DIR";
-            return Err(CliError::new(ExitCode::BadInput, text));
+    let outcome = match joining.begin(before, args.yes).await {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            if let Some(dir) = kept {
+                joining.take_back(&dir)?;
+            }
+            return Err(error);
         }
-        Some(lane) if lane.device.is_some() => Outcome::Joined,
-        Some(lane) if lane.code == code => joining.again(lane).await?,
-        Some(lane) => {
-            joining.settle_earlier(lane).await?;
-            joining.look_and_join(args.yes, None).await?
-        }
-        None => joining.look_and_join(args.yes, None).await?,
     };
     drop(lock);
+    if let Some(dir) = kept {
+        let dir = dir.display();
+        note(&format!("The letters until now are in {dir}: jiashu --home {dir} log"));
+    }
     match outcome {
         Outcome::Joined => tell(joining.context).await,
         Outcome::Asked(request) => asking::show(joining.context, &request),
@@ -96,18 +97,15 @@ fn way(state: &State, link: Option<&str>) -> Result<(Origin, Scope, Way)> {
     Ok((origin, scope, own.map_or(Way::Card(link.secret), |own| Way::Request(Box::new(own)))))
 }
 
-/// Puts the letters of a phone that is out into a folder beside, and begins with an empty state.
-fn put_away(context: &Context<'_>, state: State, ended: Ended, yes: bool) -> Result<State> {
-    if !yes {
-        note(&sync::ended(ended).message);
-        let question = "This folder holds the letters of a phone that is out. Keep them in a folder \
-                        beside, and join anew?";
-        Context::confirm(question, "nothing was changed: join elsewhere with --home DIR")?;
+/// Whether the letters of a phone that is out may be put into a folder beside.
+fn ask_to_put_away(ended: Ended, yes: bool) -> Result<()> {
+    if yes {
+        return Ok(());
     }
-    let kept = state.put_away(&context.home)?;
-    let kept = kept.display();
-    note(&format!("The letters until now are in {kept}: jiashu --home {kept} log"));
-    State::create(&context.home)
+    note(&sync::ended(ended).message);
+    let question = "This folder holds the letters of a phone that is out. Keep them in a folder \
+                    beside, and join anew?";
+    Context::confirm(question, "nothing was changed: join elsewhere with --home DIR")
 }
 
 /// By what a phone comes in.
@@ -154,6 +152,34 @@ struct Joining<'a, 'b> {
 }
 
 impl Joining<'_, '_> {
+    /// From what an earlier try has left, if there was one.
+    async fn begin(&mut self, before: Option<Lane>, yes: bool) -> Result<Outcome> {
+        let code = self.way.code();
+        match before {
+            Some(lane) if lane.code != code && lane.device.is_some() => {
+                let text = "this folder is another phone's already: join with --home DIR";
+                Err(CliError::new(ExitCode::BadInput, text))
+            }
+            Some(lane) if lane.device.is_some() => Ok(Outcome::Joined),
+            Some(lane) if lane.code == code => self.again(lane).await,
+            Some(lane) => {
+                self.settle_earlier(lane).await?;
+                self.look_and_join(yes, None).await
+            }
+            None => self.look_and_join(yes, None).await,
+        }
+    }
+
+    /// Nothing came of it: what was put away stands where it was.
+    fn take_back(self, dir: &Path) -> Result<()> {
+        let db = self.state.db();
+        if Lane::load(db)?.is_some() || OwnRequest::load(db)?.is_some() {
+            return Ok(());
+        }
+        drop(self.state);
+        self.context.home.take_back(dir)
+    }
+
     /// A join whose answer was lost: the same frame first.
     async fn again(&mut self, lane: Lane) -> Result<Outcome> {
         let Some(frame) = lane.join_frame.clone() else {

@@ -93,7 +93,11 @@ fn print(context: &mut Context<'_>, view: &View, status: &Status) -> Result<()> 
     let out = &mut *context.out;
     let serves = status.serves.join(", ");
     writeln!(out, "phone {} for {serves}", status.device)?;
-    let reached = if status.connected { "reached" } else { "cannot be reached" };
+    let reached = match (status.connected, view.lane.ended) {
+        (_, Some(_)) => "does not let this phone in any more",
+        (true, None) => "reached",
+        (false, None) => "cannot be reached",
+    };
     writeln!(out, "relay {}: {reached}", status.relay)?;
     if let Some(at) = view.lane.synced_at {
         writeln!(out, "last heard from it {}", view.people.clock(at))?;
