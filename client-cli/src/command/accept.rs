@@ -36,7 +36,10 @@ pub(super) async fn run(context: &mut Context<'_>, yes: bool) -> Result<()> {
         Context::confirm(question, "nothing was changed, and nothing is sent from here")?;
     }
     take(context, from)?;
-    round::exchange(&context.home, context.ca(), &[]).await?;
+    match round::exchange(&context.home, context.ca(), &[]).await {
+        Err(error) if error.code != ExitCode::Offline => return Err(error),
+        _ => {}
+    }
     if context.globals.json {
         let fork = fork_json(&view, from, &roster);
         return context.json(&json!({ "accepted": true, "fork": fork }));

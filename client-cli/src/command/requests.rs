@@ -19,6 +19,9 @@ use crate::state::{State, fact};
 /// What a key of a request's fact begins with.
 const REQUEST_KEYS: &str = "request/";
 
+/// More than a relay keeps for a family: one that invents more must not fill the screen.
+const MAX_SHOWN: usize = 12;
+
 /// A phone that asks, as it stands in the log.
 #[derive(Clone, Debug)]
 pub(super) struct Asking {
@@ -68,7 +71,8 @@ pub(super) fn open(state: &State, family: &Family, now: Millis) -> Result<Vec<As
             open.push(Asking { seq: fact.seq, request, digits });
         }
     }
-    Ok(open)
+    let too_many = open.len().saturating_sub(MAX_SHOWN);
+    Ok(open.split_off(too_many))
 }
 
 fn digits(first_link: LinkHash, request: &RequestFact) -> [String; 6] {

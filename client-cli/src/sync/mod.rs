@@ -77,6 +77,8 @@ struct Flight {
     paused_until: Option<Millis>,
     /// How it stands with links that the relay lost.
     hand_in: HandIn,
+    /// Links written because the relay asked, since it last took one.
+    asked_links: u32,
 }
 
 /// What a frame has changed.
@@ -142,8 +144,8 @@ impl Engine {
     /// The first frame of a connection or round. What was unanswered is open again.
     pub fn hello(&mut self) -> ClientFrame {
         let paused_until = self.flight.paused_until;
-        let Flight { settling, hand_in, .. } = self.flight;
-        self.flight = Flight { paused_until, settling, hand_in, ..Flight::default() };
+        let Flight { settling, hand_in, asked_links, .. } = self.flight;
+        self.flight = Flight { paused_until, settling, hand_in, asked_links, ..Flight::default() };
         ClientFrame::Hello(Hello {
             token: self.lane.token(),
             cursor: self.lane.cursor,

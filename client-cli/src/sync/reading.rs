@@ -85,7 +85,7 @@ impl Engine {
         lane.broken = stopped;
         lane.store(&tx)?;
         receipts::derive(&tx, &lane, &family)?;
-        resealing::queue_due(&tx, &family, now)?;
+        resealing::queue_due(&tx, &lane, &family, now)?;
         tx.commit()?;
         (self.lane, self.family) = (lane, family);
         self.note_caught_up();

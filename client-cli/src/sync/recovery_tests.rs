@@ -415,6 +415,34 @@ fn asked_once_more_while_the_link_waits_a_phone_writes_no_other() {
     assert_eq!(outbox::waiting_count(engine.db()).unwrap().0, 3);
 }
 
+#[test]
+fn a_relay_that_asks_for_ever_does_not_keep_a_phone_writing() {
+    for code in [ErrorCode::TurnFirst, ErrorCode::Stale] {
+        let mut world = World::new();
+        let mut engine = world.synced(PHONE);
+        letter(&mut engine, "waits");
+        let to_close = || Some(ToClose { devices: vec![HOUSE, DeviceId(9)], invites: vec![] });
+        let mut links = 0;
+        for _ in 0..20 {
+            for frame in engine.commands(NOON).unwrap() {
+                let (n, code) = match frame {
+                    ClientFrame::Turn(turn) => {
+                        links += 1;
+                        (turn.n, code)
+                    }
+                    ClientFrame::Post(post) => (post.n, ErrorCode::TurnFirst),
+                    other => panic!("{other:?}"),
+                };
+                engine.apply(closing(Some(n), code, to_close()), NOON).unwrap();
+            }
+            engine.hello();
+        }
+
+        assert!((1..=4).contains(&links), "{code:?}: {links}");
+        assert_eq!(outbox::waiting_count(engine.db()).unwrap().0, 1, "{code:?}: it is kept");
+    }
+}
+
 /// The mother's phone, with a letter that the relay holds.
 fn with_a_held_letter(world: &mut World) -> (Engine, Ref, Hold) {
     let mut engine = world.synced(PHONE);

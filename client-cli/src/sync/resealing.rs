@@ -11,13 +11,15 @@ use rusqlite::Connection;
 use super::draft;
 use crate::error::Result;
 use crate::state::chain::Family;
+use crate::state::lane::Lane;
 use crate::state::outbox::{self, Command};
 use crate::state::{fact, held};
 
 /// Queues all that the relay holds under a key from before the last removal, each once.
-pub(super) fn queue_due(db: &Connection, family: &Family, now: Millis) -> Result<()> {
+pub(super) fn queue_due(db: &Connection, lane: &Lane, family: &Family, now: Millis) -> Result<()> {
     let due = held::before(db, family.last_closing())?;
-    if due.is_empty() {
+    let is_in = family.roster.devices().contains_key(&lane.me());
+    if due.is_empty() || !is_in {
         return Ok(());
     }
     let queued = queued(db)?;

@@ -27,6 +27,10 @@ const PAUSE_MAX_MS: i64 = 10 * 60 * 1000;
 /// Until everybody's consent is recorded, which the log tells: so long it is not asked again, in ms.
 const CONSENT_PAUSE_MS: i64 = 10 * 60 * 1000;
 
+/// Links that are written one after the other because the relay asked and took none of them: a relay
+/// that asks for ever must not keep a phone writing.
+const MAX_ASKED_LINKS: u32 = 4;
+
 /// Bytes sent at once, beyond the first command: a slow line must get through in a round's time.
 const SENT_AT_ONCE: usize = 32 * 1024;
 
@@ -134,9 +138,12 @@ impl Engine {
         if let Some(command) = &command {
             if let ClientFrame::Hold(hold) = &command.frame {
                 held::note(&tx, hold.body_ref, outbox::first_epoch(&tx, command.id)?)?;
-                resealing::queue_due(&tx, &self.family, posted.at)?;
+                resealing::queue_due(&tx, &lane, &self.family, posted.at)?;
             }
             outbox::posted(&tx, command.id, posted.n, posted.seq, posted.at)?;
+            if matches!(command.frame, ClientFrame::Turn(_)) {
+                self.flight.asked_links = 0;
+            }
             if let Some(cursor) = lane.cursor {
                 let place = Place { generation: cursor.generation, seq: posted.seq, at: posted.at };
                 keep_own(&tx, &lane, command, place)?;
@@ -178,9 +185,13 @@ impl Engine {
                     refuse_for_good(&tx, id, command.as_ref(), ErrorCode::Stale)?;
                 }
                 let asked = no.to_close.as_ref();
-                if closing::queue(&tx, &lane, &self.family, asked, now)? {
+                if self.flight.asked_links < MAX_ASKED_LINKS
+                    && closing::queue(&tx, &lane, &self.family, asked, now)?
+                {
+                    self.flight.asked_links = self.flight.asked_links.saturating_add(1);
                     settled = true;
                 } else {
+                    self.flight.asked_links = 0;
                     self.flight.paused_until = Some(now.saturating_add(PAUSE_MAX_MS));
                     lane.waits = Some(why_it_waits(no.code).to_owned());
                 }
