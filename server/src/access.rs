@@ -1,9 +1,8 @@
 //! A token becomes a device and whom it serves. Nothing behind this sees a token.
 
-use std::sync::Arc;
-
+use jiashu_proto::entry::Generation;
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::id::{DeviceId, Scope, Token};
+use jiashu_proto::id::{DeviceId, N, Scope, Token};
 use jiashu_roster::token_hash;
 use subtle::ConstantTimeEq;
 
@@ -26,8 +25,10 @@ pub struct Access {
     pub scope: Scope,
     /// Who it is there.
     pub who: Who,
-    /// The scope as it was then.
-    pub state: Arc<ScopeState>,
+    /// Life of the scope's log, as of then.
+    pub generation: Generation,
+    /// The last counter that it had used by then.
+    pub last_n: N,
 }
 
 impl Access {
@@ -40,10 +41,23 @@ impl Access {
         }
     }
 
-    /// The last counter that it used.
-    #[must_use]
-    pub fn last_n(&self) -> u64 {
-        self.state.seats.get(&self.seat()).map_or(0, |seat| seat.last_n)
+    /// Looks whether it is still let in, and whether it serves the same members.
+    ///
+    /// # Errors
+    ///
+    /// [`AccessError`].
+    pub async fn look_again(&self, store: &dyn Store) -> Result<bool, AccessError> {
+        let state = store.state(self.scope).await?.ok_or(AccessError::Unauthorised)?;
+        let seat = state.seats.get(&self.seat()).filter(|seat| !seat.revoked);
+        // What every frame of a connected phone meets, and takes no memory.
+        if let (Some(seat), Who::Device(sender)) = (seat, &self.who)
+            && !state.superseded
+            && seat.members == sender.members
+            && state.kind == ScopeKind::Family
+        {
+            return Ok(true);
+        }
+        seated(&state, self.scope, self.seat()).map(|access| access.who == self.who)
     }
 }
 
@@ -89,7 +103,7 @@ pub async fn authenticate(store: &dyn Store, token: &Token) -> Result<Access, Ac
     let state = store.state(token.scope).await?.ok_or(AccessError::Unauthorised)?;
     let seat = state.seats.get(&token.device).ok_or(AccessError::Unauthorised)?;
     if bool::from(seat.token_hash.0.ct_eq(&hash.0)) {
-        seated(state, token.scope, token.device)
+        seated(&state, token.scope, token.device)
     } else {
         Err(AccessError::Unauthorised)
     }
@@ -106,12 +120,13 @@ pub async fn look(
     device: DeviceId,
 ) -> Result<Access, AccessError> {
     let state = store.state(scope).await?.ok_or(AccessError::Unauthorised)?;
-    seated(state, scope, device)
+    seated(&state, scope, device)
 }
 
-fn seated(state: Arc<ScopeState>, scope: Scope, device: DeviceId) -> Result<Access, AccessError> {
+fn seated(state: &ScopeState, scope: Scope, device: DeviceId) -> Result<Access, AccessError> {
     let seat = state.seats.get(&device).filter(|seat| !seat.revoked);
-    let members = seat.ok_or(AccessError::Unauthorised)?.members.clone();
+    let seat = seat.ok_or(AccessError::Unauthorised)?;
+    let members = seat.members.clone();
     if state.superseded {
         return Err(AccessError::NewChain);
     }
@@ -120,5 +135,5 @@ fn seated(state: Arc<ScopeState>, scope: Scope, device: DeviceId) -> Result<Acce
         ScopeKind::Programme => Who::Staff(device),
         ScopeKind::Relay => return Err(AccessError::Unauthorised),
     };
-    Ok(Access { scope, who, state })
+    Ok(Access { scope, who, generation: state.generation, last_n: seat.last_n })
 }

@@ -198,22 +198,28 @@ async fn device_command(
         ClientFrame::Post(post) => decide_post(sender, post, now)?,
         ClientFrame::Report(report) => decide_report(sender, report, now)?,
         ClientFrame::Hold(hold) => {
-            if let Some(posted) = repeated(relay, scope, sender.device, n, entry_ref).await? {
+            if let Some(posted) =
+                Box::pin(repeated(relay, scope, sender.device, n, entry_ref)).await?
+            {
                 return Ok(posted);
             }
-            hold_batch(relay, scope, sender, hold).await?
+            Box::pin(hold_batch(relay, scope, sender, hold)).await?
         }
         ClientFrame::Plan(plan) => {
-            if let Some(posted) = repeated(relay, scope, sender.device, n, entry_ref).await? {
+            if let Some(posted) =
+                Box::pin(repeated(relay, scope, sender.device, n, entry_ref)).await?
+            {
                 return Ok(posted);
             }
-            plan_batch(relay, scope, sender, plan).await?
+            Box::pin(plan_batch(relay, scope, sender, plan)).await?
         }
         ClientFrame::Turn(turn) => {
-            if let Some(posted) = repeated(relay, scope, sender.device, n, entry_ref).await? {
+            if let Some(posted) =
+                Box::pin(repeated(relay, scope, sender.device, n, entry_ref)).await?
+            {
                 return Ok(posted);
             }
-            turn_batch(relay, scope, sender, turn).await?
+            Box::pin(turn_batch(relay, scope, sender, turn)).await?
         }
         _ => return Err(Refusal::new(ErrorCode::UnknownKind, "not a command").into()),
     };

@@ -3,6 +3,7 @@
 //! A wake is a bit in a mailbox: many make no more work than one, and none is lost by a full queue.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiashu_proto::frame::Lane;
@@ -17,8 +18,8 @@ pub const WHEEL_SLOTS: usize = 60;
 pub struct Mail {
     /// Lanes whose log has grown, a bit each.
     pub grown: u64,
-    /// Lanes whose family's cursors have moved, a bit each.
-    pub cursors: u64,
+    /// Cursors have moved: [`Mailbox::take_cursors`], not at once.
+    pub cursors: bool,
     /// Lanes that a newer connection took over, a bit each.
     pub replaced: u64,
     /// The wheel came round: ping, and look whatever was said.
@@ -29,6 +30,8 @@ pub struct Mail {
 #[derive(Debug, Default)]
 pub struct Mailbox {
     mail: Mutex<Mail>,
+    /// Lanes whose family's cursors have moved since the session last told them.
+    moved: AtomicU64,
     notify: Notify,
 }
 
@@ -36,6 +39,18 @@ impl Mailbox {
     fn put(&self, change: impl FnOnce(&mut Mail)) {
         change(&mut self.mail.lock().unwrap_or_else(PoisonError::into_inner));
         self.notify.notify_one();
+    }
+
+    /// Cursors move with every ack and are told once a second: only the first of a second wakes.
+    fn put_cursors(&self, bit: u64) {
+        if self.moved.fetch_or(bit, Ordering::AcqRel) == 0 {
+            self.put(|mail| mail.cursors = true);
+        }
+    }
+
+    /// The lanes whose family's cursors have moved, a bit each; the next that moves wakes again.
+    pub fn take_cursors(&self) -> u64 {
+        self.moved.swap(0, Ordering::AcqRel)
     }
 
     /// Waits until there is something, and empties the box.
@@ -165,7 +180,7 @@ impl Hub {
         self.with(|connected| {
             let listeners = connected.by_scope.get(&scope).into_iter().flatten();
             for listener in listeners.filter(|listener| listener.device != device) {
-                listener.mailbox.put(|mail| mail.cursors |= listener.bit());
+                listener.mailbox.put_cursors(listener.bit());
             }
         });
     }
@@ -236,7 +251,8 @@ mod tests {
 
         hub.cursor_moved(SCOPE, DeviceId(1));
 
-        assert_eq!(other.take().await.cursors, 1);
+        assert!(other.take().await.cursors);
+        assert_eq!(other.take_cursors(), 1);
         assert_eq!(*own.mail.lock().unwrap(), Mail::default());
     }
 

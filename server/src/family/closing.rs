@@ -128,7 +128,7 @@ mod tests {
     fn state(invite: InviteState) -> ScopeState {
         let invite = Invite { code_hash: Some(CodeHash([1; 32])), expires_at: 5, state: invite };
         ScopeState {
-            invites: BTreeMap::from([(InviteId(2), invite)]),
+            invites: BTreeMap::from([(InviteId(2), Box::new(invite))]),
             ..ScopeState::new(ScopeKind::Family, 1)
         }
     }

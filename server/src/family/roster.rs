@@ -35,7 +35,7 @@ pub fn find_invite<'a>(state: &'a ScopeState, code: &[u8; 16]) -> Option<(Invite
         .invites
         .iter()
         .filter(|(_, invite)| invite.code_hash.is_some_and(|of| of.0.ct_eq(&hash.0).into()))
-        .map(|(number, invite)| (*number, invite))
+        .map(|(number, invite)| (*number, &**invite))
         .next()
 }
 
@@ -168,7 +168,7 @@ fn cards_of_known(state: &ScopeState, author: Author, cards: Vec<Card>, now: Mil
             .invites
             .get(&invite)
             .filter(|known| known.state == InviteState::Open && known.code_hash.is_none());
-        if let Some(&Invite { expires_at, .. }) = without_code {
+        if let Some(expires_at) = without_code.map(|known| known.expires_at) {
             let code_hash = Some(code_hash);
             batch.requires.push(Precondition::InviteOpen(invite));
             batch.changes.push(Change::AddInvite { invite, code_hash, expires_at, blob });

@@ -53,7 +53,8 @@ async fn open_socket(
         Ok((agreed, socket)) => {
             // Tracked, so that a stop waits until the socket was told when to come back.
             sockets.spawn(async move {
-                if let Some(socket) = socket.await {
+                // Boxed: once it is there, the room that making it takes is not kept.
+                if let Some(socket) = Box::pin(socket).await {
                     live::serve(relay, ticket, socket, stop).await;
                 }
             });

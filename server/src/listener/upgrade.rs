@@ -17,7 +17,10 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use super::watch::{Patience, Watched};
 
 /// Bytes read from a WebSocket at once. The library's default costs 128 KiB a connection.
-const READ_BUFFER: usize = 1024;
+const READ_BUFFER: usize = 512;
+
+/// Answers that are ready together leave in one write, up to so many bytes.
+const WRITE_TOGETHER: usize = 4096;
 
 /// Bytes that may wait to be written to one WebSocket: the largest answer, and room.
 const MAX_WRITE_BUFFER: usize = bounds::MAX_ANSWER + 64 * 1024;
@@ -85,7 +88,7 @@ pub fn accept(
     ];
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0)
+        .write_buffer_size(WRITE_TOGETHER)
         .max_write_buffer_size(MAX_WRITE_BUFFER)
         .max_message_size(Some(terms.message))
         .max_frame_size(Some(terms.message));

@@ -43,6 +43,8 @@ pub(super) struct OpenLane {
     at_head: bool,
     /// Places of what this device wrote in this session: it has them, and was told where they stand.
     answered: BTreeSet<Seq>,
+    /// See [`OpenLane::owes`]; the floor that goes with it.
+    owed: Option<Seq>,
     unread: VecDeque<Unread>,
     /// Since when the client has had something to read and acked none of it.
     unread_since: Option<Instant>,
@@ -50,7 +52,7 @@ pub(super) struct OpenLane {
 
 impl OpenLane {
     pub(super) fn new(access: Access, hello: &Hello) -> Self {
-        let start = Cursor { generation: access.state.generation, ..Cursor::default() };
+        let start = Cursor { generation: access.generation, ..Cursor::default() };
         let cursor = hello.cursor.unwrap_or(start);
         Self {
             access,
@@ -60,6 +62,7 @@ impl OpenLane {
             read: cursor,
             at_head: false,
             answered: BTreeSet::new(),
+            owed: None,
             unread: VecDeque::new(),
             unread_since: None,
         }
@@ -94,7 +97,7 @@ impl OpenLane {
 
     /// Goes back to the start of the log.
     pub(super) fn restart(&mut self) {
-        let generation = self.access.state.generation;
+        let generation = self.access.generation;
         self.stand(Cursor { generation, ..Cursor::default() });
     }
 
@@ -102,6 +105,7 @@ impl OpenLane {
         (self.sent, self.acked, self.read) = (cursor, cursor, cursor);
         self.at_head = false;
         self.answered.clear();
+        self.owed = None;
         self.unread.clear();
         self.unread_since = None;
     }
@@ -126,7 +130,7 @@ impl OpenLane {
         store: &dyn Store,
         ack: Ack,
     ) -> Result<bool, StoreError> {
-        let generation = self.access.state.generation;
+        let generation = self.access.generation;
         self.stand(Cursor { generation, seq: ack.seq, tag: ack.tag });
         self.cursor_holds(store).await
     }
@@ -158,9 +162,11 @@ impl OpenLane {
             let entries = for_device(page.records, device, &members, &self.answered);
             self.answered = self.answered.split_off(&page.upto.seq.saturating_add(1));
             let passed_over = page.upto.seq.saturating_sub(self.sent.seq);
-            // Past its own letters the cursor is moved at once, lest the next session bring them.
-            if !entries.is_empty() || own || passed_over >= PASSED_OVER {
+            if !entries.is_empty() || passed_over >= PASSED_OVER {
                 return Ok(Some(self.send(entries, page.floor)));
+            }
+            if own {
+                self.owed = Some(page.floor);
             }
             if self.at_head {
                 return Ok(None);
@@ -171,7 +177,19 @@ impl OpenLane {
         Ok(None)
     }
 
+    /// Whether the cursor is to be moved past its own letters, lest the next session bring them. Not
+    /// at once: often something follows that moves it anyway.
+    pub(super) fn owes(&self) -> bool {
+        self.owed.is_some()
+    }
+
+    /// A frame that only moves the cursor.
+    pub(super) fn pay(&mut self) -> Option<Entries> {
+        self.owed.take().map(|floor| self.send(Vec::new(), floor))
+    }
+
     fn send(&mut self, entries: Vec<WireEntry>, floor: Seq) -> Entries {
+        self.owed = None;
         let after = self.sent.seq;
         self.sent = self.read;
         self.unread.push_back(Unread {

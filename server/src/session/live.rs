@@ -4,9 +4,10 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use jiashu_proto::bounds;
 use jiashu_proto::error::close;
 use jiashu_proto::frame::{ClientFrame, Lane};
 use tokio::io::AsyncReadExt;
@@ -33,6 +34,9 @@ const RESTART_SPREAD_MS: u32 = 30_000;
 /// Frames at once, after a rest, in seconds' worth.
 const BURST: NonZeroU32 = NonZeroU32::new(10).expect("it is not 0");
 
+/// Messages that are taken together, if so many have come; then others have their turn.
+const MOST_TOGETHER: usize = 2 * bounds::MAX_UNANSWERED;
+
 /// How long a peer has to take our goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -49,31 +53,34 @@ enum End {
 }
 
 /// Serves one WebSocket until either end closes it.
-pub async fn serve(
+///
+/// No `async fn`: that would keep room for the socket twice.
+pub fn serve(
     relay: Arc<Relay>,
     ticket: Arc<Ticket>,
     socket: Socket,
     stop: CancellationToken,
-) {
+) -> impl Future<Output = ()> {
     let mailbox = Arc::new(Mailbox::default());
     let slot = relay.hub.connect(&mailbox);
     relay.metrics.connections.inc();
-    let mut live = Live {
+    let mut live = Box::new(Live {
         session: Session::new(relay.clone(), ticket, Some(mailbox.clone())),
         pace: pace(relay.config.limits.frames_per_second),
         stranger_until: Some(Instant::now() + relay.config.limits.stranger()),
         relay: relay.clone(),
         socket,
-        cursors: 0,
         tell_cursors_at: None,
-    };
-    let end = live.run(&mailbox, &stop).await;
-    if let Err(End::Close(code, reason)) = end {
-        live.close(code, reason).await;
+    });
+    async move {
+        let end = live.run(&mailbox, &stop).await;
+        if let Err(End::Close(code, reason)) = end {
+            Box::pin(live.close(code, reason)).await;
+        }
+        drop(live);
+        relay.hub.disconnect(&mailbox, slot);
+        relay.metrics.connections.dec();
     }
-    drop(live);
-    relay.hub.disconnect(&mailbox, slot);
-    relay.metrics.connections.dec();
 }
 
 fn pace(frames_per_second: u32) -> DefaultDirectRateLimiter {
@@ -89,23 +96,23 @@ struct Live {
     pace: DefaultDirectRateLimiter,
     /// When somebody must have said a hello that holds, unless somebody has.
     stranger_until: Option<Instant>,
-    /// Lanes that are to be told of cursors, a bit each, and when.
-    cursors: u64,
+    /// When lanes are to be told of cursors, or their own moved.
     tell_cursors_at: Option<Instant>,
 }
 
 impl Live {
     async fn run(&mut self, mailbox: &Mailbox, stop: &CancellationToken) -> Result<(), End> {
-        self.first_frame(stop).await?;
+        // Boxed, as all below: the room it takes is not kept for every quiet connection.
+        Box::pin(self.first_frame(stop)).await?;
         loop {
             let deadline = self.deadline();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Err(restart()),
-                message = self.socket.next() => self.on_message(message).await?,
+                message = self.socket.next() => Box::pin(self.on_paced(message)).await?,
                 // Falling behind loses hints, never entries: the log has them all.
-                mail = mailbox.take() => self.on_mail(mail).await?,
-                () = at(deadline) => self.on_deadline().await?,
+                mail = mailbox.take() => Box::pin(self.on_mail(mail)).await?,
+                () = at(deadline) => Box::pin(self.on_deadline(mailbox)).await?,
             }
         }
     }
@@ -122,7 +129,7 @@ impl Live {
         Some(Instant::from_std(since) + self.relay.config.limits.no_progress())
     }
 
-    async fn on_deadline(&mut self) -> Result<(), End> {
+    async fn on_deadline(&mut self, mailbox: &Mailbox) -> Result<(), End> {
         let now = Instant::now();
         let is_due = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now);
         if is_due(self.stuck_at()) {
@@ -133,7 +140,7 @@ impl Live {
             return Err(End::Close(close::TOO_SLOW_TO_START, text.into()));
         }
         if is_due(self.tell_cursors_at) {
-            self.tell_cursors().await?;
+            self.tell_cursors(mailbox).await?;
         }
         Ok(())
     }
@@ -163,34 +170,60 @@ impl Live {
             first = timeout(self.relay.config.limits.first_frame(), first) => first,
         };
         match first {
-            Ok(message) => self.on_message(message).await,
+            Ok(message) => self.on_paced(message).await,
             Err(_) => Err(End::Close(close::TOO_SLOW_TO_START, "no frame came in time".into())),
         }
     }
 
-    async fn on_message(&mut self, message: Option<Result<Message, Error>>) -> Result<(), End> {
+    async fn on_paced(&mut self, first: Option<Result<Message, Error>>) -> Result<(), End> {
         self.keep_pace().await;
+        self.on_message(first).await
+    }
+
+    /// Takes this message and those that have come behind it: commands are done together, and the
+    /// answers leave together.
+    async fn on_message(&mut self, first: Option<Result<Message, Error>>) -> Result<(), End> {
+        let mut taken = self.take(first).await;
+        for _ in 1..MOST_TOGETHER {
+            if taken.is_err() || self.session.is_turned_away() {
+                break;
+            }
+            let Some(next) = self.socket.next().now_or_never() else { break };
+            if self.pace.check().is_err() {
+                // What was asked before need not wait.
+                self.answer().await?;
+                self.keep_pace().await;
+            }
+            taken = self.take(next).await;
+        }
+        self.answer().await?;
+        taken?;
+        self.end_if_unauthorised()
+    }
+
+    async fn answer(&mut self) -> Result<(), End> {
+        self.session.finish().await;
+        if self.session.owes() {
+            self.tell_cursors_soon();
+        }
+        self.flush().await
+    }
+
+    fn tell_cursors_soon(&mut self) {
+        self.tell_cursors_at.get_or_insert_with(|| Instant::now() + CURSORS_EVERY);
+    }
+
+    async fn take(&mut self, message: Option<Result<Message, Error>>) -> Result<(), End> {
         match message {
             Some(Ok(Message::Binary(bytes))) => {
                 match ClientFrame::from_bytes(&bytes) {
-                    Ok((lane, frame)) => {
-                        let opens = matches!(frame, ClientFrame::Hello(_));
-                        let acks = matches!(frame, ClientFrame::Ack(_));
-                        self.session.handle(lane, frame).await;
-                        // What a command adds to the log comes with its wake.
-                        if acks {
-                            self.session.pump_waiting(lane).await;
-                        }
-                        if opens {
-                            self.session.pump(lane).await;
-                            self.session.tell_cursors(lane).await;
-                            self.stranger_until.take_if(|_| !self.session.is_strangers());
-                        }
+                    Ok((lane, frame)) => self.frame(lane, frame).await,
+                    Err(error) => {
+                        self.session.finish().await;
+                        self.session.refuse_malformed(error);
                     }
-                    Err(error) => self.session.refuse_malformed(error),
                 }
-                self.flush().await?;
-                self.end_if_unauthorised()
+                Ok(())
             }
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
             Some(Ok(Message::Text(_))) => Err(End::Close(close::BINARY_ONLY, "binary only".into())),
@@ -201,6 +234,21 @@ impl Live {
                 Err(End::Gone)
             }
             Some(Ok(Message::Frame(_))) | None => Err(End::Gone),
+        }
+    }
+
+    async fn frame(&mut self, lane: Lane, frame: ClientFrame) {
+        let opens = matches!(frame, ClientFrame::Hello(_));
+        let acks = matches!(frame, ClientFrame::Ack(_));
+        self.session.handle(lane, frame).await;
+        // What a command adds to the log comes with its wake.
+        if acks {
+            self.session.pump_waiting(lane).await;
+        }
+        if opens {
+            self.session.pump(lane).await;
+            self.session.tell_cursors(lane).await;
+            self.stranger_until.take_if(|_| !self.session.is_strangers());
         }
     }
 
@@ -216,9 +264,8 @@ impl Live {
         for lane in self.session.lane_numbers().into_iter().filter(|lane| has(grown, *lane)) {
             self.session.pump(lane).await;
         }
-        if mail.cursors != 0 {
-            self.cursors |= mail.cursors;
-            self.tell_cursors_at.get_or_insert_with(|| Instant::now() + CURSORS_EVERY);
+        if mail.cursors || self.session.owes() {
+            self.tell_cursors_soon();
         }
         self.flush().await?;
         self.end_if_unauthorised()?;
@@ -228,11 +275,14 @@ impl Live {
         Ok(())
     }
 
-    async fn tell_cursors(&mut self) -> Result<(), End> {
+    async fn tell_cursors(&mut self, mailbox: &Mailbox) -> Result<(), End> {
         self.tell_cursors_at = None;
-        let told = std::mem::take(&mut self.cursors);
-        for lane in self.session.lane_numbers().into_iter().filter(|lane| has(told, *lane)) {
-            self.session.tell_cursors(lane).await;
+        let told = mailbox.take_cursors();
+        for lane in self.session.lane_numbers() {
+            self.session.pay(lane);
+            if has(told, lane) {
+                self.session.tell_cursors(lane).await;
+            }
         }
         self.flush().await
     }
@@ -247,10 +297,15 @@ impl Live {
     }
 
     async fn flush(&mut self) -> Result<(), End> {
-        for (lane, frame) in self.session.take_answers() {
-            self.write(Message::Binary(frame.to_bytes(lane).into())).await?;
+        let answers = self.session.take_answers();
+        if answers.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        for (lane, frame) in answers {
+            let message = Message::Binary(frame.to_bytes(lane).into());
+            self.socket.feed(message).await.map_err(|error| why_unread(&error))?;
+        }
+        self.socket.flush().await.map_err(|error| why_unread(&error))
     }
 
     async fn write(&mut self, message: Message) -> Result<(), End> {

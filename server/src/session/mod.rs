@@ -26,10 +26,13 @@ use crate::store::{PageLimit, StoreError};
 
 mod lane;
 
+mod in_hand;
+
 pub mod live;
 
 pub mod round;
 
+use in_hand::InHand;
 use lane::OpenLane;
 
 /// What goes back, in order.
@@ -42,9 +45,12 @@ pub(crate) struct Session {
     mailbox: Option<Arc<Mailbox>>,
     /// Its place at the door.
     ticket: Arc<Ticket>,
-    lanes: BTreeMap<Lane, OpenLane>,
+    /// Boxed: a map's node has room for eleven, and most connections have one.
+    lanes: BTreeMap<Lane, Box<OpenLane>>,
     /// Frames not yet written.
     answers: Answers,
+    /// Commands not yet done.
+    in_hand: Vec<InHand>,
     /// Whether some token did not hold.
     turned_away: bool,
 }
@@ -56,8 +62,8 @@ impl Session {
         ticket: Arc<Ticket>,
         mailbox: Option<Arc<Mailbox>>,
     ) -> Self {
-        let (lanes, answers) = (BTreeMap::new(), Vec::new());
-        Self { relay, mailbox, ticket, lanes, answers, turned_away: false }
+        let (lanes, answers, in_hand) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Self { relay, mailbox, ticket, lanes, answers, in_hand, turned_away: false }
     }
 
     /// Whether nobody has shown a token that holds.
@@ -102,8 +108,13 @@ impl Session {
         self.refuse(0, Refusal::new(code, error.to_string()));
     }
 
-    /// Does what one frame asks.
+    /// Does what one frame asks, or takes it in hand: [`Session::finish`] after the last.
     pub(crate) async fn handle(&mut self, lane: Lane, frame: ClientFrame) {
+        let may_wait =
+            matches!(frame, ClientFrame::Post(_) | ClientFrame::Report(_) | ClientFrame::Ack(_));
+        if !may_wait || self.is_hand_full() {
+            self.finish().await;
+        }
         // Who talks without a pause must not put off the wake that says it is out.
         if !matches!(frame, ClientFrame::Hello(_)) && !self.is_let_in(lane).await {
             return;
@@ -113,6 +124,14 @@ impl Session {
         {
             return self.slow_down(lane, None, too_fast);
         }
+        match frame {
+            ClientFrame::Ack(ack) => self.ack(lane, ack).await,
+            // Boxed: what it takes to do it would be kept for every quiet connection.
+            frame => Box::pin(self.do_command(lane, frame)).await,
+        }
+    }
+
+    async fn do_command(&mut self, lane: Lane, frame: ClientFrame) {
         match frame {
             ClientFrame::Hello(hello) => self.hello(lane, hello).await,
             ClientFrame::Ack(ack) => self.ack(lane, ack).await,
@@ -168,21 +187,16 @@ impl Session {
         if let Some((n, _)) = execute::name_of(&command) {
             let turns = matches!(command, ClientFrame::Turn(_));
             if let Err(too_fast) = self.relay.limits.pace.post(scope, sender.device, turns) {
+                self.finish().await;
                 return self.slow_down(lane, Some(n), too_fast);
             }
         }
-        let done = execute::command(&self.relay, scope, &sender, command).await;
-        match done {
-            Some(Ok(posted)) => {
-                self.relay.metrics.commands.inc();
-                if let Some(open) = self.lanes.get_mut(&lane) {
-                    open.note_answer(posted.seq);
-                }
-                self.answer(lane, RelayFrame::Posted(posted));
-            }
-            Some(Err(refused)) => self.refuse_command(lane, refused),
-            None => self.refuse(lane, hello_first()),
+        if matches!(command, ClientFrame::Post(_) | ClientFrame::Report(_)) {
+            return self.take_in_hand(InHand { lane, scope, sender, command });
         }
+        self.finish().await;
+        let done = execute::command(&self.relay, scope, &sender, command).await;
+        self.answer_command(lane, done);
     }
 
     /// Refuses what comes too fast. A command keeps its counter for the next try.
@@ -193,14 +207,6 @@ impl Session {
         let code = ErrorCode::SlowDown;
         let refused = Refused { code, text, n, retry_after_ms, last_n: None, to_close: None };
         self.answer(lane, RelayFrame::Refused(refused));
-    }
-
-    fn refuse_command(&mut self, lane: Lane, refused: Refused) {
-        let ends = ends_lane(refused.code);
-        self.answer(lane, RelayFrame::Refused(refused));
-        if ends {
-            self.close_lane(lane);
-        }
     }
 
     async fn staff_command(&mut self, lane: Lane, command: ClientFrame) {
@@ -250,13 +256,13 @@ impl Session {
     }
 
     async fn open_lane(&mut self, lane: Lane, access: Access, hello: &Hello) {
-        let generation = access.state.generation;
-        let open = OpenLane::new(access, hello);
+        let (generation, last_n) = (access.generation, access.last_n);
+        let open = Box::new(OpenLane::new(access, hello));
         let holds = match &open.access.who {
             Who::Device(_) => open.cursor_holds(&*self.relay.store).await,
             Who::Staff(_) => Ok(true),
         };
-        let (now, last_n) = (self.relay.clock.now(), open.access.last_n());
+        let now = self.relay.clock.now();
         self.lanes.insert(lane, open);
         let holds = match holds {
             Ok(holds) => holds,
@@ -299,7 +305,7 @@ impl Session {
         // Not a place that this session sent: the client dropped a frame and says where it stands.
         match open.stand_at(&*self.relay.store, ack).await {
             Ok(true) => {}
-            Ok(false) => self.restart(lane).await,
+            Ok(false) => Box::pin(self.restart(lane)).await,
             Err(error) => {
                 let failure = Failure::from(error);
                 self.answer(lane, RelayFrame::Refused(failure.answer(None)));
@@ -319,8 +325,8 @@ impl Session {
         open.restart();
         let welcome = Welcome {
             now,
-            last_n: open.access.last_n(),
-            generation: open.access.state.generation,
+            last_n: open.access.last_n,
+            generation: open.access.generation,
             restart: Some(true),
         };
         self.answer(lane, RelayFrame::Welcome(welcome));
@@ -340,7 +346,7 @@ impl Session {
                         return;
                     }
                 }
-                Err(StoreError::OtherLog) => self.restart(lane).await,
+                Err(StoreError::OtherLog) => Box::pin(self.restart(lane)).await,
                 Err(error) => {
                     let failure = Failure::from(error);
                     return self.answer(lane, RelayFrame::Refused(failure.answer(None)));
@@ -377,6 +383,21 @@ impl Session {
         }
     }
 
+    /// Whether some lane's cursor is to be moved past what its device wrote.
+    pub(crate) fn owes(&self) -> bool {
+        self.lanes.values().any(|open| open.owes())
+    }
+
+    /// Moves the lane's cursor past what its device wrote, if that is owed and there is room.
+    pub(crate) fn pay(&mut self, lane: Lane) {
+        if self.room(lane).is_none() {
+            return;
+        }
+        if let Some(entries) = self.lanes.get_mut(&lane).and_then(|open| open.pay()) {
+            self.answer(lane, RelayFrame::Entries(entries));
+        }
+    }
+
     /// Whether the lane's last look at its log stopped before the head.
     pub(crate) fn may_have_more(&self, lane: Lane) -> bool {
         self.lanes.get(&lane).is_some_and(|lane| !lane.is_at_head())
@@ -387,12 +408,10 @@ impl Session {
     /// said hello goes on. Whether it goes on.
     async fn is_let_in(&mut self, lane: Lane) -> bool {
         let Some(open) = self.lanes.get(&lane) else { return true };
-        let (scope, seat) = (open.access.scope, open.access.seat());
-        match access::look(&*self.relay.store, scope, seat).await {
-            Ok(access) => {
-                let serves_others = access.who != open.access.who;
-                if serves_others {
-                    self.restart(lane).await;
+        match open.access.look_again(&*self.relay.store).await {
+            Ok(serves_the_same) => {
+                if !serves_the_same {
+                    Box::pin(self.restart(lane)).await;
                 }
                 true
             }
@@ -429,7 +448,7 @@ impl Session {
 
     /// Since when some lane has had something to read and its client acked none of it.
     pub(crate) fn unread_since(&self) -> Option<Instant> {
-        self.lanes.values().filter_map(OpenLane::unread_since).min()
+        self.lanes.values().filter_map(|open| open.unread_since()).min()
     }
 
     /// Ends a lane; the connection goes on with the others.

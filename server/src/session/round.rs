@@ -50,12 +50,14 @@ pub async fn round(relay: Arc<Relay>, ticket: Arc<Ticket>, body: &[u8]) -> Vec<u
         }
         session.write_answers(&mut out);
     }
+    session.finish().await;
     session.write_answers(&mut out);
     for lane in session.lane_numbers() {
         if out.len() > ENOUGH {
             break;
         }
         session.pump(lane).await;
+        session.pay(lane);
         session.tell_cursors(lane).await;
         session.write_answers(&mut out);
     }

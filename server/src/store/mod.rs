@@ -280,12 +280,13 @@ pub struct ScopeState {
     /// Whether letters may move.
     #[n(5)]
     pub active: bool,
-    /// Devices or staff, the revoked ones too.
+    /// Devices or staff, the revoked ones too. Boxed, as invites: a map's node has room for eleven, and
+    /// most families have two.
     #[n(6)]
-    pub seats: BTreeMap<DeviceId, Seat>,
+    pub seats: BTreeMap<DeviceId, Box<Seat>>,
     /// Invites, the used and closed ones too.
     #[n(7)]
-    pub invites: BTreeMap<InviteId, Invite>,
+    pub invites: BTreeMap<InviteId, Box<Invite>>,
     /// What is dead here already and still stands open in the roster.
     #[n(8)]
     #[cbor(default)]

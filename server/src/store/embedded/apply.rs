@@ -227,7 +227,7 @@ fn apply_change(
         Change::AddSeat { device, token_hash, members } => {
             let (token_hash, members) = (*token_hash, members.clone());
             let seat = Seat { token_hash, members, revoked: false, last_n: 0, recent: Vec::new() };
-            state.seats.insert(*device, seat);
+            state.seats.insert(*device, Box::new(seat));
         }
         Change::RevokeSeat(device) => {
             state.seats.entry(*device).and_modify(|seat| seat.revoked = true);
@@ -238,7 +238,7 @@ fn apply_change(
         Change::AddInvite { invite, code_hash, expires_at, blob } => {
             let (code_hash, expires_at) = (*code_hash, *expires_at);
             let opened = Invite { code_hash, expires_at, state: InviteState::Open };
-            state.invites.insert(*invite, opened);
+            state.invites.insert(*invite, Box::new(opened));
             // Nobody can ask for the card of one without a code.
             if code_hash.is_none() {
                 return Ok(());

@@ -71,13 +71,16 @@ const WAKES: usize = 4096;
 pub struct Options {
     /// Reads that may run at once, each on a connection of its own.
     pub readers: usize,
-    /// Page cache of each connection, in KiB.
+    /// Page cache of the connection that writes, in KiB.
     pub cache_kib: u32,
+    /// Page cache of each reader, in KiB: the system caches the file too, and who is connected is
+    /// answered from memory.
+    pub reader_cache_kib: u32,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { readers: 2, cache_kib: 4096 }
+        Self { readers: 2, cache_kib: 4096, reader_cache_kib: 1024 }
     }
 }
 

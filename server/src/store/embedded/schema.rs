@@ -115,7 +115,7 @@ pub(super) fn open_checkpointer(path: &Path) -> rusqlite::Result<Connection> {
 pub(super) fn open_reader(path: &Path, options: Options) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    set_up(&connection, options.cache_kib)?;
+    set_up(&connection, options.reader_cache_kib)?;
     Ok(connection)
 }
 

@@ -18,8 +18,8 @@ use super::condition::Failure;
 use super::writer::{self, Pending, Writer};
 use crate::store::{Batch, Committed, StoreError};
 
-/// Commits that may wait for the writer: some seconds of its work.
-const QUEUE: usize = 4096;
+/// Commits that may wait for the writer: a second of its work, or the outboxes of 1,000 phones.
+const QUEUE: usize = 16 * 1024;
 
 /// A commit's answer, once it is durable.
 type Answer = oneshot::Receiver<Result<Committed, StoreError>>;
