@@ -73,11 +73,11 @@ async fn letters_wait_and_go_on(what: &str, disk: Disk) {
 }
 
 pub(crate) async fn letters_wait_on_a_full_tmpfs() {
-    letters_wait_and_go_on("tmpfs", Disk::tmpfs("size=6m")).await;
+    letters_wait_and_go_on("tmpfs", Disk::tmpfs("size=64m")).await;
 }
 
 pub(crate) async fn letters_wait_on_a_full_ext4() {
-    letters_wait_and_go_on("ext4", Disk::ext4(16)).await;
+    letters_wait_and_go_on("ext4", Disk::ext4(64)).await;
 }
 
 pub(crate) async fn without_inodes_a_running_relay_goes_on_and_a_new_one_says_why_not() {

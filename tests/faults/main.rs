@@ -6,6 +6,7 @@
 //! `disk` and `shim` harm a disk. A module for each promise:
 //!
 //! - `kill9`: P1, the relay is killed
+//! - `sweep`: P1, the relay is killed at the k-th system call
 //! - `power_loss`: P2, the disk forgets what was not synced
 //! - `damage`: P3, the files are not as they were written
 //! - `failing_disk`: P4, the disk answers with errors
@@ -42,6 +43,8 @@ mod rounds;
 
 mod kill9;
 
+mod sweep;
+
 mod power_loss;
 
 mod damage;
@@ -70,6 +73,7 @@ fn main() {
     }
     let trials = vec![
         trial!(kill9::what_was_acknowledged_survives_at_any_moment, [Cc]),
+        trial!(sweep::killed_at_any_call_it_keeps_what_it_acknowledged, [Strace, Long]),
         trial!(power_loss::what_was_acknowledged_survives, [Mounts, Loop, Cc]),
         trial!(power_loss::the_harness_sees_loss_where_syncs_are_not_done, [Mounts, Loop, Cc]),
         trial!(damage::the_store_as_it_was_left_is_whole, []),

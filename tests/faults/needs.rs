@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use crate::apart;
+use crate::{apart, rounds};
 
 /// Something that not every machine has or allows.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +14,10 @@ pub(crate) enum Need {
     Loop,
     /// There is a C compiler.
     Cc,
+    /// System calls can be met, by strace.
+    Strace,
+    /// Takes too long for every run.
+    Long,
 }
 
 impl Need {
@@ -22,11 +26,14 @@ impl Need {
         static MOUNTS: OnceLock<bool> = OnceLock::new();
         static LOOP: OnceLock<bool> = OnceLock::new();
         static CC: OnceLock<bool> = OnceLock::new();
+        static STRACE: OnceLock<bool> = OnceLock::new();
         let (had, why) = match self {
-            Self::Mounts => (MOUNTS.get_or_init(can_mount), "no mounts: not root"),
-            Self::Loop => (LOOP.get_or_init(can_loop), "no loop device or mkfs.ext4"),
+            Self::Mounts => (*MOUNTS.get_or_init(can_mount), "no mounts: not root"),
+            Self::Loop => (*LOOP.get_or_init(can_loop), "no loop device or mkfs.ext4"),
+            Self::Strace => (*STRACE.get_or_init(can_trace), "no strace, or it may not trace"),
+            Self::Long => (rounds::is_asked_for(), "belongs to tests/long"),
             Self::Cc => {
-                (CC.get_or_init(|| succeeds(&mut Command::new("cc"), &["--version"])), "no cc")
+                (*CC.get_or_init(|| succeeds(&mut Command::new("cc"), &["--version"])), "no cc")
             }
         };
         (!had).then_some(why)
@@ -42,6 +49,10 @@ fn can_loop() -> bool {
         "truncate -s 8M \"$1/image\" && mkfs.ext4 -q -F \"$1/image\" \
          && mkdir \"$1/mount\" && mount -o loop \"$1/image\" \"$1/mount\"",
     )
+}
+
+fn can_trace() -> bool {
+    succeeds(&mut Command::new("strace"), &["-f", "-qq", "-o", "/dev/null", "true"])
 }
 
 /// Whether a shell could do this in a world of its own; what it mounts goes with it.

@@ -3,6 +3,21 @@
 /// Rounds tried for each that is to count, at most.
 const TRIES: usize = 4;
 
+/// What `JIASHU_ROUNDS` says.
+fn asked() -> String {
+    std::env::var("JIASHU_ROUNDS").unwrap_or_default()
+}
+
+/// Whether it is said how often, as for a long run.
+pub(crate) fn is_asked_for() -> bool {
+    !asked().is_empty()
+}
+
+/// At most so many, or the fewer that are asked for.
+pub(crate) fn at_most(most: usize) -> usize {
+    asked().parse().map_or(most, |asked: usize| asked.min(most))
+}
+
 /// How many rounds count so far, of how many that were tried. One in which nothing was harmed proves
 /// nothing and is repeated.
 #[derive(Debug)]
@@ -15,8 +30,7 @@ pub(crate) struct Rounds {
 impl Rounds {
     /// `long` of them if `JIASHU_ROUNDS` is `long`, as many as it says if it is a number.
     pub(crate) fn of(every_run: usize, long: usize) -> Self {
-        let asked = std::env::var("JIASHU_ROUNDS").unwrap_or_default();
-        let wanted = match asked.as_str() {
+        let wanted = match asked().as_str() {
             "" => every_run,
             "long" => long,
             number => number.parse().expect("JIASHU_ROUNDS is a number, or long"),

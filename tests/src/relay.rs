@@ -31,6 +31,8 @@ pub struct TestRelay {
     address: SocketAddr,
     folder: TempDir,
     data: PathBuf,
+    /// What runs it; nothing for itself.
+    wrapper: Vec<String>,
 }
 
 impl TestRelay {
@@ -67,14 +69,14 @@ impl TestRelay {
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let (folder, data) = (tempfile::tempdir().unwrap(), data.to_owned());
         let settings = owned(&RAISED);
-        let mut relay = Self { child: None, settings, address, folder, data };
+        let mut relay = Self { child: None, settings, address, folder, data, wrapper: Vec::new() };
         relay.try_run().await?;
         Ok(relay)
     }
 
     async fn start_in(folder: TempDir, data: PathBuf, settings: Vec<(String, String)>) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut relay = Self { child: None, settings, address, folder, data };
+        let mut relay = Self { child: None, settings, address, folder, data, wrapper: Vec::new() };
         relay.run().await;
         relay
     }
@@ -127,7 +129,7 @@ impl TestRelay {
 
     fn command(&self) -> Command {
         let log = File::options().create(true).append(true).open(self.log_file()).unwrap();
-        let mut command = command(&self.data_dir());
+        let mut command = wrapped(&self.wrapper, command(&self.data_dir()));
         command
             .args(["--listen", &self.address.to_string()])
             .envs(self.settings.iter().map(|(key, value)| (key, value)))
@@ -197,10 +199,28 @@ impl TestRelay {
         RawSocket::open(self.address).await
     }
 
+    /// From its next start on it is run by this program; empty: by itself.
+    pub fn wrap(&mut self, program: &[&str]) {
+        assert!(self.child.is_none(), "it runs already");
+        self.wrapper = program.iter().map(|word| (*word).to_owned()).collect();
+    }
+
+    /// Waits until it has ended, by itself or by what it is run by.
+    pub async fn end(&mut self) {
+        while self.ended().is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.child = None;
+    }
+
     /// Ends it as a power cut would, save for what the kernel still holds.
     pub fn kill9(&mut self) {
         let mut child = self.child.take().expect("it runs");
-        child.kill().expect("it can be killed");
+        if self.wrapper.is_empty() {
+            child.kill().expect("it can be killed");
+        } else {
+            kill_children(child.id());
+        }
         child.wait().expect("it ends");
     }
 
@@ -317,6 +337,33 @@ fn copy_files(from: &Path, to: &Path) {
     for file in std::fs::read_dir(from).unwrap() {
         let file = file.unwrap();
         std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
+}
+
+/// The same command, run by another.
+fn wrapped(wrapper: &[String], command: Command) -> Command {
+    let Some((program, args)) = wrapper.split_first() else { return command };
+    let mut outer = Command::new(program);
+    outer.args(args).arg(command.get_program()).args(command.get_args()).stdin(Stdio::null());
+    for (key, value) in command.get_envs() {
+        match value {
+            Some(value) => outer.env(key, value),
+            None => outer.env_remove(key),
+        };
+    }
+    outer
+}
+
+/// Kills what this process has started.
+fn kill_children(parent: u32) {
+    for process in std::fs::read_dir("/proc").unwrap().flatten() {
+        let stat = std::fs::read_to_string(process.path().join("stat")).unwrap_or_default();
+        // PID (NAME) STATE PARENT …
+        let its_parent = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1));
+        if its_parent.is_some_and(|number| number == parent.to_string()) {
+            let pid = process.file_name();
+            let _ = Command::new("kill").arg("-KILL").arg(pid).status();
+        }
     }
 }
 
