@@ -89,7 +89,7 @@ async fn of_two_phones_that_ask_by_one_link_at_once_only_one_is_heard() {
 async fn who_may_not_ask_learns_nothing_from_the_answer() {
     let (scene, link, _) = reissued().await;
     let raw = scene.relay.raw();
-    let soon = raw.now().await + 1_500;
+    let soon = raw.now().await + 4_000;
     let short = scene.programme.reissue(CASE, &[2], soon).await.unwrap();
     let expired = Asking::draw(raw, scene.family.scope(), &short).frame;
     let asking = Asking::draw(raw, scene.family.scope(), &link);

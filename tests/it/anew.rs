@@ -1,14 +1,18 @@
 //! The last phone lost: a family begins anew, and what was before is answered so.
 
+use std::time::Duration;
+
 use jiashu_proto::entry::RuleText;
 use jiashu_proto::error::{ErrorCode, close};
 use jiashu_proto::frame::{ClientFrame, Enrol, RelayFrame};
 use jiashu_proto::id::{Scope, Token};
 use jiashu_seal::InviteSecret;
+use jiashu_tests::dice::Dice;
 use jiashu_tests::joining::Way;
-use jiashu_tests::{FamilySpec, TestFamily};
+use jiashu_tests::{FamilySpec, TestFamily, until};
 
 use crate::healing::hand_in;
+use crate::operator::due_times;
 use crate::scene::{CASE, Scene, code};
 
 /// The family Li drawn anew, in the place of the one that was.
@@ -61,24 +65,18 @@ async fn nothing_of_the_old_family_opens_or_fires_any_more() {
     mother.schedule("晚安", &[3], rule).await;
     let link = scene.programme.reissue(CASE, &[2], in_an_hour).await.unwrap();
     let asking = jiashu_tests::Asking::draw(raw, scene.family.scope(), &link);
-    let old = scene.family.scope();
-    let (enrol, _) = draw_anew(&scene).await;
+    let card_ends = in_an_hour + 3_600_000;
+    let spec = FamilySpec { expires_at: Some(card_ends), ..FamilySpec::li() };
+    let (drawn, _) = spec.draw(CASE, in_an_hour);
+    let enrol = Enrol { replaces: Some(scene.family.scope()), ..drawn };
 
     scene.programme.try_enrol(&enrol).await.unwrap();
 
     assert_eq!(code(card.look().await), ErrorCode::Invite);
     assert_eq!(code(asking.send().await), ErrorCode::Invite);
     scene.relay.term().await;
-    let file = crate::operator::store_file(&scene.relay.data_dir());
-    let store = rusqlite::Connection::open(file).unwrap();
-    let due: Vec<Vec<u8>> = store
-        .prepare("SELECT item FROM due WHERE scope = ?1")
-        .unwrap()
-        .query_map([old.0.cast_signed()], |row| row.get(0))
-        .unwrap()
-        .collect::<Result<_, _>>()
-        .unwrap();
-    assert_eq!(due, [[0x81, 0x05]], "nothing but that its letters grow old");
+    let due = due_times(&scene.relay.data_dir());
+    assert_eq!(due, [card_ends, card_ends], "of the two new cards alone");
 }
 
 #[tokio::test]
@@ -102,6 +100,40 @@ async fn beginning_anew_again_changes_nothing_even_after_a_crash() {
     mother.sync().await;
     mother.post("我到了").await;
     assert_eq!(code(scene.phones[0].welcome().await), ErrorCode::NewChain);
+}
+
+#[tokio::test]
+async fn a_relay_that_is_killed_in_between_finishes_what_it_began() {
+    let mut dice = Dice::new(13);
+    let mut scene = Scene::li().await;
+    for round in 0..8 {
+        let (drawn, secrets) = draw_anew(&scene).await;
+        let enrol = Enrol { replaces: Some(scene.family.scope()), ..drawn };
+        let frames = vec![(0, scene.programme.hello()), (0, ClientFrame::Enrol(enrol.clone()))];
+        let raw = scene.relay.raw();
+        let begin = tokio::spawn(async move { raw.try_round(&frames).await });
+        tokio::time::sleep(Duration::from_micros(dice.below(4_000))).await;
+        scene.relay.kill9();
+        let _ = begin.await.unwrap();
+        scene.relay.restart().await;
+        let card = Way { raw, scope: enrol.family, secret: secrets[0].clone() };
+
+        // Either nothing was noted, or all of it is finished without being asked again.
+        until("old and new agree", async || {
+            let old = scene.phones[0].welcome().await.map_err(|refused| refused.code);
+            match (card.look().await, old) {
+                (Ok(_), Err(ErrorCode::NewChain)) | (Err(_), Ok(_)) => Some(()),
+                _ => None,
+            }
+        })
+        .await;
+        scene.programme.try_enrol(&enrol).await.unwrap();
+
+        assert_eq!(code(scene.phones[0].welcome().await), ErrorCode::NewChain, "round {round}");
+        let family = TestFamily { raw, enrol, secrets, active: true };
+        scene.phones = family.join_all().await;
+        scene.family = family;
+    }
 }
 
 #[tokio::test]

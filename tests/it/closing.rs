@@ -3,13 +3,13 @@
 use jiashu_proto::entry::{Consent, RuleText, Rung};
 use jiashu_proto::error::{ErrorCode, close};
 use jiashu_proto::frame::{ClientFrame, HandIn, Refused};
-use jiashu_proto::id::{DeviceId, InviteId, Millis, Ref};
+use jiashu_proto::id::{DeviceId, InviteId, Ref};
 use jiashu_roster::{Asked, Op};
 use jiashu_tests::programme::{consent, to_close};
 use jiashu_tests::{FamilySpec, Programme, RawDevice, TestRelay, until};
 
 use crate::healing::hand_in;
-use crate::operator::store_file;
+use crate::operator::due_times;
 use crate::scene::{CASE, Scene, code};
 
 fn remove(device: u32) -> Op {
@@ -161,21 +161,13 @@ async fn consent_is_asked_for_before_a_link_is() {
     mother.write(vec![remove(2)]).await;
 }
 
-/// A family whose second card nobody used.
-async fn with_card_until(relay: &TestRelay, expires_at: Millis) -> (Programme, RawDevice) {
-    let programme = Programme::of(relay).await;
-    let spec = FamilySpec { expires_at: Some(expires_at), ..FamilySpec::li() };
-    let family = programme.enrol(CASE, &spec).await;
-    let mut mother = family.join(0).await;
-    mother.sync().await;
-    (programme, mother)
-}
-
 #[tokio::test]
 async fn a_card_that_expires_is_asked_to_be_closed() {
-    let relay = TestRelay::start().await;
-    let expires_at = relay.raw().now().await + 2_000;
-    let (_programme, mut mother) = with_card_until(&relay, expires_at).await;
+    let mut scene = Scene::li().await;
+    let raw = scene.relay.raw();
+    let expires_at = raw.now().await + 1_500;
+    let mother = &mut scene.phones[0];
+    let card = mother.invite(&[2], expires_at).await;
 
     let asked = until("a letter must wait", async || {
         let letter = ClientFrame::Post(mother.letter("在吗", &[]));
@@ -183,9 +175,10 @@ async fn a_card_that_expires_is_asked_to_be_closed() {
     })
     .await;
 
-    assert!(relay.raw().now().await >= expires_at, "not before its time");
-    assert_eq!((asked.code, asked.to_close), (ErrorCode::TurnFirst, Some(to_close(&[], &[2]))));
-    mother.write(vec![close_card(2)]).await;
+    assert!(raw.now().await >= expires_at, "not before its time");
+    assert_eq!((asked.code, asked.to_close), (ErrorCode::TurnFirst, Some(to_close(&[], &[3]))));
+    assert_eq!(code(card.look().await), ErrorCode::Invite);
+    mother.write(vec![close_card(3)]).await;
     mother.post("好了").await;
 }
 
@@ -208,14 +201,5 @@ async fn a_card_of_which_something_became_is_due_no_more() {
 
     relay.term().await;
 
-    let store = rusqlite::Connection::open(store_file(&relay.data_dir())).unwrap();
-    let due: Vec<Millis> = store
-        // Less the daily look at what is past the retention.
-        .prepare("SELECT at FROM due WHERE item <> x'8105'")
-        .unwrap()
-        .query_map([], |row| row.get(0))
-        .unwrap()
-        .collect::<Result<_, _>>()
-        .unwrap();
-    assert_eq!(due, [in_a_day], "of the one card that is still open");
+    assert_eq!(due_times(&relay.data_dir()), [in_a_day], "of the one card that is still open");
 }

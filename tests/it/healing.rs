@@ -2,8 +2,8 @@
 //! gets in by that door.
 
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::frame::{ClientFrame, HandIn, HandedIn, Refused, RelayFrame};
-use jiashu_proto::id::{DeviceId, MemberId, Role};
+use jiashu_proto::frame::{ClientFrame, HandIn, HandedIn, Invited, Refused, RelayFrame};
+use jiashu_proto::id::{DeviceId, InviteId, MemberId, Millis, Role};
 use jiashu_roster::{Asked, Op};
 use jiashu_seal::KeyPairs;
 use jiashu_tests::{FamilySpec, Programme, Raw, RawDevice, TestRelay};
@@ -165,30 +165,72 @@ async fn what_does_not_follow_is_not_taken_from_anybody() {
     mother.write(Vec::new()).await;
 }
 
+/// A card of the grandmother's that ends then, and the join by it, drawn without asking the relay.
+async fn join_by_a_card_until(mother: &mut RawDevice, expires_at: Millis) -> HandIn {
+    let (new, card, way) = mother.draw_invite(&[2], expires_at);
+    let turn = ClientFrame::Turn(mother.turn(&new, vec![card.clone()]));
+    mother.command(turn).await.unwrap();
+    mother.sync().await;
+    let shown = Invited {
+        invite: card.invite,
+        blob: card.blob,
+        links: mother.log.links().into_iter().map(Into::into).collect(),
+        wraps: Some(mother.log.wraps().into()),
+        expires_at,
+    };
+    let join = way.open(&shown).unwrap().attempt().frame;
+    HandIn { scope: join.scope, links: vec![join.link.into()], wraps: join.wraps }
+}
+
+/// Hands links in on a lane of a phone.
+async fn vouch(phone: &RawDevice, frame: HandIn) -> bool {
+    let answers = phone.ask(vec![ClientFrame::HandIn(frame)]).await;
+    answers.iter().any(|answer| matches!(answer, RelayFrame::HandedIn(_)))
+}
+
 #[tokio::test]
 async fn who_holds_an_expired_card_does_not_hand_in_a_join() {
-    let relay = TestRelay::start().await;
-    let programme = Programme::of(&relay).await;
-    let expires_at = relay.raw().now().await + 3_000;
-    let spec = FamilySpec { expires_at: Some(expires_at), ..FamilySpec::li() };
-    let family = programme.enrol(CASE, &spec).await;
-    let mut mother = family.join(0).await;
-    mother.sync().await;
-    let attempt = family.card(1).attempt().await;
-    let late = HandIn {
-        scope: family.scope(),
-        links: vec![attempt.frame.link.clone().into()],
-        wraps: attempt.frame.wraps.clone(),
-    };
-    jiashu_tests::until("the card expires", async || {
-        (relay.raw().now().await > expires_at).then_some(())
-    })
-    .await;
+    let mut scene = Scene::li().await;
+    let a_second_ago = scene.relay.raw().now().await - 1_000;
+    let [mother, _] = &mut scene.phones;
+    let late = join_by_a_card_until(mother, a_second_ago).await;
 
-    let refused = hand_in(relay.raw(), late.clone()).await;
-    let vouched = mother.ask(vec![ClientFrame::HandIn(late)]).await;
+    let refused = hand_in(scene.relay.raw(), late.clone()).await;
 
     assert_eq!(code(refused), ErrorCode::NotAllowed);
-    let taken = vouched.iter().any(|answer| matches!(answer, RelayFrame::HandedIn(_)));
-    assert!(taken, "a live phone that has it in its chain says that it was in time: {vouched:?}");
+    assert!(vouch(mother, late).await, "a live phone that has it in its chain says it was in time");
+    mother.sync().await;
+    assert_eq!(mother.log.roster.devices().len(), 3);
+    mother.post("她在了").await;
+}
+
+#[tokio::test]
+async fn who_holds_a_voided_card_does_not_hand_in_a_join() {
+    let mut scene = Scene::li().await;
+    let in_an_hour = scene.relay.raw().now().await + 3_600_000;
+    let [mother, _] = &mut scene.phones;
+    let stolen = join_by_a_card_until(mother, in_an_hour).await;
+    scene.programme.void(CASE, &[], &[3]).await.unwrap();
+
+    let refused = hand_in(scene.relay.raw(), stolen).await;
+
+    assert_eq!(code(refused), ErrorCode::NotAllowed);
+    let close = Op::CloseInvite { invite: InviteId(3), asked: Asked::ByRelay };
+    mother.write(vec![close]).await;
+    mother.post("好了").await;
+}
+
+#[tokio::test]
+async fn of_two_phones_that_hand_in_at_once_both_are_answered() {
+    let mut scene = Scene::li().await;
+    let copy = scene.relay.back_up().await;
+    let [mother, home] = &mut scene.phones;
+    mother.write(Vec::new()).await;
+    home.sync().await;
+    scene.relay.restore(&copy).await;
+    let raw = scene.relay.raw();
+
+    let both = tokio::join!(hand_in(raw, mother.hand_in(3)), hand_in(raw, home.hand_in(3)));
+
+    assert_eq!(both, (Ok(HandedIn { epoch: 4 }), Ok(HandedIn { epoch: 4 })));
 }

@@ -9,7 +9,7 @@ use jiashu_tests::{RawDevice, until};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::operator::store_file;
+use crate::operator::due_times;
 use crate::scene::{Scene, code};
 
 const DAY_MS: Millis = 86_400_000;
@@ -108,17 +108,8 @@ async fn a_daily_letter_is_due_again_the_next_day() {
 
     assert_eq!(state(home, id), Some(ScheduleState::Active));
     scene.relay.term().await;
-    let store = rusqlite::Connection::open(store_file(&scene.relay.data_dir())).unwrap();
-    let next: Vec<Millis> = store
-        // Less the daily look at what is past the retention.
-        .prepare("SELECT at FROM due WHERE item <> x'8105'")
-        .unwrap()
-        .query_map([], |row| row.get(0))
-        .unwrap()
-        .collect::<Result<_, _>>()
-        .unwrap();
     // Shanghai has no summer time: a day is a day.
-    assert_eq!(next, [due_at + DAY_MS]);
+    assert_eq!(due_times(&scene.relay.data_dir()), [due_at + DAY_MS]);
 }
 
 #[tokio::test]
