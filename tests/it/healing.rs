@@ -1,8 +1,9 @@
 //! A relay restored from an older copy: the phones hand in the links that it lost, and nobody else
 //! gets in by that door.
 
+use jiashu_proto::bounds::MAX_INVITES;
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::frame::{ClientFrame, HandIn, HandedIn, Invited, Refused, RelayFrame};
+use jiashu_proto::frame::{ClientFrame, HandIn, HandedIn, Invited, Refused, RelayFrame, Turn};
 use jiashu_proto::id::{DeviceId, InviteId, MemberId, Millis, Role};
 use jiashu_roster::{Asked, Op};
 use jiashu_seal::KeyPairs;
@@ -88,6 +89,27 @@ async fn a_link_from_the_journal_that_was_handed_in_already_brings_its_card() {
     let mut new_phone = way.join().await;
     new_phone.sync().await;
     assert_eq!(new_phone.log.roster.devices().len(), 3);
+}
+
+#[tokio::test]
+async fn the_last_card_that_found_room_comes_back_from_the_journal_too() {
+    let mut scene = Scene::li().await;
+    let copy = scene.relay.back_up().await;
+    let in_an_hour = scene.relay.raw().now().await + 3_600_000;
+    let [mother, home] = &mut scene.phones;
+    for _ in 1..MAX_INVITES {
+        mother.invite(&[2], in_an_hour).await;
+    }
+    let (new, card, way) = mother.draw_invite(&[2], in_an_hour);
+    let turn = mother.turn(&new, vec![card]);
+    mother.command(ClientFrame::Turn(turn.clone())).await.unwrap();
+    home.sync().await;
+    scene.relay.restore(&copy).await;
+    hand_in(scene.relay.raw(), home.hand_in(3)).await.unwrap();
+
+    mother.command(ClientFrame::Turn(Turn { n: 1, ..turn })).await.unwrap();
+
+    assert!(way.look().await.is_ok());
 }
 
 #[tokio::test]
