@@ -4,7 +4,7 @@
 //! are those of devices; what needs no token is in `door`, what staff do in `staff`.
 
 use jiashu_proto::entry::{
-    Content, LINK_KEYS, REQUEST_KEYS, RequestFact, ScheduleState, Seq, link_key, schedule_key,
+    Content, LINK_KEYS, REQUEST_KEYS, RequestFact, Seq, link_key, schedule_key,
 };
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{ClientFrame, Hold, Plan, Posted, Refused, Turn};
@@ -285,13 +285,10 @@ async fn plan_batch(
     plan: Plan,
 ) -> Result<Batch, Failure> {
     let id = plan.schedule.unwrap_or(plan.entry_ref);
-    let schedules = schedules(&*relay.store, scope, "schedule/").await?;
-    let standing = schedules.iter().find(|standing| standing.schedule.id == id);
-    let running = schedules
-        .iter()
-        .filter(|standing| standing.schedule.state == ScheduleState::Active)
-        .count();
-    Ok(decide_plan(sender, plan, standing, running, relay.clock.now())?)
+    // Those that ended stay as facts: not the whole of them for the one that is meant.
+    let standing = schedule(&*relay.store, scope, id).await?;
+    let running = relay.store.running(scope).await?;
+    Ok(decide_plan(sender, plan, standing.as_ref(), running, relay.clock.now())?)
 }
 
 /// The schedules of a family whose key begins so.

@@ -545,6 +545,10 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// What is due at `now` or before, the earliest first, at most `limit`.
     async fn due(&self, now: Millis, limit: usize) -> Result<Vec<Due>, StoreError>;
 
+    /// How many schedules of the scope have an occurrence to come. Costs what these cost, however
+    /// many have ended.
+    async fn running(&self, scope: Scope) -> Result<usize, StoreError>;
+
     /// When the next thing is due, in ms.
     async fn next_due(&self) -> Result<Option<Millis>, StoreError>;
 

@@ -67,6 +67,7 @@ macro_rules! store_conformance {
             waiting::only_so_many_bodies_are_held,
             waiting::what_is_due_comes_the_earliest_first,
             waiting::an_item_is_due_once,
+            waiting::as_many_schedules_run_as_have_an_occurrence_to_come,
             waiting::of_two_that_fire_one_wins,
             cursors::a_cursor_never_moves_back,
             cursors::a_cursor_keeps_its_first_time,

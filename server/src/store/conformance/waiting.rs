@@ -129,3 +129,17 @@ pub(crate) async fn of_two_that_fire_one_wins(home: &dyn Home) {
     assert!(matches!(lost, Err(StoreError::Stale { precondition }) if precondition == told));
     commit(&*store, requires(vec![Precondition::DueAt(item.clone(), 200)])).await;
 }
+
+pub(crate) async fn as_many_schedules_run_as_have_an_occurrence_to_come(home: &dyn Home) {
+    let store = with_phone(home).await;
+    let of = |number| DueItem::Occurrence(a_ref(number));
+    let invite = DueItem::Invite(jiashu_proto::id::InviteId(1));
+    let due = [of(1), of(2), invite].map(|item| Change::SetDue(item, NOW));
+    commit(&*store, changes(due.into())).await;
+    let before = store.running(FAMILY).await;
+
+    commit(&*store, changes(vec![Change::SetDue(of(2), NOW + 1), Change::ClearDue(of(1))])).await;
+
+    assert_eq!((before.unwrap(), store.running(FAMILY).await.unwrap()), (2, 1));
+    assert_eq!(store.running(Scope(99)).await.unwrap(), 0);
+}

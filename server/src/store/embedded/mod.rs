@@ -323,6 +323,11 @@ impl Store for EmbeddedStore {
         self.readers.read(move |tx| reader::due(tx, now, limit, &shared.damaged)).await
     }
 
+    async fn running(&self, scope: Scope) -> Result<usize, StoreError> {
+        self.shared.damaged.check(scope)?;
+        self.readers.read(move |tx| reader::running(tx, scope)).await
+    }
+
     async fn next_due(&self) -> Result<Option<Millis>, StoreError> {
         let shared = Arc::clone(&self.shared);
         self.readers.read(move |tx| reader::next_due(tx, &shared.damaged)).await

@@ -304,6 +304,18 @@ pub(super) fn due(
     Ok(found)
 }
 
+/// How many schedules have an occurrence to come.
+pub(super) fn running(tx: &Connection, scope: Scope) -> Result<usize, Failure> {
+    let mut due = tx.prepare_cached("SELECT item FROM due WHERE scope = ?1")?;
+    let mut rows = due.query([scope.0.cast_signed()])?;
+    let mut running = 0;
+    while let Some(row) = rows.next()? {
+        let item = minicbor::decode(&row.get::<_, Vec<u8>>(0)?);
+        running += usize::from(matches!(item, Ok(DueItem::Occurrence(_))));
+    }
+    Ok(running)
+}
+
 /// When the next thing is due.
 pub(super) fn next_due(tx: &Connection, damaged: &Damaged) -> Result<Option<Millis>, Failure> {
     let mut next = tx.prepare_cached("SELECT at, scope FROM due ORDER BY at")?;
