@@ -34,7 +34,7 @@ pub struct Metrics {
     pub commands: Counter,
     /// Commands refused.
     pub refused: Family<Code, Counter>,
-    /// Connections and commands refused by a limit of number or rate.
+    /// Connections and commands refused, and sockets closed, by a limit.
     pub limited: Family<Limit, Counter>,
     /// Entries handed to devices.
     pub delivered: Counter,
@@ -64,7 +64,7 @@ impl Metrics {
         registry.register("rounds", "Rounds over POST /1", rounds.clone());
         registry.register("commands", "Commands done, repeats included", commands.clone());
         registry.register("refused", "Commands refused", refused.clone());
-        registry.register("limited", "Refused by a limit of number or rate", limited.clone());
+        registry.register("limited", "Refused or closed by a limit", limited.clone());
         registry.register("delivered", "Entries handed to devices", delivered.clone());
         registry.register("fired", "Occurrences of schedules fired", fired.clone());
         registry.register(

@@ -176,7 +176,8 @@ pub(crate) async fn two_thousand_come_back_by_themselves_and_not_in_one_second()
         tries.len()
     );
     assert!(first.iter().all(Option::is_some), "each of them was cut");
-    let late = FIRST_RETRY + Duration::from_secs(5);
+    // As long again for a busy machine to notice the cut.
+    let late = FIRST_RETRY * 2;
     assert!(first.iter().flatten().all(|after| *after < late), "first tries come within 15 s");
     let in_second =
         |second| first.iter().flatten().filter(|after| after.as_secs() == second).count();

@@ -138,7 +138,7 @@ async fn health_and_figures_name_nobody() {
 }
 
 /// A relay that speaks TLS by a certificate of its own, and what trusts that.
-async fn relay_with_tls() -> (TestRelay, TlsConnector, tempfile::TempDir) {
+async fn relay_with_tls(more: &[(&str, &str)]) -> (TestRelay, TlsConnector, tempfile::TempDir) {
     let made = rcgen::generate_simple_self_signed(["relay.example".to_owned()]).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
@@ -146,7 +146,7 @@ async fn relay_with_tls() -> (TestRelay, TlsConnector, tempfile::TempDir) {
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
     let settings =
         [("JIASHU_TLS_CERT", cert.to_str().unwrap()), ("JIASHU_TLS_KEY", key.to_str().unwrap())];
-    let relay = TestRelay::with(&settings).await;
+    let relay = TestRelay::with(&[&settings, more].concat()).await;
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from(made.cert.der().to_vec())).unwrap();
     let provider = std::sync::Arc::new(crypto::ring::default_provider());
@@ -165,7 +165,7 @@ async fn connect(relay: &TestRelay, tls: &TlsConnector) -> TlsStream<TcpStream> 
 
 #[tokio::test]
 async fn a_relay_with_a_certificate_speaks_tls_alone() {
-    let (relay, tls, _folder) = relay_with_tls().await;
+    let (relay, tls, _folder) = relay_with_tls(&[]).await;
     let request = http::request("POST", "/1", &[], &beat());
 
     let round = http::exchange(connect(&relay, &tls).await, &request).await;
@@ -179,6 +179,17 @@ async fn a_relay_with_a_certificate_speaks_tls_alone() {
     assert!(matches!(beaten, (0, RelayFrame::Beaten(_))));
     assert_eq!(plain, None, "http without TLS is hung up on");
     assert!(relay.setup_link().unwrap().starts_with("https://"));
+}
+
+#[tokio::test]
+async fn who_never_begins_tls_is_not_waited_for() {
+    let (relay, tls, _folder) = relay_with_tls(&[("JIASHU_HANDSHAKE_MS", "500")]).await;
+    let mut silent = TcpStream::connect(relay.address()).await.unwrap();
+
+    let ended = timeout(jiashu_tests::DEADLINE, silent.read_to_end(&mut Vec::new())).await;
+
+    assert!(ended.is_ok(), "the relay hangs up");
+    connect(&relay, &tls).await;
 }
 
 #[tokio::test]

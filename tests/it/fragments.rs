@@ -36,7 +36,9 @@ async fn a_message_in_64_fragments_passes_and_in_65_closes() {
     beat_in(&mut flood, 65).await;
 
     let (code, reason) = flood.closed().await;
+    let figures = String::from_utf8(relay.raw().get("/metrics").await.body).unwrap();
     assert_eq!((code, &*reason), (1008, "a message came in too many fragments"));
+    assert!(figures.contains("jiashu_limited_total{limit=\"fragments\"} 1"), "{figures}");
 }
 
 #[tokio::test]

@@ -137,6 +137,22 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_behind_a_good_beginning_do_no_harm(
+            version_1 in proptest::bool::ANY,
+            bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200),
+        ) {
+            let begin = if version_1 { &b"PROXY "[..] } else { &SIGNATURE[..] };
+            let bytes = [begin, &bytes].concat();
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+
+            let told = runtime.block_on(read(&bytes));
+
+            proptest::prop_assert!(told.is_err() || told.is_ok_and(|(_, rest)| rest.len() < bytes.len()));
+        }
+    }
+
     #[tokio::test]
     async fn what_is_no_header_is_refused() {
         let long = format!("PROXY UNKNOWN {}\r\n", "x".repeat(LONGEST_V1));

@@ -258,6 +258,22 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_counted_alike_however_they_are_parted(
+            bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300),
+            step in 1_usize..50,
+        ) {
+            let (mut whole, mut parted) = (Frames::default(), Frames::default());
+
+            let most = whole.take(&bytes);
+            let parts = bytes.chunks(step).map(|part| parted.take(part)).max();
+
+            proptest::prop_assert_eq!(most, parts.unwrap_or(0));
+            proptest::prop_assert_eq!(whole.between_messages(), parted.between_messages());
+        }
+    }
+
     #[tokio::test]
     async fn a_message_of_64_pieces_passes_and_one_of_65_does_not() {
         for (pieces, passes) in [(64, true), (65, false)] {

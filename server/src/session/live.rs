@@ -75,6 +75,9 @@ pub fn serve(
     async move {
         let end = live.run(&mailbox, &stop).await;
         if let Err(End::Close(code, reason)) = end {
+            if let Some(limit) = limit_of(code) {
+                relay.metrics.limit(limit);
+            }
             Box::pin(live.close(code, reason)).await;
         }
         drop(live);
@@ -344,6 +347,18 @@ fn why_unread(error: &Error) -> End {
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => End::Gone,
         Error::Protocol(_) => End::Close(close::PROTOCOL, "not as RFC 6455 has it".into()),
         _ => End::Gone,
+    }
+}
+
+/// The limit that closes a socket with this code, by its key.
+fn limit_of(code: u16) -> Option<&'static str> {
+    match code {
+        close::TOO_LARGE => Some("message_bytes"),
+        close::MISCONDUCT => Some("fragments"),
+        close::TOO_SLOW_TO_START => Some("first_frame_ms"),
+        close::NO_PROGRESS => Some("no_progress_ms"),
+        close::REPLACED => Some("connections_per_device"),
+        _ => None,
     }
 }
 
