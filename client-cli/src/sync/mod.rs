@@ -55,6 +55,9 @@ mod sending_tests;
 #[cfg(test)]
 mod recovery_tests;
 
+#[cfg(test)]
+mod resealing_tests;
+
 /// One device at work. There is at most one of a home: who makes it holds the sender's lock.
 #[derive(Debug)]
 pub struct Engine {

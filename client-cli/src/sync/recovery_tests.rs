@@ -1,15 +1,13 @@
-//! Removal and recovery: what a phone hands in, what it closes, what it seals again, and what it
-//! does not believe.
+//! Recovery: what a phone hands in, what it closes because it is asked, and what it does not believe.
 
 use jiashu_proto::entry::Content;
-use jiashu_proto::entry::{RuleText, Schedule, ScheduleState};
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{
-    ClientFrame, HandIn, HandedIn, Hold, Post, Posted, Refused, RelayFrame, ToClose, Turn, Welcome,
+    ClientFrame, HandIn, HandedIn, Post, Posted, Refused, RelayFrame, ToClose, Turn, Welcome,
 };
 use jiashu_proto::id::{DeviceId, InviteId, N, Ref};
 use jiashu_roster::{Asked, Link, Op};
-use jiashu_seal::{BodyFields, KeyPairs, NewLink, open_body};
+use jiashu_seal::{KeyPairs, NewLink};
 
 use super::draft::{self, Parties};
 use super::testing::{GENERATION, HOUSE, LILI, MAMA, NAINAI, NOON, PHONE, World, welcome};
@@ -22,15 +20,15 @@ fn letter(engine: &mut Engine, text: &str) -> Ref {
     draft::letter(engine.db(), Parties { from: MAMA, to: Vec::new() }, text, NOON).unwrap()
 }
 
-fn remove(device: DeviceId) -> Op {
+pub(super) fn remove(device: DeviceId) -> Op {
     Op::RemoveDevice { device, asked: Asked::ByFamily }
 }
 
-fn posted(n: N, entry_ref: Ref) -> RelayFrame {
+pub(super) fn posted(n: N, entry_ref: Ref) -> RelayFrame {
     RelayFrame::Posted(Posted { n, entry_ref, seq: 100 + n, at: NOON })
 }
 
-fn refused(n: Option<N>, code: ErrorCode) -> RelayFrame {
+pub(super) fn refused(n: Option<N>, code: ErrorCode) -> RelayFrame {
     closing(n, code, None)
 }
 
@@ -53,13 +51,6 @@ fn posts(frames: &[ClientFrame]) -> Vec<Post> {
         _ => None,
     });
     posts.collect()
-}
-
-fn one_hold(frames: &[ClientFrame]) -> Hold {
-    match frames {
-        [ClientFrame::Hold(hold)] => hold.clone(),
-        other => panic!("one held letter, not {other:?}"),
-    }
 }
 
 fn one_turn(frames: &[ClientFrame]) -> Turn {
@@ -349,7 +340,7 @@ fn what_the_relay_asks_to_be_closed_is_closed_by_a_link_that_goes_first() {
     assert_eq!((sent[0].entry_ref, sent[0].n, sent[0].epoch), (waits, 2, 5));
 }
 
-fn invite_for(keys: &KeyPairs) -> Op {
+pub(super) fn invite_for(keys: &KeyPairs) -> Op {
     Op::AddInvite {
         invite: InviteId(3),
         sign_pub: keys.sign.public(),
@@ -441,163 +432,4 @@ fn a_relay_that_asks_for_ever_does_not_keep_a_phone_writing() {
         assert!((1..=4).contains(&links), "{code:?}: {links}");
         assert_eq!(outbox::waiting_count(engine.db()).unwrap().0, 1, "{code:?}: it is kept");
     }
-}
-
-/// The mother's phone, with a letter that the relay holds.
-fn with_a_held_letter(world: &mut World) -> (Engine, Ref, Hold) {
-    let mut engine = world.synced(PHONE);
-    let id = plan(&mut engine);
-    let frames = engine.commands(NOON).unwrap();
-    let [ClientFrame::Hold(hold), ClientFrame::Plan(_)] = &frames[..] else { panic!("{frames:?}") };
-    engine.apply(posted(1, hold.body_ref), NOON).unwrap();
-    engine.apply(posted(2, id), NOON).unwrap();
-    (engine, id, hold.clone())
-}
-
-fn rule() -> RuleText {
-    RuleText {
-        start: "2027-03-28T19:30:00".into(),
-        zone: "Asia/Shanghai".into(),
-        rrule: Some("FREQ=DAILY".into()),
-    }
-}
-
-fn plan(engine: &mut Engine) -> Ref {
-    let parties = Parties { from: MAMA, to: vec![NAINAI] };
-    draft::schedule(engine.db(), parties, rule(), "good night", NOON).unwrap()
-}
-
-/// A link by that device comes into the log, and is read.
-fn turned(world: &mut World, engine: &mut Engine, by: DeviceId, ops: Vec<Op>) {
-    let stand = engine.lane().cursor.unwrap().seq;
-    let link = world.link_by(by, ops);
-    world.take(&link);
-    engine.apply(world.entries(stand), NOON).unwrap();
-}
-
-/// A third phone, the grandmother's second.
-fn with_three_phones() -> (World, DeviceId) {
-    let mut world = World::new();
-    let keys = KeyPairs::generate();
-    let card = world.link_by(PHONE, vec![invite_for(&keys)]);
-    world.take(&card);
-    world.let_in(InviteId(3), keys);
-    (world, DeviceId(3))
-}
-
-#[test]
-fn a_held_letter_is_sealed_again_after_a_removal_under_its_own_name() {
-    let (mut world, stolen) = with_three_phones();
-    let (mut engine, _, first) = with_a_held_letter(&mut world);
-
-    turned(&mut world, &mut engine, HOUSE, vec![remove(stolen)]);
-    let again = one_hold(&engine.commands(NOON).unwrap());
-    engine.apply(posted(again.n, again.again.unwrap()), NOON).unwrap();
-    let more = engine.commands(NOON).unwrap();
-
-    assert_eq!(again.body_ref, first.body_ref);
-    assert!(again.again.is_some_and(|name| name != again.body_ref));
-    assert_eq!((first.epoch, again.epoch), (5, 6));
-    let fields = BodyFields {
-        device: PHONE,
-        from: MAMA,
-        kind: again.kind,
-        to: vec![NAINAI],
-        key: None,
-        until: None,
-        schedule: Some(again.schedule),
-    };
-    let (key, link) = (world.key().unwrap(), world.roster.head());
-    let opened = open_body(&key, link, again.body_ref, &fields, &again.sealed);
-    assert!(opened.is_ok(), "those who stayed open it: {opened:?}");
-    assert_eq!(more, [], "once");
-}
-
-#[test]
-fn a_link_that_shuts_nobody_out_leaves_held_letters_as_they_are() {
-    let (mut world, _) = with_three_phones();
-    let (mut engine, ..) = with_a_held_letter(&mut world);
-
-    turned(&mut world, &mut engine, HOUSE, Vec::new());
-
-    assert_eq!(engine.commands(NOON).unwrap(), []);
-}
-
-#[test]
-fn a_letter_that_fired_meanwhile_needs_no_new_seal() {
-    let (mut world, stolen) = with_three_phones();
-    let (mut engine, ..) = with_a_held_letter(&mut world);
-    turned(&mut world, &mut engine, HOUSE, vec![remove(stolen)]);
-    let again = one_hold(&engine.commands(NOON).unwrap());
-
-    engine.apply(refused(Some(again.n), ErrorCode::Unknown), NOON).unwrap();
-    let more = engine.commands(NOON).unwrap();
-
-    assert_eq!(more, []);
-    assert_eq!(outbox::refused(engine.db()).unwrap().len(), 0, "nobody is told of a refusal");
-}
-
-#[test]
-fn what_was_cancelled_or_is_spent_is_not_sealed_again() {
-    for state in [ScheduleState::Cancelled, ScheduleState::Spent] {
-        let (mut world, stolen) = with_three_phones();
-        let (mut engine, id, hold) = with_a_held_letter(&mut world);
-        let (from, to) = (hold.from, hold.to);
-        world.push(&Content::Schedule(Schedule {
-            id,
-            device: PHONE,
-            from,
-            to,
-            rule: rule(),
-            state,
-        }));
-
-        turned(&mut world, &mut engine, HOUSE, vec![remove(stolen)]);
-
-        assert_eq!(engine.commands(NOON).unwrap(), [], "{state:?}");
-    }
-}
-
-#[test]
-fn a_letter_whose_answer_was_lost_over_a_removal_is_sealed_again_all_the_same() {
-    let (mut world, stolen) = with_three_phones();
-    let mut engine = world.synced(PHONE);
-    plan(&mut engine);
-    let frames = engine.commands(NOON).unwrap();
-    let ClientFrame::Hold(first) = &frames[0] else { panic!("{frames:?}") };
-    turned(&mut world, &mut engine, HOUSE, vec![remove(stolen)]);
-
-    // The relay has it under the old key, and says so only to the repeat.
-    welcome(&mut engine, 1);
-    engine.commands(NOON).unwrap();
-    engine.apply(posted(1, first.body_ref), NOON).unwrap();
-    let held = engine.commands(NOON).unwrap();
-
-    let again: Vec<_> = held
-        .iter()
-        .filter_map(|frame| match frame {
-            ClientFrame::Hold(hold) => Some((hold.body_ref, hold.epoch)),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(again, [(first.body_ref, 6)]);
-}
-
-#[test]
-fn a_held_letter_that_the_relay_lost_is_held_again_and_then_sealed_again() {
-    let (mut world, stolen) = with_three_phones();
-    let (mut engine, _, first) = with_a_held_letter(&mut world);
-    turned(&mut world, &mut engine, HOUSE, vec![remove(stolen)]);
-    let again = one_hold(&engine.commands(NOON).unwrap());
-    engine.apply(posted(again.n, again.again.unwrap()), NOON).unwrap();
-
-    welcome(&mut engine, 0);
-    let said_again = engine.commands(NOON).unwrap();
-
-    let holds = said_again.iter().filter_map(|frame| match frame {
-        ClientFrame::Hold(hold) => Some((hold.body_ref, hold.epoch, hold.sealed == again.sealed)),
-        _ => None,
-    });
-    let body = first.body_ref;
-    assert_eq!(holds.collect::<Vec<_>>(), [(body, 6, true), (body, 6, true)], "the same bytes");
 }
