@@ -179,6 +179,19 @@ impl Crowd {
         read
     }
 
+    /// Reads the first of what was written over a WebSocket, as a phone does that has come back.
+    pub(crate) async fn read_live(&self, relay: &TestRelay) {
+        let mut socket = relay.open().await;
+        socket.send(self.reader.hello()).await;
+        let after = self.reader.log.cursor.seq;
+        let is_next = |frame: &RelayFrame| match frame {
+            RelayFrame::Entries(entries) => Some(entries.after == after),
+            RelayFrame::Refused(refused) => panic!("{refused:?}"),
+            _ => None,
+        };
+        assert!(socket.wait_for(|_, frame| is_next(frame)).await);
+    }
+
     /// The letters that a schedule has released; no journal has them.
     ///
     /// # Errors

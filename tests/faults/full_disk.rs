@@ -46,6 +46,7 @@ async fn letters_wait_and_go_on(what: &str, disk: Disk) {
         let ends = timeout(TOLD, crowd.end_of(writing)).await.expect("they are told in time");
         let (status, text) = health(&relay).await;
         let read = crowd.read().await;
+        crowd.read_live(&relay).await;
         rounds.count(!ends.is_empty());
 
         for end in &ends {
