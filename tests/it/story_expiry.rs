@@ -8,8 +8,8 @@ use serde_json::json;
 use crate::scene::CASE;
 use crate::story::{ask, open_cards};
 
-/// How long the cards hold, in ms: long enough for one of the two to be used.
-const LASTS_MS: i64 = 4_000;
+/// How long the cards hold, in ms: long enough for one of the two to be used on a busy machine.
+const LASTS_MS: i64 = 8_000;
 
 fn link(relay: &TestRelay, family: &TestFamily, place: usize) -> String {
     let (origin, scope) = (format!("http://{}", relay.address()), family.scope());
