@@ -208,7 +208,13 @@ pub(super) fn consent_commands(family: &Family, recorded: &[Consent]) -> Vec<Str
     missing
         .map(|member| {
             let date = member.assent_on.as_deref().unwrap_or("DATE");
-            format!("jiashu ngo consent {} {} --assent-on {date}", family.case_code, member.number)
+            let (code, number) = (&family.case_code, member.number);
+            if code.starts_with('-') {
+                // Else it would be read as an option.
+                format!("jiashu ngo consent --assent-on {date} -- {code} {number}")
+            } else {
+                format!("jiashu ngo consent {code} {number} --assent-on {date}")
+            }
         })
         .collect()
 }
@@ -271,5 +277,20 @@ mod tests {
 
         let said = String::from_utf8(out).unwrap();
         assert_eq!(said, "LI-7: refused: full\u{fffd}]0;x\u{fffd}\u{fffd}\u{fffd}\n");
+    }
+
+    #[test]
+    fn a_code_that_looks_like_an_option_is_not_read_as_one() {
+        use clap::Parser as _;
+
+        let list = "case_code,member,role,name,time_zone,language,device,shared_device,consent_on,assent_on\n\
+                    -1,1,parent,Maria,Europe/Rome,ro,Maria,,,\n\
+                    -1,2,child,Ion,Europe/Rome,ro,,,2026-05-03,2026-05-04\n";
+        let checked = crate::ngo::check::check(list.as_bytes(), jiff::civil::date(2026, 11, 24));
+
+        let commands = consent_commands(&checked.families[0], &[]);
+
+        assert_eq!(commands, ["jiashu ngo consent --assent-on 2026-05-04 -- -1 2"]);
+        assert!(crate::args::Cli::try_parse_from(commands[0].split(' ')).is_ok());
     }
 }
