@@ -41,6 +41,21 @@ async fn what_staff_void_is_out_at_once_and_the_family_closes_it_before_it_write
 }
 
 #[tokio::test]
+async fn a_new_card_is_made_once_what_was_voided_is_closed_by_itself() {
+    let li = Li::at_home().await;
+    let lost = ask(&li.mother, &["invite", "--for", "Lili"]).await["invite"].to_string();
+    let void = ["ngo", "void", "GS-001", "--card", &lost, "--reason", "lost"];
+    ask(&li.office.worker, &void).await;
+
+    let card = ask(&li.mother, &["invite", "--for", "Lili"]).await;
+    let phone = li.office.join("new", card["link"].as_str().unwrap()).await;
+
+    let family = ask(&phone, &["family"]).await;
+    assert_eq!((phones(&family), open_cards(&family)), (vec![1, 2, 3], vec![]));
+    assert!(changes(&family).iter().any(|what| what.contains("closed unused, as the relay asked")));
+}
+
+#[tokio::test]
 async fn a_childs_phone_waits_until_a_grown_up_has_closed_what_staff_voided() {
     let office = Office::open().await;
     let cards = office
