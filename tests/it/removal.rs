@@ -56,8 +56,8 @@ async fn a_lost_phone_is_out_within_seconds_on_every_lane_and_the_others_go_on()
     mother.post_many(100).await;
     mother.sync().await;
 
-    mother.write(out(&[2, 3, 4])).await;
     let removed_at = Instant::now();
+    mother.write(out(&[2, 3, 4])).await;
 
     told_out(&mut one, 0).await;
     assert_eq!(one.closed().await.0, close::UNAUTHORISED);
