@@ -193,6 +193,28 @@ pub(crate) fn due_times(data: &Path) -> Vec<i64> {
     due.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
 }
 
+#[tokio::test]
+async fn a_store_is_checked_row_by_row_and_what_is_damaged_is_named() {
+    let mut scene = crate::scene::Scene::li().await;
+    scene.phones[0].post("吃饭了吗").await;
+    scene.relay.term().await;
+    let (data, family) = (scene.relay.data_dir(), scene.family.scope());
+
+    let whole = run(&data, &["check"], &[]).await;
+    let store = rusqlite::Connection::open(store_file(&data)).unwrap();
+    let sql = "UPDATE entry SET at = at + 1 WHERE scope = ?1 AND seq = 1";
+    store.execute(sql, [family.0.cast_signed()]).unwrap();
+    drop(store);
+    let damaged = run(&data, &["check"], &[]).await;
+    let nowhere = run(&data.join("nowhere"), &["check"], &[]).await;
+
+    assert!(whole.0 && whole.1.contains("is whole"), "{whole:?}");
+    let place = format!("entry 1 of scope {family} is damaged");
+    assert!(!damaged.0 && damaged.1.contains(&place), "{damaged:?}");
+    assert!(!nowhere.0 && nowhere.1.contains("there is no store"), "{nowhere:?}");
+    assert!(!data.join("nowhere").exists(), "looking makes nothing");
+}
+
 /// The one database in a data folder.
 pub(crate) fn store_file(data: &Path) -> std::path::PathBuf {
     let files = std::fs::read_dir(data).unwrap().map(|file| file.unwrap().path());

@@ -13,7 +13,7 @@ use rusqlite::Connection;
 
 use super::condition::Failure;
 use super::sums::{CURSOR, TABLES};
-use super::{lock, reader};
+use super::{Look, lock, reader};
 
 /// A file longer than this, in bytes, is looked over only when it is read: 100,000 letters are
 /// 40 MB and take some tenths of a second, and whoever waits for a relay to come back should not
@@ -32,6 +32,12 @@ impl Damaged {
         }
     }
 
+    /// All that have one.
+    pub(super) fn scopes(&self) -> Vec<Scope> {
+        let scopes: BTreeSet<_> = lock(&self.0).iter().map(|(scope, _)| *scope).collect();
+        scopes.into_iter().collect()
+    }
+
     /// Refuses a scope that has one.
     pub(super) fn check(&self, scope: Scope) -> Result<(), Failure> {
         let of_scope = (scope, "")..=(scope, "~");
@@ -45,10 +51,12 @@ impl Damaged {
 /// Looks at all of a file that is not too long. What is wrong with it as a whole, if something is.
 pub(super) fn look_over(
     connection: &Connection,
+    look: Look,
     damaged: &Damaged,
 ) -> rusqlite::Result<Option<String>> {
     let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
-    if number("PRAGMA page_count")?.saturating_mul(number("PRAGMA page_size")?) > LONGEST {
+    let length = number("PRAGMA page_count")?.saturating_mul(number("PRAGMA page_size")?);
+    if look == Look::Quick && length > LONGEST {
         tracing::info!("the store is long: it is checked as it is read");
         return Ok(None);
     }
@@ -56,10 +64,27 @@ pub(super) fn look_over(
     if pages != "ok" {
         return Ok(Some(pages.replace('\n', " ")));
     }
+    if look == Look::Thorough {
+        check_entries(connection, damaged)?;
+    }
     match check_rows(connection, damaged)? {
-        None => check_logs(connection),
+        None => check_logs(connection, damaged),
         unknown => Ok(unknown),
     }
+}
+
+fn check_entries(connection: &Connection, damaged: &Damaged) -> rusqlite::Result<()> {
+    let mut all = connection.prepare("SELECT seq, at, content, sum, tag, scope FROM entry")?;
+    let mut rows = all.query([])?;
+    while let Some(row) = rows.next()? {
+        let (seq, scope): (i64, i64) = (row.get(0)?, row.get(5)?);
+        let scope = Scope(scope.cast_unsigned());
+        if let Err(failure) = reader::record(row, 0, scope, seq.cast_unsigned()) {
+            tracing::error!("{failure}");
+            damaged.note(scope, "entry");
+        }
+    }
+    Ok(())
 }
 
 fn check_rows(connection: &Connection, damaged: &Damaged) -> rusqlite::Result<Option<String>> {
@@ -86,7 +111,7 @@ fn check_rows(connection: &Connection, damaged: &Damaged) -> rusqlite::Result<Op
 }
 
 /// Every place of a log, from its floor to its head, has its row.
-fn check_logs(connection: &Connection) -> rusqlite::Result<Option<String>> {
+fn check_logs(connection: &Connection, damaged: &Damaged) -> rusqlite::Result<Option<String>> {
     let mut places = connection.prepare(
         "SELECT count(*), coalesce(max(seq), ?2) FROM entry WHERE scope = ?1 AND seq > ?2",
     )?;
@@ -96,8 +121,10 @@ fn check_logs(connection: &Connection) -> rusqlite::Result<Option<String>> {
         let scope = Scope(row.get::<_, i64>(0)?.cast_unsigned());
         let state = match reader::state(connection, scope) {
             Ok(Some(state)) => state,
-            // Refused whenever it is asked for, and no other.
-            Err(Failure::DamagedState { .. }) => continue,
+            Err(Failure::DamagedState { .. }) => {
+                damaged.note(scope, "scope");
+                continue;
+            }
             Ok(None) | Err(_) => return Ok(Some(format!("the state of scope {scope}"))),
         };
         let (floor, head) = (state.floor.cast_signed(), state.head.cast_signed());

@@ -76,11 +76,22 @@ pub struct Options {
     /// Page cache of each reader, in KiB: the system caches the file too, and who is connected is
     /// answered from memory.
     pub reader_cache_kib: u32,
+    /// How closely the file is looked at before it is used.
+    pub look: Look,
+}
+
+/// How closely a file is looked at before it is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// At how it hangs together, if it is not too long; the rest is checked as it is read.
+    Quick,
+    /// At every row, however long that takes.
+    Thorough,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { readers: 2, cache_kib: 4096, reader_cache_kib: 1024 }
+        Self { readers: 2, cache_kib: 4096, reader_cache_kib: 1024, look: Look::Quick }
     }
 }
 
@@ -184,6 +195,12 @@ impl EmbeddedStore {
         Self::start(path, connection, lock, options)
     }
 
+    /// The scopes that are refused, for a row of theirs is damaged.
+    #[must_use]
+    pub fn damaged(&self) -> Vec<Scope> {
+        self.shared.damaged.scopes()
+    }
+
     fn start(
         path: PathBuf,
         connection: Connection,
@@ -192,7 +209,7 @@ impl EmbeddedStore {
     ) -> Result<Self, OpenError> {
         let sqlite = |source| OpenError::Sqlite { path: path.clone(), source };
         let damaged = Damaged::default();
-        match look_over(&connection, &damaged) {
+        match look_over(&connection, options.look, &damaged) {
             Ok(None) => {}
             Ok(Some(place)) => return Err(OpenError::damaged(&path, place)),
             Err(source) => return Err(OpenError::damaged(&path, source.to_string())),

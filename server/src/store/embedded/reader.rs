@@ -182,7 +182,12 @@ fn fill_page(
 
 /// From the columns seq, at, content, sum, tag, the first of which is `from`, of the row that is to be of this place; `None` if the
 /// entry was superseded. A row of another kind than it should be is damaged too.
-fn record(row: &Row<'_>, from: usize, scope: Scope, seq: Seq) -> Result<Option<Record>, Failure> {
+pub(super) fn record(
+    row: &Row<'_>,
+    from: usize,
+    scope: Scope,
+    seq: Seq,
+) -> Result<Option<Record>, Failure> {
     let read = || -> rusqlite::Result<_> {
         let content: Option<Vec<u8>> = row.get(from + 2)?;
         let (found, at) = (row.get::<_, i64>(from)?.cast_unsigned(), row.get(from + 1)?);
