@@ -15,11 +15,12 @@ use crate::socket::RawSocket;
 use crate::until::{DEADLINE, until};
 
 /// What stories do in seconds, people do in weeks: rates are raised out of their way.
-pub const RAISED: [(&str, &str); 4] = [
+pub const RAISED: [(&str, &str); 5] = [
     ("JIASHU_POSTS_PER_MINUTE", "1000000"),
     ("JIASHU_POSTS_BURST", "1000000"),
     ("JIASHU_FAMILY_POSTS_PER_MINUTE", "1000000"),
     ("JIASHU_KNOCKS_PER_MINUTE", "1000000"),
+    ("JIASHU_FRAMES_PER_SECOND", "1000000"),
 ];
 
 /// A running relay. Dropping it checks that it is alive, ends on SIGTERM with success, and never

@@ -55,9 +55,9 @@ pub struct Limits {
     #[config(env = "JIASHU_MESSAGE_MS", default = 30_000)]
     pub message_ms: u64,
 
-    /// Frames that are read from one WebSocket in a second, in the long run; ten times as many at
+    /// Frames that are read from one WebSocket in a second, in the long run; twenty times as many at
     /// once. Who sends more is read more slowly.
-    #[config(env = "JIASHU_FRAMES_PER_SECOND", default = 100)]
+    #[config(env = "JIASHU_FRAMES_PER_SECOND", default = 20)]
     pub frames_per_second: u32,
 
     /// How long a WebSocket may be open before somebody says a hello on it that holds, in ms; then

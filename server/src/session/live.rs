@@ -31,8 +31,8 @@ const CURSORS_EVERY: Duration = Duration::from_secs(1);
 /// Clients come back after a restart spread over this time, in ms.
 const RESTART_SPREAD_MS: u32 = 30_000;
 
-/// Frames at once, after a rest, in seconds' worth.
-const BURST: NonZeroU32 = NonZeroU32::new(10).expect("it is not 0");
+/// Frames at once, after a rest, in seconds' worth: an outbox of 300, and its acks.
+const BURST: NonZeroU32 = NonZeroU32::new(20).expect("it is not 0");
 
 /// Messages that are taken together, if so many have come; then others have their turn.
 const MOST_TOGETHER: usize = 2 * bounds::MAX_UNANSWERED;
