@@ -52,9 +52,10 @@ async fn open_socket(
         Err(refusal) => refusal.into_response(),
         Ok((agreed, socket)) => {
             // Tracked, so that a stop waits until the socket was told when to come back.
+            // Boxed: what a task captures it keeps, and making the socket takes more than serving it.
+            let socket = Box::pin(socket);
             sockets.spawn(async move {
-                // Boxed: once it is there, the room that making it takes is not kept.
-                if let Some(socket) = Box::pin(socket).await {
+                if let Some(socket) = socket.await {
                     live::serve(relay, ticket, socket, stop).await;
                 }
             });

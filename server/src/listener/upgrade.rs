@@ -16,8 +16,9 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::watch::{Patience, Watched};
 
-/// Bytes read from a WebSocket at once. The library's default costs 128 KiB a connection.
-const READ_BUFFER: usize = 512;
+/// Bytes read from a WebSocket at once: a letter of two lines. Every connection has such a buffer; the
+/// library's default costs 128 KiB each.
+const READ_BUFFER: usize = 256;
 
 /// Answers that are ready together leave in one write, up to so many bytes.
 const WRITE_TOGETHER: usize = 4096;

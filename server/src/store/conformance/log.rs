@@ -7,7 +7,7 @@ use super::{
     ALL, FAMILY, Home, PHONE, a_ref, commit, entries, entry, fact, founding, message, seqs, start,
     whole_log, with_phone,
 };
-use crate::store::{Change, DueItem, PageLimit, StoreError};
+use crate::store::{Change, DueItem, Page, PageLimit, Store, StoreError};
 
 pub(crate) async fn pages_join_on(home: &dyn Home) {
     let store = with_phone(home).await;
@@ -32,6 +32,37 @@ pub(crate) async fn pages_join_on(home: &dyn Home) {
     }
     let end = store.read_after(FAMILY, all.upto, ALL).await.unwrap();
     assert_eq!((end.records.len(), end.upto, end.head), (0, all.upto, 50));
+}
+
+/// A store may keep the end of a log at hand: nobody must be able to tell.
+pub(crate) async fn what_was_just_written_reads_as_after_reopening(home: &dyn Home) {
+    let store = with_phone(home).await;
+    let mut places = vec![start(&*store).await];
+    for n in 1..=60 {
+        commit(&*store, message(PHONE, n, &[b'x'; 300])).await;
+        // The last but one of these is superseded near the end.
+        if n % 5 == 0 && n < 60 {
+            let twice = vec![fact("often", 0, b"superseded at once"), fact("often", 0, b"often")];
+            commit(&*store, entries(twice)).await;
+        }
+        places.push(whole_log(&*store).await.upto);
+    }
+
+    let written = pages(&*store, &places).await;
+
+    store.close().await;
+    assert_eq!(written, pages(&*home.open().await, &places).await);
+}
+
+async fn pages(store: &dyn Store, places: &[Cursor]) -> Vec<Page> {
+    let limits = [ALL, PageLimit { entries: 3, bytes: 500 }];
+    let mut pages = Vec::new();
+    for place in places {
+        for limit in limits {
+            pages.push(store.read_after(FAMILY, *place, limit).await.unwrap());
+        }
+    }
+    pages
 }
 
 pub(crate) async fn a_page_holds_at_least_one_record(home: &dyn Home) {

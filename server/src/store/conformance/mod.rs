@@ -43,6 +43,7 @@ macro_rules! store_conformance {
             commit::a_commit_wakes_its_scope,
             commit::everything_is_there_after_reopening,
             log::pages_join_on,
+            log::what_was_just_written_reads_as_after_reopening,
             log::a_page_holds_at_least_one_record,
             log::a_cursor_of_another_log_is_refused,
             log::scopes_are_apart,
