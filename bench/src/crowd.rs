@@ -129,7 +129,7 @@ impl Crowd {
         }
         for event in &events {
             if event.token() == TIMER {
-                // A new edge comes with every tick; what has ticked need not be counted.
+                self.take_ticks()?;
                 continue;
             }
             let number = event.token().0;
@@ -142,6 +142,16 @@ impl Crowd {
         }
         self.events = events;
         Ok(())
+    }
+
+    /// How often it has ticked does not matter, but a timer that is not read ticks no more: the kernel
+    /// winds it up again at the read (timerfd_create(2)).
+    fn take_ticks(&self) -> Result<()> {
+        let Some(timer) = &self.timer else { return Ok(()) };
+        match rustix::io::read(timer, &mut [0; 8]) {
+            Ok(_) | Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn mark(&mut self, number: usize) {
