@@ -8,7 +8,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
@@ -99,7 +98,7 @@ pub async fn serve(
         _ => None,
     };
     let listen = config.listen;
-    let socket = TcpListener::bind(listen).await;
+    let socket = listener::bind(listen);
     let socket = socket.map_err(|source| ServeError::Listen { listen, source })?;
     let listen = socket.local_addr().map_err(|source| ServeError::Listen { listen, source })?;
     let origin = config.public_url.clone();

@@ -5,6 +5,7 @@
 //! (`routes`), and becomes a WebSocket (`upgrade`) whose messages are watched (`watch`).
 
 use std::convert::Infallible;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -41,6 +42,11 @@ use crate::relay::Relay;
 use progress::Progress;
 use routes::Door;
 
+/// Connections that may wait to be accepted; the system's own limit (`net.core.somaxconn`) may be
+/// lower. Those beyond it are dropped without a word, and their phones try again a second later: all
+/// of a thousand phones that come back at once find room.
+const BACKLOG: u32 = 4096;
+
 /// After a failed accept (too many files are open) the door rests so long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -49,6 +55,19 @@ const SORRY: Duration = Duration::from_secs(2);
 
 /// To so many at once it is said; the others are hung up on.
 const SORRY_AT_ONCE: usize = 64;
+
+/// Begins to listen.
+///
+/// # Errors
+///
+/// If the address is taken, or not this machine's.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
+    // A relay that starts again does not wait for what its last connections left behind.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves all that come until `stop`, then waits for those that are there, as long as it may.
 pub async fn run(
