@@ -52,11 +52,15 @@ async fn open_socket(
         Err(refusal) => refusal.into_response(),
         Ok((agreed, socket)) => {
             // Tracked, so that a stop waits until the socket was told when to come back.
-            // Boxed: what a task captures it keeps, and making the socket takes more than serving it.
-            let socket = Box::pin(socket);
+            // Boxed, and what serves the socket made in there: a task keeps room for all that it ever
+            // holds, and for the socket twice.
+            let serving =
+                Box::pin(
+                    async move { Some(Box::pin(live::serve(relay, ticket, socket.await?, stop))) },
+                );
             sockets.spawn(async move {
-                if let Some(socket) = socket.await {
-                    live::serve(relay, ticket, socket, stop).await;
+                if let Some(serving) = serving.await {
+                    serving.await;
                 }
             });
             agreed

@@ -380,7 +380,8 @@ fn lanes_in(bits: u64) -> impl Iterator<Item = Lane> {
 
 async fn at(deadline: Option<Instant>) {
     match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        // Boxed: a quiet connection waits for no time, and keeps no room for it.
+        Some(deadline) => Box::pin(tokio::time::sleep_until(deadline)).await,
         None => std::future::pending().await,
     }
 }
