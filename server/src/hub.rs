@@ -144,6 +144,8 @@ impl Hub {
             // What was said of the lane before is not of this device.
             let bit = listener.bit();
             mailbox.put(|mail| mail.replaced &= !bit);
+            // A family has few phones: no room for those that it has not.
+            listeners.reserve_exact(1);
             listeners.push(listener);
         });
     }
