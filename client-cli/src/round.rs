@@ -92,7 +92,7 @@ fn apply_all(engine: &mut Engine, mut answer: &[u8]) -> Result<Applied> {
 ///
 /// # Errors
 ///
-/// As of [`sync`]; [`ExitCode::Refused`] if this phone is out, which is not asked again.
+/// As of [`sync()`]; [`ExitCode::Refused`] if this phone is out, which is not asked again.
 pub async fn exchange(home: &Home, ca: Option<&Path>, refs: &[Ref]) -> Result<()> {
     if let Some(ended) = lane::Lane::joined(State::open(home)?.db())?.ended {
         return Err(sync::ended(ended));
@@ -104,7 +104,7 @@ pub async fn exchange(home: &Home, ca: Option<&Path>, refs: &[Ref]) -> Result<()
 ///
 /// # Errors
 ///
-/// As of [`sync`].
+/// As of [`sync()`].
 pub async fn exchange_anyway(home: &Home, ca: Option<&Path>, refs: &[Ref]) -> Result<()> {
     let state = State::open(home)?;
     let begun = Instant::now();

@@ -25,7 +25,7 @@ pub fn any_body(bytes: &[u8]) {
     }
 }
 
-/// The secret of the cards that [`card`] seals, for seeds.
+/// The secret of the cards that `card` seals, for seeds.
 #[must_use]
 pub fn secret() -> InviteSecret {
     InviteSecret::from_bytes(SECRET)
