@@ -45,6 +45,18 @@ pub const MAX_CASE_CODE: usize = 64;
 /// Schedules of a family that run.
 pub const MAX_SCHEDULES: usize = 256;
 
+/// Dates that a rule has besides, and as many that it leaves out.
+pub const MAX_RULE_DATES: usize = 64;
+
+/// Occurrences in one preview.
+pub const MAX_PREVIEW: usize = 64;
+
+/// Clocks of one preview.
+pub const MAX_PREVIEW_ZONES: usize = 4;
+
+/// Held bodies given back at once, in bytes; at least one is, however large.
+pub const MAX_GIVEN_BACK: usize = 64 * 1024;
+
 /// Held bodies of a family.
 pub const MAX_HELD: usize = 512;
 

@@ -101,6 +101,10 @@ pub mod kind {
     pub const CONSENT: u32 = 21;
     /// [`super::Content::Request`].
     pub const REQUEST: u32 = 22;
+    /// [`super::Content::Notice`].
+    pub const NOTICE: u32 = 23;
+    /// [`super::Content::Tombstone`].
+    pub const TOMBSTONE: u32 = 24;
 }
 
 /// What an entry says.
@@ -122,6 +126,10 @@ pub enum Content {
     Consent(Consent),
     /// That a new phone asks to be let in: the fact `request/HASH`.
     Request(RequestFact),
+    /// What the relay tells the author of a letter or schedule.
+    Notice(Notice),
+    /// Stands where a message was that is worth nothing any more. Handed out, never stored.
+    Tombstone(Tombstone),
     /// Written by a newer version: its kind.
     Unknown(u32),
 }
@@ -184,6 +192,9 @@ pub struct Fired {
     /// As sealed: how long after its time it is worth something, in ms.
     #[n(5)]
     pub valid_for: Option<Millis>,
+    /// The [`Schedule::version`] by which it fired.
+    #[cbor(n(6), with = "crate::sparse", has_nil)]
+    pub version: u32,
 }
 
 /// How a planned civil time met a change of the clocks.
@@ -246,6 +257,9 @@ pub enum Rung {
     /// Shown to the child.
     #[n(4)]
     Shown,
+    /// Of a reminder: somebody has done it, and it rings nowhere any more.
+    #[n(5)]
+    Done,
 }
 
 impl Rung {
@@ -257,6 +271,7 @@ impl Rung {
             Self::Opened => "opened",
             Self::Played => "played",
             Self::Shown => "shown",
+            Self::Done => "done",
         }
     }
 }
@@ -301,6 +316,9 @@ pub enum ScheduleState {
     /// Its last occurrence has fired.
     #[n(3)]
     Spent,
+    /// It keeps what it holds and fires nothing until a person lets it go on.
+    #[n(4)]
+    Paused,
 }
 
 impl ScheduleState {
@@ -311,6 +329,7 @@ impl ScheduleState {
             Self::Active => "active",
             Self::Cancelled => "cancelled",
             Self::Spent => "spent",
+            Self::Paused => "paused",
         }
     }
 }
@@ -328,9 +347,15 @@ pub struct RuleText {
     /// Value of an RRULE; absent fires once.
     #[n(2)]
     pub rrule: Option<String>,
+    /// Civil times besides (RDATE), `YYYY-MM-DDThh:mm:ss`, ascending.
+    #[cbor(n(3), with = "crate::frame::list::sparse", has_nil)]
+    pub also: Vec<String>,
+    /// Civil times of all these at which it does not happen (EXDATE), ascending.
+    #[cbor(n(4), with = "crate::frame::list::sparse", has_nil)]
+    pub except: Vec<String>,
 }
 
-/// A rule that releases a held body each time.
+/// A rule that releases a held body each time: the same one, or of a letter bank the next.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Schedule {
@@ -352,6 +377,91 @@ pub struct Schedule {
     /// Whether it runs.
     #[n(5)]
     pub state: ScheduleState,
+    /// Whether it is a letter bank: each occurrence releases the first of its held bodies, which is
+    /// then gone from there.
+    #[cbor(n(6), with = "crate::sparse", has_nil)]
+    pub bank: bool,
+    /// How often a person has changed it. Its end by the relay changes nothing.
+    #[cbor(n(7), with = "crate::sparse", has_nil)]
+    pub version: u32,
+}
+
+/// What a [`Notice`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Noticed {
+    /// An occurrence came, and the letter bank was empty.
+    #[n(1)]
+    Missed,
+    /// It was worth nothing any more before it reached everybody.
+    #[n(2)]
+    Expired,
+    /// The letter bank runs out.
+    #[n(3)]
+    Low,
+}
+
+impl Noticed {
+    /// The word in `--json`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Missed => "missed",
+            Self::Expired => "expired",
+            Self::Low => "low",
+        }
+    }
+}
+
+/// What the relay tells the author of a letter or schedule, and nobody else.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Notice {
+    /// The author.
+    #[n(0)]
+    pub to: MemberId,
+    /// What it says.
+    #[n(1)]
+    pub what: Noticed,
+    /// The schedule it is of; absent for a letter that was posted.
+    #[n(2)]
+    pub schedule: Option<Ref>,
+    /// The occurrence it is of: civil time in the schedule's zone as planned.
+    #[n(3)]
+    pub planned: Option<String>,
+    /// Its instant, in ms.
+    #[n(4)]
+    pub due_at: Option<Millis>,
+    /// With [`Noticed::Expired`] the message, if it stood in the log.
+    #[n(5)]
+    pub of: Option<Ref>,
+    /// With `of`: those on none of whose phones it came in time, ascending.
+    #[cbor(n(6), with = "crate::frame::list::sparse", has_nil)]
+    pub members: Vec<MemberId>,
+    /// With [`Noticed::Low`]: how many letters are left.
+    #[n(7)]
+    pub left: Option<u32>,
+}
+
+/// What is handed out of a message past its `until`: that it was there.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Tombstone {
+    /// The member in whose name it was.
+    #[n(0)]
+    pub from: MemberId,
+    /// Its name.
+    #[n(1)]
+    pub entry_ref: Ref,
+    /// For whom it was, ascending; empty is for all.
+    #[cbor(n(2), decode_with = "crate::frame::list::decode")]
+    pub to: Vec<MemberId>,
+    /// Since when it is worth nothing, in ms.
+    #[n(3)]
+    pub until: Millis,
+    /// Of a fired one: when it was due, in ms.
+    #[n(4)]
+    pub due_at: Option<Millis>,
 }
 
 /// What the family's screens need of a member beside the roster.
@@ -419,6 +529,8 @@ impl Content {
             Self::Member(_) => kind::MEMBER,
             Self::Consent(_) => kind::CONSENT,
             Self::Request(_) => kind::REQUEST,
+            Self::Notice(_) => kind::NOTICE,
+            Self::Tombstone(_) => kind::TOMBSTONE,
         }
     }
 
@@ -429,6 +541,7 @@ impl Content {
             Self::Message(_, message) => message.key.clone(),
             // The number stands in the signed body; who commits the link has read it there.
             Self::Link(_) | Self::Unknown(_) => None,
+            Self::Notice(_) | Self::Tombstone(_) => None,
             Self::Wraps(_) => Some(WRAPS_KEY.into()),
             Self::Receipt(receipt) => Some(format!("receipt/{}/{}", receipt.of, receipt.from)),
             Self::Schedule(schedule) => Some(schedule_key(schedule.id)),
@@ -453,6 +566,8 @@ impl Content {
             Self::Member(body) => e.encode(body),
             Self::Consent(body) => e.encode(body),
             Self::Request(body) => e.encode(body),
+            Self::Notice(body) => e.encode(body),
+            Self::Tombstone(body) => e.encode(body),
             Self::Unknown(_) => e.array(0),
         });
         written.expect("writing to memory cannot fail");
@@ -476,6 +591,8 @@ impl Content {
             kind::MEMBER => Self::Member(d.decode()?),
             kind::CONSENT => Self::Consent(d.decode()?),
             kind::REQUEST => Self::Request(d.decode()?),
+            kind::NOTICE => Self::Notice(d.decode()?),
+            kind::TOMBSTONE => Self::Tombstone(d.decode()?),
             kind => {
                 d.skip()?;
                 Self::Unknown(kind)

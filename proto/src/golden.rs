@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use crate::entry::{
-    Adjust, Consent, Content, Cursor, Fired, LinkFact, MemberFact, Message, Receipt, RequestFact,
-    RuleText, Rung, Schedule, ScheduleState, WrapsFact, kind,
+    Adjust, Consent, Content, Cursor, Fired, LinkFact, MemberFact, Message, Notice, Noticed,
+    Receipt, RequestFact, RuleText, Rung, Schedule, ScheduleState, Tombstone, WrapsFact, kind,
 };
 use crate::error::ErrorCode;
 use crate::frame::*;
@@ -23,6 +23,8 @@ fn rule() -> RuleText {
         start: "2027-03-28T19:30:00".into(),
         zone: "Asia/Shanghai".into(),
         rrule: Some("FREQ=WEEKLY;BYDAY=SU,WE".into()),
+        also: Vec::new(),
+        except: Vec::new(),
     }
 }
 
@@ -102,6 +104,7 @@ fn client_frames() -> Vec<(&'static str, u8, ClientFrame)> {
                 valid_for: Some(7_200_000),
                 blob: None,
                 again: None,
+                replaces: None,
             }),
         ),
         (
@@ -119,6 +122,25 @@ fn client_frames() -> Vec<(&'static str, u8, ClientFrame)> {
                 valid_for: None,
                 blob: None,
                 again: Some(Ref([4; 12])),
+                replaces: None,
+            }),
+        ),
+        (
+            "hold, in the place of another",
+            0,
+            ClientFrame::Hold(Hold {
+                n: 3,
+                body_ref: entry_ref,
+                epoch: 5,
+                from,
+                to: to.clone(),
+                kind: 1,
+                sealed: vec![0xbb; 20],
+                schedule: Ref([3; 12]),
+                valid_for: None,
+                blob: None,
+                again: None,
+                replaces: Some(Ref([5; 12])),
             }),
         ),
         (
@@ -128,11 +150,47 @@ fn client_frames() -> Vec<(&'static str, u8, ClientFrame)> {
                 n: 4,
                 entry_ref: Ref([3; 12]),
                 from,
-                to,
+                to: to.clone(),
                 rule: rule(),
                 state: ScheduleState::Active,
                 schedule: None,
+                bank: false,
+                seen: None,
             }),
+        ),
+        (
+            "plan, a change of a letter bank with more dates and fewer",
+            0,
+            ClientFrame::Plan(Plan {
+                n: 4,
+                entry_ref: Ref([6; 12]),
+                from,
+                to,
+                rule: RuleText {
+                    also: vec!["2027-04-01T18:00:00".into()],
+                    except: vec!["2027-04-04T19:30:00".into()],
+                    ..rule()
+                },
+                state: ScheduleState::Paused,
+                schedule: Some(Ref([3; 12])),
+                bank: true,
+                seen: Some(2),
+            }),
+        ),
+        (
+            "preview",
+            0,
+            ClientFrame::Preview(Preview {
+                rule: rule(),
+                zones: vec!["Asia/Shanghai".into(), "Europe/Rome".into()],
+                count: 8,
+                after: Some(AT),
+            }),
+        ),
+        (
+            "give back",
+            0,
+            ClientFrame::GiveBack(GiveBack { schedule: Ref([3; 12]), after: Some(Ref([5; 12])) }),
         ),
         (
             "turn",
@@ -283,6 +341,7 @@ fn contents() -> Vec<Content> {
             due_at: AT,
             adjust: Some(Adjust::Gap),
             valid_for: Some(1),
+            version: 2,
         }),
         ..message.clone()
     };
@@ -307,9 +366,28 @@ fn contents() -> Vec<Content> {
             to: vec![MemberId(3)],
             rule: rule(),
             state: ScheduleState::Active,
+            bank: true,
+            version: 2,
         }),
         Content::Member(member()),
         Content::Consent(consent()),
+        Content::Notice(Notice {
+            to: MemberId(1),
+            what: Noticed::Low,
+            schedule: Some(Ref([3; 12])),
+            planned: Some("2027-03-28T19:30:00".into()),
+            due_at: Some(AT),
+            of: None,
+            members: Vec::new(),
+            left: Some(2),
+        }),
+        Content::Tombstone(Tombstone {
+            from: MemberId(1),
+            entry_ref: Ref([1; 12]),
+            to: vec![MemberId(3)],
+            until: AT,
+            due_at: None,
+        }),
     ]
 }
 

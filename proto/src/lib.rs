@@ -18,5 +18,7 @@ pub mod error;
 
 pub mod canonical;
 
+mod sparse;
+
 #[cfg(test)]
 mod golden;

@@ -103,7 +103,8 @@ fn stale(precondition: &Precondition) -> Refusal {
         Precondition::RosterHead(_)
         | Precondition::Tickets(_)
         | Precondition::FactAt(..)
-        | Precondition::DueAt(..) => Refusal::new(ErrorCode::Stale, CHANGED),
+        | Precondition::DueAt(..)
+        | Precondition::HeldAre { .. } => Refusal::new(ErrorCode::Stale, CHANGED),
     }
 }
 

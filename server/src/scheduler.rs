@@ -109,6 +109,7 @@ async fn one(relay: &Relay, due: &Due) -> Result<(), Failure> {
         }
         DueItem::Programme(programme) => setup::finish(relay, *programme).await,
         DueItem::Retention => forget_old(relay, due).await,
+        DueItem::Expiry(_) => Ok(()),
         DueItem::Occurrence(id) => {
             let (store, now) = (&*relay.store, relay.clock.now());
             let Some(standing) = schedule(store, due.scope, *id).await? else {

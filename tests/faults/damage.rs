@@ -59,7 +59,13 @@ impl Stored {
         let due_at = (now + HELD_MS) / 1000 * 1000;
         let due = jiff::Timestamp::from_millisecond(due_at).unwrap();
         let start = jiff::tz::TimeZone::UTC.to_datetime(due).to_string();
-        let rule = RuleText { start, zone: "UTC".into(), rrule: None };
+        let rule = RuleText {
+            start,
+            zone: "UTC".into(),
+            rrule: None,
+            also: Vec::new(),
+            except: Vec::new(),
+        };
         crowd.first().schedule(HELD, &[], rule).await;
         crowd.ack().await;
         relay.term().await;

@@ -10,7 +10,13 @@ use jiashu_tests::programme::hello;
 use crate::scene::{Scene, bytes, code};
 
 fn tomorrow() -> RuleText {
-    RuleText { start: "2100-01-01T20:00:00".into(), zone: "Asia/Shanghai".into(), rrule: None }
+    RuleText {
+        start: "2100-01-01T20:00:00".into(),
+        zone: "Asia/Shanghai".into(),
+        rrule: None,
+        also: Vec::new(),
+        except: Vec::new(),
+    }
 }
 
 #[tokio::test]

@@ -22,6 +22,8 @@ fn rule(at: Millis, rrule: Option<&str>) -> RuleText {
         start: start.to_string(),
         zone: "Asia/Shanghai".into(),
         rrule: rrule.map(Into::into),
+        also: Vec::new(),
+        except: Vec::new(),
     }
 }
 
@@ -159,6 +161,8 @@ async fn a_schedule_that_cannot_be_is_refused() {
         start: start.into(),
         zone: zone.into(),
         rrule: Some(rrule.into()),
+        also: Vec::new(),
+        except: Vec::new(),
     };
     let bad = [
         ("past", plan(rule(tomorrow - 2 * DAY_MS, None))),

@@ -119,6 +119,7 @@ impl RawDevice {
             valid_for: None,
             blob: None,
             again: None,
+            replaces: None,
         }
     }
 
@@ -143,6 +144,8 @@ impl RawDevice {
             rule,
             state: ScheduleState::Active,
             schedule: None,
+            bank: false,
+            seen: None,
         }
     }
 
@@ -241,5 +244,5 @@ impl RawDevice {
 
 /// The bytes inside a letter's seal.
 fn sealed_text(text: &str) -> Vec<u8> {
-    Text { written_at: WRITTEN_AT, content: text.into() }.to_bytes()
+    Text { written_at: WRITTEN_AT, content: text.into(), ring: None }.to_bytes()
 }

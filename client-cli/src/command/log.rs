@@ -78,6 +78,7 @@ fn in_words(heard: &Heard, stored: &Stored, people: &People) -> String {
         Rung::Opened => format!("✓✓ {name} opened it, {at}"),
         Rung::Played => format!("✓✓ {name} played it, {at}"),
         Rung::Shown => format!("✓✓ {name} heard it, {at}"),
+        Rung::Done => format!("✓✓ {name} has done it, {at}"),
     }
 }
 

@@ -79,7 +79,8 @@ async fn add(context: &mut Context<'_>, args: &AddArgs) -> Result<()> {
     let sender_zone = people.zone(from).unwrap_or(rule.zone());
     let entries = preview(&rule, sender_zone, now(), PREVIEW).map_err(bad_rule)?;
     let (start, rrule) = (rule.start_text(), rule.rrule_text());
-    let text = RuleText { start, zone: rule.zone().to_owned(), rrule };
+    let (also, except) = (Vec::new(), Vec::new());
+    let text = RuleText { start, zone: rule.zone().to_owned(), rrule, also, except };
     let tx = view.state.begin()?;
     let id = draft::schedule(&tx, Parties { from, to }, text, &args.text.join(" "), now_ms())?;
     tx.commit()?;
@@ -195,7 +196,7 @@ pub(super) fn listed(view: &View, schedule: &Schedule) -> Result<Listed> {
         ClientFrame::Hold(hold) => Text::from_bytes(hold.kind, &hold.sealed).ok(),
         _ => None,
     });
-    let RuleText { start, zone, rrule } = schedule.rule.clone();
+    let RuleText { start, zone, rrule, .. } = schedule.rule.clone();
     Ok(Listed {
         id: schedule.id.to_string(),
         from: view.people.name(schedule.from),
@@ -210,9 +211,8 @@ pub(super) fn listed(view: &View, schedule: &Schedule) -> Result<Listed> {
 }
 
 fn next_of(schedule: &Schedule) -> Option<i64> {
-    let RuleText { start, zone, rrule } = &schedule.rule;
     let active = schedule.state == ScheduleState::Active;
-    let rule = Rule::parse(start, zone, rrule.as_deref()).ok().filter(|_| active)?;
+    let rule = Rule::of(&schedule.rule).ok().filter(|_| active)?;
     next_occurrence(&rule, now()).map(|occurrence| occurrence.at.as_millisecond())
 }
 

@@ -2,7 +2,7 @@
 
 use jiashu_proto::entry::{Content, Generation, Message, Seq};
 use jiashu_proto::id::{DeviceId, Millis, Ref};
-use jiashu_proto::text::Text;
+use jiashu_proto::text::{Ring, Text};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
 use super::damaged;
@@ -40,7 +40,8 @@ pub struct Place {
     pub at: Millis,
 }
 
-const COLUMNS: &str = "generation, seq, at, content, text, written_at, refused, shown";
+const COLUMNS: &str =
+    "generation, seq, at, content, text, written_at, refused, shown, ring_every, ring_times";
 
 /// Notes a message's new place, if it is known. Whether it was.
 ///
@@ -94,8 +95,12 @@ pub fn put(
 ///
 /// If the state cannot be written.
 pub fn opened(db: &Connection, opened: Ref, text: &Text) -> Result<()> {
-    db.prepare_cached("UPDATE message SET text = ?2, written_at = ?3 WHERE ref = ?1")?
-        .execute((opened.0, &text.content, text.written_at))?;
+    let ring = text.ring.map(|ring| (ring.every_ms(), ring.times())).unzip();
+    db.prepare_cached(
+        "UPDATE message SET text = ?2, written_at = ?3, ring_every = ?4, ring_times = ?5
+         WHERE ref = ?1",
+    )?
+    .execute((opened.0, &text.content, text.written_at, ring.0, ring.1))?;
     Ok(())
 }
 
@@ -172,13 +177,16 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Stored> {
     let Content::Message(kind, message) = content else { return Err(damaged(std::fmt::Error)) };
     let text: Option<String> = row.get("text")?;
     let written_at: Option<Millis> = row.get("written_at")?;
+    let every_ms: Option<Millis> = row.get("ring_every")?;
+    let ring = every_ms.zip(row.get("ring_times")?);
+    let ring = ring.and_then(|(every_ms, times)| Ring::new(every_ms, times));
     Ok(Stored {
         generation: row.get("generation")?,
         seq: row.get::<_, i64>("seq")?.cast_unsigned(),
         at: row.get("at")?,
         kind,
         message,
-        text: text.zip(written_at).map(|(content, written_at)| Text { written_at, content }),
+        text: text.zip(written_at).map(|(content, written_at)| Text { written_at, content, ring }),
         refused: row.get("refused")?,
         perhaps_shown: row.get::<_, u8>("shown")? == 1,
     })

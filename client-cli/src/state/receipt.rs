@@ -19,7 +19,7 @@ pub struct Heard {
     pub at: Millis,
 }
 
-const RUNGS: [Rung; 4] = [Rung::Device, Rung::Opened, Rung::Played, Rung::Shown];
+const RUNGS: [Rung; 5] = [Rung::Device, Rung::Opened, Rung::Played, Rung::Shown, Rung::Done];
 
 fn number(rung: Rung) -> u32 {
     match rung {
@@ -27,6 +27,7 @@ fn number(rung: Rung) -> u32 {
         Rung::Opened => 2,
         Rung::Played => 3,
         Rung::Shown => 4,
+        Rung::Done => 5,
     }
 }
 

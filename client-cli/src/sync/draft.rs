@@ -55,7 +55,7 @@ fn letter_text(text: &str, now: Millis) -> Result<Vec<u8>> {
             "there is nothing to send: write a few words",
         ));
     }
-    let bytes = Text { written_at: now, content: text.to_owned() }.to_bytes();
+    let bytes = Text { written_at: now, content: text.to_owned(), ring: None }.to_bytes();
     let most = bounds::MAX_SEALED.saturating_sub(TAG_LEN);
     if bytes.len() > most {
         let text =
@@ -106,9 +106,20 @@ pub fn schedule(
         valid_for: None,
         blob: None,
         again: None,
+        replaces: None,
     };
     let state = ScheduleState::Active;
-    let plan = Plan { n: 0, entry_ref: id, from, to, rule, state, schedule: None };
+    let plan = Plan {
+        n: 0,
+        entry_ref: id,
+        from,
+        to,
+        rule,
+        state,
+        schedule: None,
+        bank: false,
+        seen: None,
+    };
     queue(db, body_ref, &ClientFrame::Hold(hold), Some(id), now)?;
     queue(db, id, &ClientFrame::Plan(plan), Some(id), now)?;
     Ok(id)
@@ -133,9 +144,10 @@ pub(super) fn again(db: &Connection, hold: Hold, now: Millis) -> Result<Ref> {
 /// If the state cannot be written.
 pub fn cancel(db: &Connection, schedule: Schedule, now: Millis) -> Result<Ref> {
     let entry_ref = Ref(random());
-    let Schedule { id, from, to, rule, .. } = schedule;
+    let Schedule { id, from, to, rule, bank, version, .. } = schedule;
     let state = ScheduleState::Cancelled;
-    let plan = Plan { n: 0, entry_ref, from, to, rule, state, schedule: Some(id) };
+    let (schedule, seen) = (Some(id), Some(version));
+    let plan = Plan { n: 0, entry_ref, from, to, rule, state, schedule, bank, seen };
     queue(db, entry_ref, &ClientFrame::Plan(plan), Some(id), now)?;
     Ok(entry_ref)
 }

@@ -185,6 +185,8 @@ impl Engine {
             | RelayFrame::Staffed(_)
             | RelayFrame::Enrolled(_)
             | RelayFrame::Requested(_)
+            | RelayFrame::Previewed(_)
+            | RelayFrame::GivenBack(_)
             | RelayFrame::Beaten(_)
             | RelayFrame::Unknown(_) => Ok(Applied::default()),
         }

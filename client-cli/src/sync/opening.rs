@@ -65,7 +65,9 @@ pub(super) fn open(family: &Family, kind: u32, message: &Message) -> Opened {
     }
     match Text::from_bytes(kind, &opened) {
         Ok(text) => Opened::Text(text),
-        Err(error @ TextError::Malformed(_)) => Opened::Refused(error.to_string()),
+        Err(error @ (TextError::Malformed(_) | TextError::Ring)) => {
+            Opened::Refused(error.to_string())
+        }
         // It stays sealed on disk, for the day when this client is newer.
         Err(TextError::Version(_) | TextError::Kind(_)) => Opened::NotYet,
     }

@@ -142,6 +142,7 @@ impl Reader<'_> {
                 let key = clear.key().unwrap_or_default();
                 Ok(fact::put(self.db, &key, *seq, *at, content)?)
             }
+            Ok(Content::Notice(_) | Content::Tombstone(_)) => Ok(()),
             // A newer version wrote it: it stays for the day when this one is newer, too.
             Ok(Content::Unknown(_)) | Err(_) => {
                 Ok(fact::put(self.db, &format!("unknown/{seq}"), *seq, *at, content)?)

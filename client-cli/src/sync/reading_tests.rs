@@ -348,7 +348,7 @@ fn a_name_overrides_the_one_on_the_card() {
         until: None,
         schedule: None,
     };
-    let text = jiashu_proto::text::Text { written_at: NOON, content: "Lili".into() };
+    let text = jiashu_proto::text::Text { written_at: NOON, content: "Lili".into(), ring: None };
     let draft = jiashu_seal::Draft::new(fields, text.to_bytes());
     message.entry_ref = draft.body_ref();
     message.key = Some(name_key(LILI));

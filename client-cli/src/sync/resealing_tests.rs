@@ -36,6 +36,8 @@ fn rule() -> RuleText {
         start: "2027-03-28T19:30:00".into(),
         zone: "Asia/Shanghai".into(),
         rrule: Some("FREQ=DAILY".into()),
+        also: Vec::new(),
+        except: Vec::new(),
     }
 }
 
@@ -127,6 +129,8 @@ fn what_was_cancelled_or_is_spent_is_not_sealed_again() {
             to,
             rule: rule(),
             state,
+            bank: false,
+            version: 0,
         }));
 
         turned(&mut world, &mut engine, HOUSE, vec![remove(stolen)]);

@@ -125,8 +125,12 @@ fn an_old_epoch_is_answered_by_the_same_letter_under_the_new_key() {
     assert_eq!(draft.frame, {
         let mut post = old.clone();
         (post.n, post.epoch) = (0, 0);
-        post.sealed = jiashu_proto::text::Text { written_at: NOON, content: "sealed twice".into() }
-            .to_bytes();
+        post.sealed = jiashu_proto::text::Text {
+            written_at: NOON,
+            content: "sealed twice".into(),
+            ring: None,
+        }
+        .to_bytes();
         ClientFrame::Post(post)
     });
 }
@@ -298,6 +302,8 @@ fn a_schedule_whose_letter_is_refused_is_not_made() {
         start: "2027-03-28T19:30:00".into(),
         zone: "Asia/Shanghai".into(),
         rrule: None,
+        also: Vec::new(),
+        except: Vec::new(),
     };
     let parties = Parties { from: MAMA, to: vec![MemberId(3)] };
     let id = draft::schedule(engine.db(), parties, rule, "good night", NOON).unwrap();
@@ -327,6 +333,7 @@ fn a_letter_of_nothing_or_too_much_is_refused_before_it_is_kept() {
 
 /// The seal's tag, and what stands around a long text.
 fn sending_overhead() -> usize {
-    let around = jiashu_proto::text::Text { written_at: NOON, content: "x".repeat(1000) };
+    let around =
+        jiashu_proto::text::Text { written_at: NOON, content: "x".repeat(1000), ring: None };
     around.to_bytes().len() - 1000 + jiashu_seal::TAG_LEN
 }

@@ -1,6 +1,7 @@
 //! A rule that makes sense as a whole: it has a start, a zone, dates and an end, and gives at least
 //! one occurrence. Turning its civil times into instants is left to `occurrence`.
 
+use jiashu_proto::entry::RuleText;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};
@@ -56,6 +57,18 @@ impl Rule {
         let rule = Self { start, tz, recur, dates, last };
         rule.first_date_from(start.date()).map(|_| ()).ok_or(RuleError::Empty)?;
         Ok(rule)
+    }
+
+    /// The rule of a schedule, as sent.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Rule::parse`].
+    pub fn of(text: &RuleText) -> Result<Self, RuleError> {
+        if !text.also.is_empty() || !text.except.is_empty() {
+            return Err(RuleError::unsupported("a date besides"));
+        }
+        Self::parse(&text.start, &text.zone, text.rrule.as_deref())
     }
 
     /// The civil start, whole seconds.

@@ -137,6 +137,9 @@ pub struct Hold {
     /// newer key.
     #[n(10)]
     pub again: Option<Ref>,
+    /// Takes the place of this held body, which is then gone: an edit is a new body.
+    #[n(11)]
+    pub replaces: Option<Ref>,
 }
 
 impl Hold {
@@ -172,6 +175,44 @@ pub struct Plan {
     /// The schedule that is changed; absent for a new one.
     #[n(6)]
     pub schedule: Option<Ref>,
+    /// Whether it is a letter bank; a change leaves that as it is.
+    #[cbor(n(7), with = "crate::sparse", has_nil)]
+    pub bank: bool,
+    /// Of a change: the [`crate::entry::Schedule::version`] that it is a change of. If another stands,
+    /// it is [`Stale`](crate::error::ErrorCode::Stale). Absent changes whatever stands.
+    #[n(8)]
+    pub seen: Option<u32>,
+}
+
+/// Asks when a rule happens, on several clocks: for clients that have no calendar.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Preview {
+    /// The rule.
+    #[n(0)]
+    pub rule: RuleText,
+    /// On whose clocks, IANA zones: at most [`crate::bounds::MAX_PREVIEW_ZONES`].
+    #[cbor(n(1), decode_with = "crate::frame::list::decode")]
+    pub zones: Vec<String>,
+    /// How many occurrences, at most [`crate::bounds::MAX_PREVIEW`].
+    #[n(2)]
+    pub count: u32,
+    /// Those after this instant, in ms; absent: after now.
+    #[n(3)]
+    pub after: Option<Millis>,
+}
+
+/// Asks for the bodies that a schedule holds, of the members whom the device serves, to edit them or
+/// to seal them again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct GiveBack {
+    /// The schedule.
+    #[n(0)]
+    pub schedule: Ref,
+    /// The last that was given back; absent: from the first on.
+    #[n(1)]
+    pub after: Option<Ref>,
 }
 
 /// What the relay keeps of a new invite beside the roster.

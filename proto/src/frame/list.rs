@@ -35,3 +35,26 @@ fn at_most<'b, C, T: Decode<'b, C>>(
     }
     Ok(items)
 }
+
+/// A list that is mostly empty, and then is not written.
+pub(crate) mod sparse {
+    use minicbor::encode::Write;
+    use minicbor::{Decode, Decoder, Encode, Encoder};
+
+    pub(crate) use crate::sparse::{is_nil, nil};
+
+    pub(crate) fn encode<T: Encode<C>, C, W: Write>(
+        list: &Vec<T>,
+        e: &mut Encoder<W>,
+        context: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        list.encode(e, context)
+    }
+
+    pub(crate) fn decode<'b, T: Decode<'b, C>, C>(
+        d: &mut Decoder<'b>,
+        context: &mut C,
+    ) -> Result<Vec<T>, minicbor::decode::Error> {
+        super::decode(d, context)
+    }
+}

@@ -16,12 +16,13 @@ pub(crate) mod list;
 mod relay;
 
 pub use client::{
-    Ack, Beat, Card, Enrol, HandIn, Hello, Hold, Join, Look, Plan, Post, RecordConsent, Reissue,
-    Report, Request, Setup, Turn, Void,
+    Ack, Beat, Card, Enrol, GiveBack, HandIn, Hello, Hold, Join, Look, Plan, Post, Preview,
+    RecordConsent, Reissue, Report, Request, Setup, Turn, Void,
 };
 pub use relay::{
-    Beaten, Cursors, Enrolled, Entries, HandedIn, Invited, Joined, Posted, Reached, Refused,
-    Requested, Staffed, ToClose, Welcome, WireEntry,
+    Beaten, ClockText, Cursors, Enrolled, Entries, GivenBack, HandedIn, Invited, Joined, Posted,
+    Previewed, PreviewedOccurrence, Reached, Refused, Requested, Staffed, ToClose, Welcome,
+    WireEntry,
 };
 
 /// One of the devices that share a connection; 0, and absent from the wire, for the first.
@@ -146,6 +147,10 @@ frames! {
         32 Request,
         /// Hands in links that the relay lost.
         33 HandIn,
+        /// Asks when a rule happens.
+        34 Preview,
+        /// Asks for held bodies back.
+        35 GiveBack,
     }
 }
 
@@ -174,6 +179,10 @@ frames! {
         28 Requested,
         /// The links are in the chain.
         29 HandedIn,
+        /// When a rule happens.
+        30 Previewed,
+        /// Held bodies, given back.
+        31 GivenBack,
         /// The answer to a beat.
         21 Beaten,
     }

@@ -3,7 +3,7 @@
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
 use crate::bounds;
-use crate::entry::{Generation, Seq};
+use crate::entry::{Adjust, Generation, Seq};
 use crate::error::ErrorCode;
 use crate::id::{DeviceId, Epoch, InviteId, LinkHash, MemberId, Millis, N, Ref, Scope};
 
@@ -298,6 +298,61 @@ pub struct HandedIn {
     /// Number of the newest link that the relay has.
     #[n(0)]
     pub epoch: Epoch,
+}
+
+/// When a rule happens.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Previewed {
+    /// The first occurrences, ascending; fewer than asked for where the rule ends.
+    #[cbor(n(0), decode_with = "crate::frame::list::decode")]
+    pub occurrences: Vec<PreviewedOccurrence>,
+}
+
+/// One occurrence, on each of the clocks asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct PreviewedOccurrence {
+    /// When, in ms.
+    #[n(0)]
+    pub at: Millis,
+    /// As planned, civil time in the rule's zone.
+    #[n(1)]
+    pub planned: String,
+    /// Set if the planned time does not exist, or exists twice, on that day.
+    #[n(2)]
+    pub adjust: Option<Adjust>,
+    /// One for each zone, in the order asked for.
+    #[cbor(n(3), decode_with = "crate::frame::list::decode")]
+    pub clocks: Vec<ClockText>,
+}
+
+/// An instant on one clock.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct ClockText {
+    /// `2027-03-28T13:30:00+02:00` (RFC 3339).
+    #[n(0)]
+    pub local: String,
+    /// Whether this clock and the rule's are further apart, or closer, than at the occurrence before.
+    #[cbor(n(1), with = "crate::sparse", has_nil)]
+    pub shifts: bool,
+}
+
+/// Bodies that a schedule holds, given back to their author.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct GivenBack {
+    /// The schedule.
+    #[n(0)]
+    pub schedule: Ref,
+    /// In the order in which they will be released: kind and body of each, as
+    /// [`crate::entry::Content::from_bytes`] reads them.
+    #[cbor(n(1), decode_with = "crate::frame::list::decode")]
+    pub bodies: Vec<minicbor::bytes::ByteVec>,
+    /// Whether there are more: ask again, after the last.
+    #[cbor(n(2), with = "crate::sparse", has_nil)]
+    pub more: bool,
 }
 
 /// The answer to a beat.

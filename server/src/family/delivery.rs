@@ -1,6 +1,6 @@
 //! What of the log is for which device.
 
-use jiashu_proto::entry::Content;
+use jiashu_proto::entry::{Content, Rung};
 use jiashu_proto::id::MemberId;
 
 /// Whether a device that serves `members` is given this entry.
@@ -16,10 +16,14 @@ pub fn is_for(content: &Content, members: &[MemberId]) -> bool {
                 || members.contains(&message.from)
                 || message.to.iter().any(|to| members.contains(to))
         }
+        // What is done rings nowhere any more.
+        Content::Receipt(receipt) if receipt.rung == Rung::Done => true,
         Content::Receipt(receipt) => {
             members.contains(&receipt.to) || members.contains(&receipt.from)
         }
-        Content::Link(_)
+        Content::Notice(notice) => members.contains(&notice.to),
+        Content::Tombstone(_)
+        | Content::Link(_)
         | Content::Wraps(_)
         | Content::Schedule(_)
         | Content::Member(_)
@@ -31,7 +35,7 @@ pub fn is_for(content: &Content, members: &[MemberId]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use jiashu_proto::entry::{Message, Receipt, Rung};
+    use jiashu_proto::entry::{Message, Receipt};
     use jiashu_proto::id::{DeviceId, Ref};
 
     use super::*;

@@ -133,6 +133,7 @@ fn held_body(device: DeviceId, hold: Hold) -> HeldBody {
             due_at: 0,
             adjust: None,
             valid_for: hold.valid_for,
+            version: 0,
         }),
     };
     let content = Content::Message(hold.kind, message).to_bytes();
@@ -153,6 +154,7 @@ pub fn decide_report(sender: &Sender, report: Report, now: Millis) -> Result<Bat
         Rung::Opened => 2,
         Rung::Played => 3,
         Rung::Shown => 4,
+        Rung::Done => 5,
     };
     if report.share.is_some_and(|share| share > 100) {
         return Err(Refusal::new(ErrorCode::Malformed, "a share is at most 100 percent"));
@@ -276,11 +278,18 @@ mod tests {
             valid_for: None,
             blob: None,
             again: None,
+            replaces: None,
         }
     }
 
     fn standing(from: u32) -> Standing {
-        let rule = RuleText { start: String::new(), zone: String::new(), rrule: None };
+        let rule = RuleText {
+            start: String::new(),
+            zone: String::new(),
+            rrule: None,
+            also: Vec::new(),
+            except: Vec::new(),
+        };
         let schedule = Schedule {
             id: Ref([3; 12]),
             device: DeviceId(1),
@@ -288,6 +297,8 @@ mod tests {
             to: vec![],
             rule,
             state: ScheduleState::Active,
+            bank: false,
+            version: 0,
         };
         Standing { seq: 9, schedule }
     }

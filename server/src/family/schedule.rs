@@ -56,7 +56,7 @@ pub fn decide_plan(
     }
     let due = match plan.state {
         ScheduleState::Active => Some(first_due(&plan.rule, now)?),
-        ScheduleState::Cancelled => None,
+        ScheduleState::Cancelled | ScheduleState::Paused => None,
         ScheduleState::Spent => {
             return Err(Refusal::new(ErrorCode::NotAllowed, "only the relay ends a schedule so"));
         }
@@ -68,6 +68,8 @@ pub fn decide_plan(
         to: plan.to,
         rule: plan.rule,
         state: plan.state,
+        bank: plan.bank,
+        version: 0,
     });
     Ok(Batch {
         author: Some(Author { device: sender.device, n: plan.n, entry_ref: plan.entry_ref }),
@@ -104,8 +106,7 @@ fn first_due(rule: &RuleText, now: Millis) -> Result<Millis, Refusal> {
 }
 
 fn parse(rule: &RuleText) -> Result<Rule, Refusal> {
-    Rule::parse(&rule.start, &rule.zone, rule.rrule.as_deref())
-        .map_err(|error| Refusal::new(ErrorCode::BadRule, error.to_string()))
+    Rule::of(rule).map_err(|error| Refusal::new(ErrorCode::BadRule, error.to_string()))
 }
 
 /// What a schedule leaves behind when it ends: nothing.
@@ -207,6 +208,8 @@ mod tests {
             start: "2027-03-27T02:30:00".into(),
             zone: "Europe/Rome".into(),
             rrule: rrule.map(Into::into),
+            also: Vec::new(),
+            except: Vec::new(),
         }
     }
 
@@ -219,6 +222,8 @@ mod tests {
             rule: rule(rrule),
             state: ScheduleState::Active,
             schedule: None,
+            bank: false,
+            seen: None,
         }
     }
 
@@ -230,6 +235,8 @@ mod tests {
             to: vec![MemberId(3)],
             rule: rule(rrule),
             state: ScheduleState::Active,
+            bank: false,
+            version: 0,
         };
         Standing { seq: 7, schedule }
     }
@@ -247,6 +254,7 @@ mod tests {
             valid_for: Some(1000),
             blob: None,
             again: None,
+            replaces: None,
         };
         let batch = decide_hold(&sender(), hold, None, &[], 0).unwrap();
         match &batch.changes[..] {

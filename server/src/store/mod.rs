@@ -96,6 +96,15 @@ pub enum Precondition {
     DueAt(DueItem, Millis),
     /// Fewer bodies than this are held.
     HeldBelow(usize),
+    /// Of this schedule so many bodies are held, and this is the first to be released.
+    HeldAre {
+        /// The schedule.
+        schedule: Ref,
+        /// The first, as it is sealed now.
+        first: Option<HeldBody>,
+        /// All of them.
+        count: usize,
+    },
 }
 
 impl fmt::Display for Precondition {
@@ -111,6 +120,7 @@ impl fmt::Display for Precondition {
             Self::FactAt(key, _) => write!(f, "the version of {key}"),
             Self::DueAt(item, _) => write!(f, "the due time of {item:?}"),
             Self::HeldBelow(count) => write!(f, "that fewer than {count} bodies are held"),
+            Self::HeldAre { .. } => f.write_str("what the schedule holds"),
         }
     }
 }
@@ -179,12 +189,27 @@ pub enum Change {
     /// Keeps a body until its hour; one of the same schedule with the same `body_ref` is replaced,
     /// and keeps its place among them.
     PutHeld(HeldBody),
+    /// This body takes the place of that held one of the same schedule; where that is not held any
+    /// more, nothing changes.
+    ReplaceHeld(Ref, HeldBody),
     /// The body of this schedule, the first, with this `body_ref` is no longer needed.
     DropHeld(Ref, Ref),
     /// None of the schedule's bodies is needed any longer.
     DropHeldOf(Ref),
     /// The item is due then, and at no other time.
     SetDue(DueItem, Millis),
+    /// As [`Change::SetDue`], the next occurrence of a schedule.
+    SetOccurrence {
+        /// The schedule.
+        schedule: Ref,
+        /// Civil time in the schedule's zone as planned, `YYYY-MM-DDThh:mm:ss`.
+        planned: String,
+        /// Its instant by the zones in force, in ms.
+        at: Millis,
+    },
+    /// The batch's first entry is worth nothing any more from then on, in ms: [`DueItem::Expiry`] of
+    /// its place is due.
+    SetExpiry(Millis),
     /// The item is not due any more.
     ClearDue(DueItem),
 }
@@ -234,6 +259,9 @@ pub enum DueItem {
     /// A look at what is older than the retention.
     #[n(5)]
     Retention,
+    /// The end of what the message at this place is worth.
+    #[n(6)]
+    Expiry(#[n(0)] Seq),
 }
 
 /// Something that is due.
@@ -245,6 +273,9 @@ pub struct Due {
     pub scope: Scope,
     /// What.
     pub item: DueItem,
+    /// Of an occurrence, for when it was planned; `None` with all else, and where an older relay
+    /// wrote it.
+    pub planned: Option<String>,
 }
 
 /// What the store did, or had done when it saw the command first.
@@ -606,6 +637,7 @@ mod tests {
             (DueItem::Programme(Scope(7)), "820307"),
             (DueItem::Invite(InviteId(7)), "820407"),
             (DueItem::Retention, "8105"),
+            (DueItem::Expiry(7), "820607"),
         ];
 
         for (item, hex) in items {

@@ -85,9 +85,9 @@ pub(crate) async fn what_is_due_comes_the_earliest_first(home: &dyn Home) {
     store.commit(other, changes(vec![Change::SetDue(programme.clone(), 200)])).await.unwrap();
 
     let all = [
-        Due { at: -100, scope: FAMILY, item: occurrence },
-        Due { at: 200, scope: other, item: programme },
-        Due { at: 300, scope: FAMILY, item: enrolment },
+        Due { at: -100, scope: FAMILY, item: occurrence, planned: None },
+        Due { at: 200, scope: other, item: programme, planned: None },
+        Due { at: 300, scope: FAMILY, item: enrolment, planned: None },
     ];
     assert_eq!(store.due(300, 10).await.unwrap(), all);
     assert_eq!(store.due(299, 10).await.unwrap(), all[..2]);
@@ -105,7 +105,7 @@ pub(crate) async fn an_item_is_due_once(home: &dyn Home) {
     let moved = store.due(1_000, 10).await.unwrap();
     commit(&*store, changes(vec![Change::ClearDue(item.clone())])).await;
 
-    assert_eq!(moved, [Due { at: 200, scope: FAMILY, item }]);
+    assert_eq!(moved, [Due { at: 200, scope: FAMILY, item, planned: None }]);
     assert_eq!(store.due(1_000, 10).await.unwrap(), []);
     assert_eq!(store.next_due().await.unwrap(), None);
 }

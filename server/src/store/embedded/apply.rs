@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use jiashu_proto::bounds::MAX_UNANSWERED;
 use jiashu_proto::entry::Seq;
 use jiashu_proto::frame::ToClose;
-use jiashu_proto::id::Scope;
+use jiashu_proto::id::{Millis, Ref, Scope};
 use rusqlite::Connection;
-use rusqlite::types::ValueRef::{Blob, Integer};
+use rusqlite::types::ValueRef::{Blob, Integer, Null, Text};
 
 use super::condition::Failure;
 use super::facts::{self, Place, Put};
@@ -204,9 +204,12 @@ fn changes_access(change: &Change) -> bool {
         | Change::SetTickets(_)
         | Change::Forget { .. }
         | Change::PutHeld(_)
+        | Change::ReplaceHeld(..)
         | Change::DropHeld(..)
         | Change::DropHeldOf(_)
         | Change::SetDue(..)
+        | Change::SetOccurrence { .. }
+        | Change::SetExpiry(_)
         | Change::ClearDue(_) => false,
     }
 }
@@ -272,6 +275,7 @@ fn apply_change(
             state.floor = facts::forget_old(tx, scope, state, *before, *most)?;
         }
         Change::PutHeld(body) => put_held(tx, scope, body)?,
+        Change::ReplaceHeld(old, body) => replace_held(tx, scope, *old, body)?,
         Change::DropHeld(schedule, body_ref) => {
             let sql = "DELETE FROM held WHERE scope = ?1 AND schedule = ?2 AND body_ref = ?3";
             delete(tx, sql, (id, schedule.0, body_ref.0))?;
@@ -279,12 +283,11 @@ fn apply_change(
         Change::DropHeldOf(schedule) => {
             delete(tx, "DELETE FROM held WHERE scope = ?1 AND schedule = ?2", (id, schedule.0))?;
         }
-        Change::SetDue(item, at) => {
-            let sql = "INSERT OR REPLACE INTO due(scope, item, at, sum) VALUES (?1, ?2, ?3, ?4)";
-            let item = schema::to_cbor(item);
-            let sum = DUE.sum([Integer(id), Blob(&item), Integer(*at)]);
-            tx.prepare_cached(sql)?.execute((id, item, at, sum))?;
+        Change::SetDue(item, at) => set_due(tx, id, item, *at, None)?,
+        Change::SetOccurrence { schedule, planned, at } => {
+            set_due(tx, id, &DueItem::Occurrence(*schedule), *at, Some(planned))?;
         }
+        Change::SetExpiry(at) => set_due(tx, id, &DueItem::Expiry(first), *at, None)?,
         Change::ClearDue(item) => {
             delete(
                 tx,
@@ -319,6 +322,22 @@ fn supersede(tx: &Connection, id: i64, state: &mut ScopeState) -> rusqlite::Resu
     Ok(())
 }
 
+fn set_due(
+    tx: &Connection,
+    scope: i64,
+    item: &DueItem,
+    at: Millis,
+    planned: Option<&str>,
+) -> rusqlite::Result<()> {
+    let sql =
+        "INSERT OR REPLACE INTO due(scope, item, at, planned, sum) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let item = schema::to_cbor(item);
+    let planned_value = planned.map_or(Null, |planned| Text(planned.as_bytes()));
+    let sum = DUE.sum([Integer(scope), Blob(&item), Integer(at), planned_value]);
+    tx.prepare_cached(sql)?.execute((scope, item, at, planned, sum))?;
+    Ok(())
+}
+
 fn delete(tx: &Connection, sql: &str, of: impl rusqlite::Params) -> rusqlite::Result<usize> {
     tx.prepare_cached(sql)?.execute(of)
 }
@@ -334,5 +353,18 @@ fn put_held(tx: &Connection, scope: Scope, body: &HeldBody) -> rusqlite::Result<
     let id = scope.0.cast_signed();
     let sum = HELD.sum([Integer(id), Blob(&schedule.0), Blob(&body_ref.0), Blob(content)]);
     put.execute((id, body_ref.0, schedule.0, content, sum))?;
+    Ok(())
+}
+
+/// The row stays, so the place among the bodies does.
+fn replace_held(tx: &Connection, scope: Scope, old: Ref, body: &HeldBody) -> rusqlite::Result<()> {
+    let mut replace = tx.prepare_cached(
+        "UPDATE held SET body_ref = ?4, content = ?5, sum = ?6
+         WHERE scope = ?1 AND schedule = ?2 AND body_ref = ?3",
+    )?;
+    let HeldBody { body_ref, schedule, content } = body;
+    let id = scope.0.cast_signed();
+    let sum = HELD.sum([Integer(id), Blob(&schedule.0), Blob(&body_ref.0), Blob(content)]);
+    replace.execute((id, schedule.0, old.0, body_ref.0, content, sum))?;
     Ok(())
 }

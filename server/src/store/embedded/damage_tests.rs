@@ -194,7 +194,8 @@ async fn a_file_of_the_first_version_is_given_its_checks() {
     let folder = a_store().await;
     let sql = "ALTER TABLE fact DROP COLUMN sum; ALTER TABLE held DROP COLUMN sum;
                ALTER TABLE card DROP COLUMN sum; ALTER TABLE due DROP COLUMN sum;
-               ALTER TABLE cursor DROP COLUMN sum; PRAGMA user_version = 1;
+               ALTER TABLE cursor DROP COLUMN sum; ALTER TABLE due DROP COLUMN planned;
+               PRAGMA user_version = 1;
                UPDATE entry SET sum = 7 WHERE content IS NULL;";
     sqlite(&folder).execute_batch(sql).unwrap();
 
@@ -210,4 +211,18 @@ async fn a_file_of_the_first_version_is_given_its_checks() {
     let due = Precondition::DueAt(DueItem::Occurrence(a_ref(2)), NOW);
     let clear = Batch { requires: vec![due], ..changes(Vec::new()) };
     commit(&store, clear).await;
+}
+
+#[tokio::test]
+async fn a_file_of_the_second_version_is_as_due_as_it_was() {
+    let folder = a_store().await;
+    let sql = "ALTER TABLE due DROP COLUMN planned; UPDATE due SET sum = 7;
+               PRAGMA user_version = 2;";
+    sqlite(&folder).execute_batch(sql).unwrap();
+
+    let store = reopen(&folder).unwrap();
+
+    let due = store.due(NOW, 10).await.unwrap();
+    assert_eq!(due.len(), 2);
+    assert!(due.iter().all(|due| due.planned.is_none()), "{due:?}");
 }

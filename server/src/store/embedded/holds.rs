@@ -55,5 +55,8 @@ fn holds(
             let held: i64 = held.query_row([scope.0.cast_signed()], |row| row.get(0))?;
             usize::try_from(held).is_ok_and(|held| held < *count)
         }
+        Precondition::HeldAre { schedule, first, count } => {
+            reader::first_held(tx, scope, *schedule)? == (first.clone(), *count)
+        }
     })
 }

@@ -246,6 +246,32 @@ pub(super) fn held(tx: &Connection, scope: Scope, schedule: Ref) -> Result<Vec<H
     Ok(bodies)
 }
 
+/// The body that this schedule will release next, and how many it holds.
+pub(super) fn first_held(
+    tx: &Connection,
+    scope: Scope,
+    schedule: Ref,
+) -> Result<(Option<HeldBody>, usize), Failure> {
+    let mut count =
+        tx.prepare_cached("SELECT count(*) FROM held WHERE scope = ?1 AND schedule = ?2")?;
+    let count: i64 = count.query_row((scope.0.cast_signed(), schedule.0), |row| row.get(0))?;
+    if count == 0 {
+        return Ok((None, 0));
+    }
+    let mut first = tx.prepare_cached(
+        "SELECT scope, schedule, body_ref, content, sum FROM held
+         WHERE scope = ?1 AND schedule = ?2 ORDER BY id LIMIT 1",
+    )?;
+    let mut rows = first.query((scope.0.cast_signed(), schedule.0))?;
+    match rows.next()? {
+        Some(row) if HELD.holds(row)? => {
+            let body = HeldBody { body_ref: Ref(row.get(2)?), schedule, content: row.get(3)? };
+            Ok((Some(body), usize::try_from(count).unwrap_or(usize::MAX)))
+        }
+        _ => Err(Failure::DamagedRow { table: HELD.name, scope }),
+    }
+}
+
 /// The blob of an open invite.
 pub(super) fn card(
     tx: &Connection,
@@ -269,8 +295,9 @@ pub(super) fn due_at(
     scope: Scope,
     item: &DueItem,
 ) -> Result<Option<Millis>, Failure> {
-    let mut due =
-        tx.prepare_cached("SELECT scope, item, at, sum FROM due WHERE scope = ?1 AND item = ?2")?;
+    let mut due = tx.prepare_cached(
+        "SELECT scope, item, at, planned, sum FROM due WHERE scope = ?1 AND item = ?2",
+    )?;
     let mut rows = due.query((scope.0.cast_signed(), schema::to_cbor(item)))?;
     match rows.next()? {
         None => Ok(None),
@@ -288,7 +315,7 @@ pub(super) fn due(
     damaged: &Damaged,
 ) -> Result<Vec<Due>, Failure> {
     let mut due = tx.prepare_cached(
-        "SELECT scope, item, at, sum FROM due WHERE at <= ?1 ORDER BY at, scope, item",
+        "SELECT scope, item, at, planned, sum FROM due WHERE at <= ?1 ORDER BY at, scope, item",
     )?;
     let mut rows = due.query([now])?;
     let mut found = Vec::new();
@@ -300,7 +327,7 @@ pub(super) fn due(
             Ok(item) if DUE.holds(row)? => {
                 // Of a scope that is refused it would stay due, and be tried for ever.
                 if damaged.check(scope).is_ok() {
-                    found.push(Due { at: row.get(2)?, scope, item });
+                    found.push(Due { at: row.get(2)?, scope, item, planned: row.get(3)? });
                 }
             }
             _ => damaged.note(scope, DUE.name),

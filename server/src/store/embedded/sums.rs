@@ -22,7 +22,8 @@ pub(super) const FACT: Table =
 pub(super) const HELD: Table =
     Table { name: "held", key: &["scope", "schedule", "body_ref"], rest: &["content"] };
 pub(super) const CARD: Table = Table { name: "card", key: &["scope", "invite"], rest: &["blob"] };
-pub(super) const DUE: Table = Table { name: "due", key: &["scope", "item"], rest: &["at"] };
+pub(super) const DUE: Table =
+    Table { name: "due", key: &["scope", "item"], rest: &["at", "planned"] };
 pub(super) const CURSOR: Table =
     Table { name: "cursor", key: &["scope", "device"], rest: &["seq", "at"] };
 
@@ -93,6 +94,11 @@ pub(super) fn fill_all(tx: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// Fills in what `schema_3.sql` has changed.
+pub(super) fn fill_due(tx: &Connection) -> rusqlite::Result<()> {
+    DUE.fill(tx)
+}
+
 /// A check of an entry's content (`None`: it was superseded) and of where it stands.
 pub(super) fn entry_sum(
     scope: Scope,
@@ -146,7 +152,7 @@ impl Fnv {
                 self.add(&bytes.len().to_le_bytes());
                 self.add(bytes);
             }
-            // None of the columns holds such.
+            // None of the columns holds a real number.
             ValueRef::Null | ValueRef::Real(_) => self.add(b"-"),
         }
     }
