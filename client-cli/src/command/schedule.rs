@@ -77,7 +77,7 @@ async fn add(context: &mut Context<'_>, args: &AddArgs) -> Result<()> {
         ));
     }
     let sender_zone = people.zone(from).unwrap_or(rule.zone());
-    let entries = preview(&rule, sender_zone, now(), PREVIEW).map_err(bad_rule)?;
+    let entries = preview(&rule, &[rule.zone(), sender_zone], now(), PREVIEW).map_err(bad_rule)?;
     let (start, rrule) = (rule.start_text(), rule.rrule_text());
     let (also, except) = (Vec::new(), Vec::new());
     let text = RuleText { start, zone: rule.zone().to_owned(), rrule, also, except };
@@ -139,26 +139,32 @@ fn added(id: Ref, entries: &[PreviewEntry]) -> Added {
     let preview: Vec<_> = entries
         .iter()
         .map(|entry| PreviewJson {
-            at: utc_text(entry.at),
-            recipient_local: entry.recipient_local.clone(),
-            sender_local: entry.sender_local.clone(),
-            adjust: entry.adjust.map(jiashu_recurrence::Adjust::name),
+            at: utc_text(entry.occurrence.at),
+            recipient_local: clock(entry, 0),
+            sender_local: clock(entry, 1),
+            adjust: entry.occurrence.adjust.map(jiashu_recurrence::Adjust::name),
         })
         .collect();
     let next = preview.first().map(|entry| entry.at.clone());
     Added { id: id.to_string(), next, preview }
 }
 
+/// The instant on the recipient's clock, 0, or the sender's, 1.
+fn clock(entry: &PreviewEntry, number: usize) -> String {
+    entry.clocks.get(number).map(|clock| clock.local.clone()).unwrap_or_default()
+}
+
 fn print_preview(context: &mut Context<'_>, entries: &[PreviewEntry]) -> Result<()> {
     writeln!(context.out, "{:<18}  {:<18}", "their clock", "your clock")?;
     for entry in entries {
-        let gap = match entry.adjust {
+        let gap = match entry.occurrence.adjust {
             Some(jiashu_recurrence::Adjust::Gap) => "  the clocks jump over this hour: later",
             Some(jiashu_recurrence::Adjust::Overlap) => "  this hour comes twice: the first",
             None => "",
         };
-        let shift = if entry.sender_shifts { "  another hour for you from here on" } else { "" };
-        let (theirs, yours) = (local(&entry.recipient_local), local(&entry.sender_local));
+        let shifts = entry.clocks.last().is_some_and(|clock| clock.shifts);
+        let shift = if shifts { "  another hour for you from here on" } else { "" };
+        let (theirs, yours) = (local(&clock(entry, 0)), local(&clock(entry, 1)));
         writeln!(context.out, "{theirs:<18}  {yours:<18}{gap}{shift}")?;
     }
     Ok(())

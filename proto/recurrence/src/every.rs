@@ -5,9 +5,9 @@ use jiff::civil::{Date, Weekday};
 
 use crate::RuleError;
 use crate::civil_text;
-use crate::cycle::Cycle;
+use crate::dates;
 use crate::error::shown;
-use crate::recur::{End, Freq, Recur, WEEK, from_monday};
+use crate::recur::{ByDay, End, Freq, Recur, WEEK, from_monday};
 
 /// A start and an RRULE value, both as [`crate::Rule::parse`] reads them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub fn parse_every(days: &str, time: &str, first: Date) -> Result<Every, RuleErr
         .ok_or_else(|| RuleError::Time(shown(time)))?
         .time();
     let recur = weekly(&days);
-    let day = Cycle::new(&recur, first)?.first_from(first).ok_or(RuleError::Empty)?;
+    let day = dates::first_from(&recur, first, first, Date::MAX).ok_or(RuleError::Empty)?;
     Ok(Every { start: civil_text::write(day.to_datetime(time)), rrule: recur.to_string() })
 }
 
@@ -70,7 +70,9 @@ fn weekly(days: &[Weekday]) -> Recur {
     let by_day = from_monday(days.to_vec());
     let (freq, by_day) =
         if by_day == WEEK { (Freq::Daily, Vec::new()) } else { (Freq::Weekly, by_day) };
-    Recur { freq, interval: 1, by_day, end: End::Never }
+    let by_day = by_day.into_iter().map(|weekday| ByDay { ordinal: 0, weekday }).collect();
+    let (by_month_day, by_month) = (Vec::new(), 0);
+    Recur { freq, interval: 1, by_day, by_month_day, by_month, end: End::Never }
 }
 
 /// The day of that name, in full or its first three letters, both in small letters.

@@ -2,18 +2,18 @@
 //! what time it is, so the relay that fires and the client that checks reckon alike.
 //!
 //! Read in this order: a text becomes a part list (`recur`), that and a start become a [`Rule`]
-//! (`rule`) with its dates (`cycle`), which a `zone` turns into instants (`occurrence`); `preview`
+//! (`rule`) with its dates (`dates`), which a `zone` turns into instants (`occurrence`); `preview`
 //! shows them on both clocks, and `every` is the short form typed on the command line.
 //!
 //! All arithmetic is in civil time, and only its result meets the zone (RFC 5545, 3.3.10): "19:30
 //! every Sunday" stays 19:30 when the clocks change. The zones are those compiled in, never the
-//! machine's. For now FREQ is DAILY or WEEKLY; what is not done is refused by name, never ignored.
+//! machine's. What of RFC 5545 is not done is refused by name, never ignored.
 
 mod recur;
 
 mod rule;
 
-mod cycle;
+mod dates;
 
 mod occurrence;
 
@@ -28,8 +28,9 @@ mod error;
 
 pub use error::RuleError;
 pub use every::{Every, parse_days, parse_every, weekly_rrule};
+pub use jiashu_proto::entry::Adjust;
 pub use occurrence::{MAX_STEPS, Occurrence, next_occurrence, occurrence_at, occurrences};
-pub use preview::{MAX_PREVIEW, PreviewEntry, preview};
+pub use preview::{Clock, MAX_PREVIEW, PreviewEntry, preview};
 pub use recur::{MAX_COUNT, MAX_INTERVAL, MAX_RRULE_BYTES};
 pub use rule::{FIRST_YEAR, LAST_YEAR, Rule};
-pub use zone::{Adjust, local_text, utc_text};
+pub use zone::{local_text, utc_text};

@@ -1,17 +1,18 @@
 //! From a rule to instants: what is next, what follows, and whether a planned time is the rule's
 //! own. Holds no state; firing, pauses and letters are left to the caller.
 
-use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
+use jiashu_proto::entry::Adjust;
+use jiff::civil::{DateTime, Time};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::Rule;
 use crate::civil_text;
-use crate::cycle::add_days;
-use crate::zone::{Adjust, resolve};
+use crate::dates::add_days;
+use crate::zone::resolve;
 
-/// The most candidate dates that one call looks at, so that no rule can cost more.
+/// The most candidate times that one call looks at, so that no rule can cost more.
 ///
-/// A daily or weekly rule needs fewer than ten; it is a bound, not a budget.
+/// A rule's own times need fewer than ten, those besides at most as many as there may be.
 pub const MAX_STEPS: usize = 1_000;
 
 /// Clocks that jump by a whole day (Apia, 2011) put a planned time a day from its instant, and
@@ -40,19 +41,27 @@ impl Occurrence {
 /// First occurrence of `rule` strictly after `after`, or `None` once the rule is spent.
 ///
 /// The wall-clock hour stays the same across a change to summer time; an hour that does not exist
-/// is shifted forward, one that exists twice is taken the first time, and the occurrence says so.
-/// Where clocks skip a day and the shifted occurrence falls together with the next, the next one
-/// stands, alone: nothing happens twice at one instant. Pure: the caller says what time it is. The
-/// search begins near `after`, not at the start; at most [`MAX_STEPS`] candidate dates are looked
-/// at. Source: RFC 5545, 3.3.5, 3.3.10 and 3.8.5.3.
+/// is shifted forward, and the occurrence says so; one that exists twice happens the first time,
+/// once. Of two that a shift brings to one instant the one planned later remains.
+///
+/// Pure: the caller says what time it is. The search begins near `after`, not at the start; at most
+/// [`MAX_STEPS`] candidate times are looked at. Source: RFC 5545, 3.3.5, 3.3.10 and 3.8.5.3.
 #[must_use]
 pub fn next_occurrence(rule: &Rule, after: Timestamp) -> Option<Occurrence> {
-    let near = rule.tz().to_datetime(after).date();
-    let from = add_days(near, -JUMP_DAYS).unwrap_or(Date::MIN);
-    dates_from(rule, from)
-        .take(MAX_STEPS)
-        .filter_map(|date| occurrence_on(rule, date))
-        .find(|occurrence| occurrence.at > after)
+    let near = add_days(rule.tz().to_datetime(after).date(), -JUMP_DAYS);
+    let from = near.map_or(DateTime::MIN, |date| date.to_datetime(Time::midnight()));
+    let mut first: Option<Occurrence> = None;
+    for planned in rule.planned_from(from).take(MAX_STEPS) {
+        // Only what a gap has shifted can be overtaken, and by nothing beyond where it went.
+        if first.as_ref().is_some_and(|first| planned > rule.tz().to_datetime(first.at)) {
+            break;
+        }
+        let (at, adjust) = resolve(rule.tz(), planned);
+        if at > after && first.as_ref().is_none_or(|first| at <= first.at) {
+            first = Some(Occurrence { planned, at, adjust });
+        }
+    }
+    first
 }
 
 /// All occurrences of `rule` strictly after `after`, each as [`next_occurrence`] gives it: instants
@@ -66,25 +75,8 @@ pub fn occurrences(rule: &Rule, after: Timestamp) -> impl Iterator<Item = Occurr
 #[must_use]
 pub fn occurrence_at(rule: &Rule, planned: &str) -> Option<Occurrence> {
     let planned = civil_text::read(planned, civil_text::PLANNED)?;
-    let date = rule.first_date_from(planned.date())?;
-    occurrence_on(rule, date).filter(|occurrence| occurrence.planned == planned)
-}
-
-/// The rule's dates from `from` on.
-fn dates_from(rule: &Rule, from: Date) -> impl Iterator<Item = Date> {
-    std::iter::successors(rule.first_date_from(from), |date| following(rule, *date))
-}
-
-fn following(rule: &Rule, date: Date) -> Option<Date> {
-    rule.first_date_from(date.tomorrow().ok()?)
-}
-
-/// What happens on one of the rule's dates; `None` if its instant belongs to the next of them.
-fn occurrence_on(rule: &Rule, date: Date) -> Option<Occurrence> {
-    let planned = rule.planned_on(date);
-    let (at, adjust) = resolve(rule.tz(), planned);
-    let next = || following(rule, date).map(|next| resolve(rule.tz(), rule.planned_on(next)).0);
-    // Only a gap can carry an occurrence as far as the next one.
-    let taken = adjust == Some(Adjust::Gap) && next().is_some_and(|next| next <= at);
-    (!taken).then_some(Occurrence { planned, at, adjust })
+    rule.planned_from(planned).next().filter(|next| *next == planned)?;
+    let (at, _) = resolve(rule.tz(), planned);
+    let before = at.checked_sub(SignedDuration::from_secs(1)).ok()?;
+    next_occurrence(rule, before).filter(|occurrence| occurrence.planned == planned)
 }

@@ -1,6 +1,7 @@
 //! A rule that makes sense as a whole: it has a start, a zone, dates and an end, and gives at least
 //! one occurrence. Turning its civil times into instants is left to `occurrence`.
 
+use jiashu_proto::bounds::MAX_RULE_DATES;
 use jiashu_proto::entry::RuleText;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
@@ -8,29 +9,35 @@ use jiff::tz::{Offset, TimeZone};
 
 use crate::RuleError;
 use crate::civil_text;
-use crate::cycle::{Cycle, add_days};
+use crate::dates::{self, add_days};
 use crate::error::shown;
 use crate::recur::{End, Recur};
 use crate::zone;
 
 /// The first year in which a rule may start.
-pub const FIRST_YEAR: i16 = 2000;
+pub const FIRST_YEAR: i16 = 1970;
 /// The last year in which a rule gives occurrences; a rule without an end ends with it.
 pub const LAST_YEAR: i16 = 2199;
 
-/// When something happens: a civil start in a zone, and how it repeats, if it does.
+const LAST_DAY: Date = Date::constant(LAST_YEAR, 12, 31);
+
+/// When something happens: a civil start in a zone, how it repeats, if it does, the times at which it
+/// happens besides (RDATE), and those at which it does not (EXDATE).
 ///
 /// The parts are those of RFC 5545, 3.3.10. The start is the first occurrence if its day meets
 /// the parts, else the first is the first day after it that does (as python-dateutil has it; RFC
-/// 5545, 3.8.5.3 leaves it open). All occurrences are at the start's time of day.
+/// 5545, 3.8.5.3 leaves it open). All of the rule's own occurrences are at the start's time of day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     start: DateTime,
     tz: TimeZone,
     recur: Option<Recur>,
-    dates: Cycle,
     /// No date after this one. COUNT counts planned dates, so it becomes one here, once and for all.
     last: Date,
+    /// Ascending.
+    also: Vec<DateTime>,
+    /// Ascending.
+    except: Vec<DateTime>,
 }
 
 impl Rule {
@@ -45,30 +52,39 @@ impl Rule {
     /// [`RuleError`] names the part that is not supported or makes no sense. A rule that would
     /// give nothing is refused, too.
     pub fn parse(start: &str, zone: &str, rrule: Option<&str>) -> Result<Self, RuleError> {
-        let start = parse_start(start)?;
-        let tz = zone::find(zone)?;
-        let recur = rrule.map(Recur::parse).transpose()?;
-        let dates = match &recur {
-            Some(recur) => Cycle::new(recur, start.date())?,
-            None => Cycle::once(start.date()),
-        };
-        let end = recur.as_ref().map_or(End::Count(1), |recur| recur.end);
-        let last = last_date(end, start, &tz, &dates)?.min(Date::constant(LAST_YEAR, 12, 31));
-        let rule = Self { start, tz, recur, dates, last };
-        rule.first_date_from(start.date()).map(|_| ()).ok_or(RuleError::Empty)?;
+        let rule = Self::read(start, zone, rrule)?;
+        rule.check_not_empty()?;
         Ok(rule)
     }
 
-    /// The rule of a schedule, as sent.
+    /// The rule of a schedule, as sent. `also` and `except` are as occurrences are written, 19
+    /// characters, ascending, at most [`MAX_RULE_DATES`] each.
     ///
     /// # Errors
     ///
     /// As of [`Rule::parse`].
     pub fn of(text: &RuleText) -> Result<Self, RuleError> {
-        if !text.also.is_empty() || !text.except.is_empty() {
-            return Err(RuleError::unsupported("a date besides"));
-        }
-        Self::parse(&text.start, &text.zone, text.rrule.as_deref())
+        let also = parse_dates("RDATE", &text.also)?;
+        let except = parse_dates("EXDATE", &text.except)?;
+        let rule = Self::read(&text.start, &text.zone, text.rrule.as_deref())?;
+        let rule = Self { also, except, ..rule };
+        rule.check_not_empty()?;
+        Ok(rule)
+    }
+
+    fn read(start: &str, zone: &str, rrule: Option<&str>) -> Result<Self, RuleError> {
+        let start = parse_start(start)?;
+        let tz = zone::find(zone)?;
+        let recur = rrule.map(Recur::parse).transpose()?;
+        let last = match &recur {
+            Some(recur) => last_date(recur, start, &tz)?.min(LAST_DAY),
+            None => start.date(),
+        };
+        Ok(Self { start, tz, recur, last, also: Vec::new(), except: Vec::new() })
+    }
+
+    fn check_not_empty(&self) -> Result<(), RuleError> {
+        self.planned_from(DateTime::MIN).next().map(|_| ()).ok_or(RuleError::Empty)
     }
 
     /// The civil start, whole seconds.
@@ -102,33 +118,107 @@ impl Rule {
         self.recur.as_ref().map(Recur::to_string)
     }
 
-    /// The first of the rule's dates at or after `from`.
-    pub(crate) fn first_date_from(&self, from: Date) -> Option<Date> {
-        let from = Some(from.max(self.start.date())).filter(|from| *from <= self.last)?;
-        self.dates.first_from(from).filter(|date| *date <= self.last)
+    /// The rule as it is sent, in its canonical form: [`Rule::of`] gives an equal one.
+    #[must_use]
+    pub fn text(&self) -> RuleText {
+        let written = |times: &[DateTime]| times.iter().copied().map(civil_text::write).collect();
+        RuleText {
+            start: self.start_text(),
+            zone: self.zone().to_owned(),
+            rrule: self.rrule_text(),
+            also: written(&self.also),
+            except: written(&self.except),
+        }
     }
 
-    /// The civil time planned on one of the rule's dates.
-    pub(crate) fn planned_on(&self, date: Date) -> DateTime {
-        date.to_datetime(self.start.time())
+    /// The civil times planned on that day, `YYYY-MM-DDThh:mm:ss`, ascending: what a person means who
+    /// leaves out a day.
+    #[must_use]
+    pub fn planned_on_day(&self, day: Date) -> Vec<String> {
+        let planned = self.planned_from(day.to_datetime(Time::midnight()));
+        planned.take_while(|planned| planned.date() == day).map(civil_text::write).collect()
     }
+
+    /// Every civil time planned at or after `from`, ascending, each once.
+    pub(crate) fn planned_from(&self, from: DateTime) -> impl Iterator<Item = DateTime> {
+        let first = self.next_planned(from);
+        std::iter::successors(first, |planned| self.next_planned(after(*planned)?))
+    }
+
+    /// The first civil time planned at or after `from`. Each that is left out costs one more step, and
+    /// of those there are few.
+    fn next_planned(&self, from: DateTime) -> Option<DateTime> {
+        let mut from = from;
+        loop {
+            let own = self.own_from(from);
+            let also = self.also.iter().copied().find(|also| *also >= from);
+            let next = own.into_iter().chain(also).min()?;
+            if self.except.binary_search(&next).is_err() {
+                return Some(next);
+            }
+            from = after(next)?;
+        }
+    }
+
+    /// The first of the rule's own times at or after `from`.
+    fn own_from(&self, from: DateTime) -> Option<DateTime> {
+        let date =
+            if from.time() > self.start.time() { add_days(from.date(), 1)? } else { from.date() };
+        let start = self.start.date();
+        let date = match &self.recur {
+            Some(recur) => dates::first_from(recur, start, date, self.last)?,
+            None => Some(start).filter(|start| *start >= date)?,
+        };
+        Some(date.to_datetime(self.start.time()))
+    }
+}
+
+/// The next second.
+fn after(at: DateTime) -> Option<DateTime> {
+    at.checked_add(jiff::SignedDuration::from_secs(1)).ok()
 }
 
 fn parse_start(text: &str) -> Result<DateTime, RuleError> {
     let start = civil_text::read(text, civil_text::PLANNED)
         .or_else(|| civil_text::read(text, civil_text::TO_THE_MINUTE))
         .ok_or_else(|| RuleError::Start(shown(text)))?;
-    if !(FIRST_YEAR..=LAST_YEAR).contains(&start.year()) {
-        return Err(RuleError::Year(start.year()));
-    }
-    Ok(start)
+    check_year(start).map(|()| start)
 }
 
-/// The last date on which an occurrence may be planned, of all the calendar has.
-fn last_date(end: End, start: DateTime, tz: &TimeZone, dates: &Cycle) -> Result<Date, RuleError> {
-    let until = match end {
-        End::Never => return Ok(Date::MAX),
-        End::Count(count) => return Ok(dates.nth(count - 1).unwrap_or(Date::MAX)),
+fn check_year(at: DateTime) -> Result<(), RuleError> {
+    if (FIRST_YEAR..=LAST_YEAR).contains(&at.year()) {
+        Ok(())
+    } else {
+        Err(RuleError::Year(at.year()))
+    }
+}
+
+/// Single times, which must ascend.
+fn parse_dates(part: &str, texts: &[String]) -> Result<Vec<DateTime>, RuleError> {
+    if texts.len() > MAX_RULE_DATES {
+        return Err(RuleError::part(part, "has more than 64 times"));
+    }
+    let mut times: Vec<DateTime> = Vec::with_capacity(texts.len());
+    for text in texts {
+        let time = civil_text::read(text, civil_text::PLANNED).ok_or_else(|| {
+            RuleError::part(part, "must be local times such as 2027-03-28T19:30:00")
+        })?;
+        check_year(time)?;
+        if times.last().is_some_and(|before| *before >= time) {
+            return Err(RuleError::part(part, "must be in order, each time once"));
+        }
+        times.push(time);
+    }
+    Ok(times)
+}
+
+/// The last date on which the rule itself may plan an occurrence.
+fn last_date(recur: &Recur, start: DateTime, tz: &TimeZone) -> Result<Date, RuleError> {
+    let until = match recur.end {
+        End::Never => return Ok(LAST_DAY),
+        End::Count(count) => {
+            return Ok(dates::nth(recur, start.date(), count, LAST_DAY).unwrap_or(LAST_DAY));
+        }
         End::UntilDay(until) => until.date().to_datetime(Time::constant(23, 59, 59, 0)),
         End::UntilCivil(until) => until,
         End::UntilUtc(until) => {

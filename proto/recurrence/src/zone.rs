@@ -1,40 +1,13 @@
 //! Zones and what their clock changes do to a civil time. Only the database that is compiled in is
 //! asked, so that a relay and a phone do not disagree because one machine is older.
 
-use std::fmt;
-
+use jiashu_proto::entry::Adjust;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
 
 use crate::RuleError;
 use crate::error::shown;
-
-/// What a clock change did to an occurrence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Adjust {
-    /// The planned time does not exist: it happens later, by as much as the clocks jump.
-    Gap,
-    /// The planned time exists twice: it happens the first time.
-    Overlap,
-}
-
-impl Adjust {
-    /// The word for it, as in `--json` and CSV files: `gap` or `overlap`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Gap => "gap",
-            Self::Overlap => "overlap",
-        }
-    }
-}
-
-impl fmt::Display for Adjust {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// The zone of that IANA name, in any case of letters.
 pub(crate) fn find(name: &str) -> Result<TimeZone, RuleError> {

@@ -1,9 +1,7 @@
 //! Schedules: a rule that releases a held body at each of its occurrences.
 
 use jiashu_proto::bounds;
-use jiashu_proto::entry::{
-    Adjust, Content, Message, RuleText, Schedule, ScheduleState, Seq, schedule_key,
-};
+use jiashu_proto::entry::{Content, Message, RuleText, Schedule, ScheduleState, Seq, schedule_key};
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::Plan;
 use jiashu_proto::id::Millis;
@@ -170,10 +168,7 @@ fn released(held: &HeldBody, occurrence: &Occurrence) -> Option<NewEntry> {
     let due_at = occurrence.at.as_millisecond();
     fired.planned = occurrence.planned_text();
     fired.due_at = due_at;
-    fired.adjust = occurrence.adjust.map(|adjust| match adjust {
-        jiashu_recurrence::Adjust::Gap => Adjust::Gap,
-        jiashu_recurrence::Adjust::Overlap => Adjust::Overlap,
-    });
+    fired.adjust = occurrence.adjust;
     let entry_ref = occurrence_ref(fired.body_ref, fired.schedule, &fired.planned)?;
     let until = fired.valid_for.and_then(|valid_for| due_at.checked_add(valid_for));
     let message = Message { entry_ref, until, fired: Some(fired), ..message };
@@ -187,6 +182,7 @@ fn timestamp(at: Millis) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use jiashu_proto::entry::Adjust;
     use jiashu_proto::frame::Hold;
     use jiashu_proto::id::{DeviceId, MemberId, Ref};
 

@@ -1,5 +1,6 @@
 //! Rules of schedules, and the words that a person types for one.
 
+use jiashu_proto::entry::RuleText;
 use jiashu_recurrence::{
     MAX_PREVIEW, Rule, RuleError, next_occurrence, occurrence_at, occurrences, parse_days,
     parse_every, preview,
@@ -10,14 +11,18 @@ use jiff::civil::date;
 /// Occurrences looked at from each instant.
 const LOOK: usize = 20;
 
-/// Three lines: start, zone, RRULE (a rule without the third happens once); and the same three as
-/// days, time of day and anything.
+/// Lines: start, zone, RRULE (empty, or not there: it happens once), times besides and times left
+/// out, with blanks between; and the first two as days and time of day.
 pub fn any_rule(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let mut lines = text.splitn(3, '\n');
-    let (first, second) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
-    words(first, second);
-    match Rule::parse(first, second, lines.next()) {
+    let mut lines = text.split('\n');
+    let mut line = || lines.next().unwrap_or_default().to_owned();
+    let (start, zone, rrule) = (line(), line(), line());
+    words(&start, &zone);
+    let mut times = || line().split_ascii_whitespace().map(str::to_owned).collect();
+    let (also, except) = (times(), times());
+    let rrule = Some(rrule).filter(|rrule| !rrule.is_empty());
+    match Rule::of(&RuleText { start, zone, rrule, also, except }) {
         Ok(rule) => gives_what_it_says(&rule),
         Err(error) => is_short(&error),
     }
@@ -44,8 +49,7 @@ fn words(days: &str, time: &str) {
 }
 
 fn gives_what_it_says(rule: &Rule) {
-    let rrule = rule.rrule_text();
-    let again = Rule::parse(&rule.start_text(), rule.zone(), rrule.as_deref()).unwrap();
+    let again = Rule::of(&rule.text()).unwrap();
     assert_eq!(&again, rule, "its canonical form is the same rule");
     for after in [i64::MIN, 0, 1_000_000_000, 1_795_500_000, 7_000_000_000, i64::MAX] {
         let after = Timestamp::from_second(after).unwrap_or(Timestamp::MAX);
@@ -60,6 +64,6 @@ fn gives_what_it_says(rule: &Rule) {
         let first = next_occurrence(rule, after);
         assert_eq!(first, occurrences(rule, after).next());
     }
-    let shown = preview(rule, "Europe/Rome", Timestamp::UNIX_EPOCH, usize::MAX).unwrap();
+    let shown = preview(rule, &["Europe/Rome"], Timestamp::UNIX_EPOCH, usize::MAX).unwrap();
     assert!(shown.len() <= MAX_PREVIEW);
 }

@@ -165,6 +165,14 @@ fn rules() -> Vec<(String, Vec<u8>)> {
         ("far", "2199-12-31T23:59:59\nPacific/Kiritimati\nFREQ=DAILY;INTERVAL=1000;COUNT=10000"),
         ("every-seventh-is-no-sunday", "2026-11-23T20:00\nUTC\nFREQ=DAILY;INTERVAL=7;BYDAY=SU"),
         ("yearly", "2026-11-22T20:00\nUTC\nFREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"),
+        ("monthly", "2027-01-31T02:30\nEurope/Rome\nFREQ=MONTHLY;BYMONTHDAY=-1,31;BYDAY=SU,MO"),
+        ("yearly-by-week", "1990-01-01T00:00\nPacific/Apia\nFREQ=YEARLY;BYDAY=53MO,-1SU,20FR"),
+        (
+            "times-besides",
+            "2027-03-28T02:30:00\nEurope/Rome\nFREQ=WEEKLY\n2027-03-28T03:10:00 \
+             2027-03-28T03:30:00\n2027-04-04T02:30:00",
+        ),
+        ("nothing-left", "2026-11-22T20:00:00\nUTC\n\n\n2026-11-22T20:00:00"),
         ("escape", "\u{1b}[2J\nUTC\nFREQ=\u{1b}]0;x\u{7}"),
         ("zone-of-a-path", "2026-11-22T20:00\n../../etc/passwd"),
     ];

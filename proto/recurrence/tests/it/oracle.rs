@@ -1,7 +1,10 @@
 //! A second opinion: what python-dateutil gives for the same rules (see `oracle.py`).
 
+use jiashu_proto::entry::RuleText;
 use jiashu_recurrence::{Adjust, Rule, next_occurrence, occurrence_at, occurrences};
-use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 const VECTORS: &str = include_str!("../../../vectors/recurrence.json");
@@ -22,22 +25,41 @@ fn cases() -> (usize, Vec<Case>) {
 }
 
 fn case(case: &Value) -> Case {
-    let [start, zone, rrule] = ["start", "zone", "rrule"].map(|key| case[key].as_str().unwrap());
-    let row = |row: &Value| {
-        let adjust = row.get(2).map(|adjust| adjust.as_str().unwrap().to_owned());
-        (row[0].as_str().unwrap().to_owned(), row[1].as_i64().unwrap(), adjust)
+    let text = |key: &str| case[key].as_str().unwrap().to_owned();
+    let texts = |key: &str| match &case[key] {
+        Value::Array(texts) => texts.iter().map(|text| text.as_str().unwrap().to_owned()).collect(),
+        _ => Vec::new(),
     };
-    Case {
-        name: format!("{rrule} from {start} in {zone}"),
-        rule: Rule::parse(start, zone, Some(rrule)).unwrap(),
-        rows: case["occurrences"].as_array().unwrap().iter().map(row).collect(),
-    }
+    let text = RuleText {
+        start: text("start"),
+        zone: text("zone"),
+        rrule: Some(text("rrule")),
+        also: texts("also"),
+        except: texts("except"),
+    };
+    let rule = Rule::of(&text).unwrap_or_else(|error| panic!("{text:?}: {error}"));
+    Case { rows: rows(rule.start(), case), name: format!("{text:?}"), rule }
+}
+
+/// What `packed` in `oracle.py` has packed.
+fn rows(start: DateTime, case: &Value) -> Vec<Row> {
+    let (mut planned, mut off) = (start, 0);
+    let steps = case["steps"].as_array().unwrap().iter().enumerate();
+    let row = |(number, step): (usize, &Value)| {
+        let number = number.to_string();
+        planned += SignedDuration::from_secs(step.as_i64().unwrap());
+        off = case["offsets"][&number].as_i64().unwrap_or(off);
+        let as_utc = Offset::UTC.to_timestamp(planned).unwrap().as_second();
+        let adjust = case["adjusts"][&number].as_str().map(str::to_owned);
+        (planned.strftime("%Y-%m-%dT%H:%M:%S").to_string(), as_utc - off, adjust)
+    };
+    steps.map(row).collect()
 }
 
 #[test]
 fn dateutil_gives_the_same_occurrences() {
     let (shown, cases) = cases();
-    assert!(cases.len() >= 300);
+    assert!(cases.len() >= 2_000);
 
     for case in cases {
         let found: Vec<_> = occurrences(&case.rule, Timestamp::MIN)

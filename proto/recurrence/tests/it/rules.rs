@@ -1,5 +1,6 @@
 //! What makes a rule, what is refused and in which words, and where a rule begins and ends.
 
+use jiashu_proto::entry::RuleText;
 use jiashu_recurrence::{
     Rule, RuleError, local_text, next_occurrence, occurrence_at, occurrences, utc_text,
 };
@@ -29,14 +30,29 @@ fn without_a_rule_it_happens_once() {
 #[test]
 fn a_refusal_names_what_is_wrong() {
     let cases = [
-        ("FREQ=MONTHLY", "FREQ=MONTHLY is not supported"),
         ("FREQ=SECONDLY", "FREQ=SECONDLY is not supported"),
-        ("FREQ=DAILY;BYMONTHDAY=1", "BYMONTHDAY is not supported"),
-        ("FREQ=DAILY;BYMONTH=1", "BYMONTH is not supported"),
+        ("FREQ=HOURLY", "FREQ=HOURLY is not supported"),
+        ("FREQ=YEARLY;BYWEEKNO=1", "BYWEEKNO is not supported"),
+        ("FREQ=YEARLY;BYYEARDAY=1", "BYYEARDAY is not supported"),
         ("FREQ=DAILY;BYSETPOS=1", "BYSETPOS is not supported"),
         ("FREQ=DAILY;BYHOUR=1", "BYHOUR is not supported"),
         ("FREQ=WEEKLY;WKST=SU", "WKST=SU is not supported"),
-        ("FREQ=WEEKLY;BYDAY=-1SU", "BYDAY=-1SU is not supported"),
+        ("FREQ=WEEKLY;BYDAY=-1SU", "BYDAY: takes numbers with FREQ=MONTHLY and YEARLY alone"),
+        ("FREQ=DAILY;BYDAY=1SU", "BYDAY: takes numbers with FREQ=MONTHLY and YEARLY alone"),
+        ("FREQ=MONTHLY;BYDAY=6SU", "BYDAY: a month has no more than five of a day"),
+        ("FREQ=YEARLY;BYDAY=54SU", "BYDAY: must be days such as SU,WE or 1SU,-1FR"),
+        ("FREQ=YEARLY;BYDAY=0SU", "BYDAY: must be days such as SU,WE or 1SU,-1FR"),
+        ("FREQ=YEARLY;BYDAY=--1SU", "BYDAY: must be days such as SU,WE or 1SU,-1FR"),
+        ("FREQ=WEEKLY;BYMONTHDAY=1", "BYMONTHDAY: does not go with FREQ=WEEKLY"),
+        ("FREQ=MONTHLY;BYMONTHDAY=0", "BYMONTHDAY: must be days from 1 to 31, or -1 for the last"),
+        ("FREQ=MONTHLY;BYMONTHDAY=32", "BYMONTHDAY: must be days from 1 to 31, or -1 for the last"),
+        (
+            "FREQ=MONTHLY;BYMONTHDAY=-32",
+            "BYMONTHDAY: must be days from 1 to 31, or -1 for the last",
+        ),
+        ("FREQ=MONTHLY;BYMONTH=13", "BYMONTH: must be months from 1 to 12"),
+        ("FREQ=MONTHLY;BYMONTH=0", "BYMONTH: must be months from 1 to 12"),
+        ("FREQ=MONTHLY;BYMONTH=-1", "BYMONTH: must be months from 1 to 12"),
         ("RRULE:FREQ=DAILY", "RRULE:FREQ is not supported"),
         ("", "RRULE: has an empty part"),
         ("FREQ=DAILY;", "RRULE: has an empty part"),
@@ -55,10 +71,14 @@ fn a_refusal_names_what_is_wrong() {
             "FREQ=DAILY;UNTIL=20270230",
             "UNTIL: must be a time such as 20270328T113000Z or a day such as 20270328",
         ),
-        ("FREQ=WEEKLY;BYDAY=XX", "BYDAY: must be days such as SU,WE"),
-        ("FREQ=WEEKLY;BYDAY=", "BYDAY: must be days such as SU,WE"),
+        ("FREQ=WEEKLY;BYDAY=XX", "BYDAY: must be days such as SU,WE or 1SU,-1FR"),
+        ("FREQ=WEEKLY;BYDAY=", "BYDAY: must be days such as SU,WE or 1SU,-1FR"),
+        ("FREQ=WEEKLY;BYDAY=日", "BYDAY: must be days such as SU,WE or 1SU,-1FR"),
         ("FREQ=DAILY;INTERVAL=7;BYDAY=MO", "the rule gives no occurrence"),
         ("FREQ=WEEKLY;BYDAY=MO;UNTIL=20261122", "the rule gives no occurrence"),
+        ("FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30,31", "the rule gives no occurrence"),
+        ("FREQ=YEARLY;INTERVAL=1000;BYMONTH=2;BYMONTHDAY=29", "the rule gives no occurrence"),
+        ("FREQ=DAILY;INTERVAL=7;BYMONTHDAY=13;BYDAY=FR", "the rule gives no occurrence"),
     ];
 
     for (rrule, words) in cases {
@@ -79,7 +99,7 @@ fn a_rule_longer_than_its_bound_is_refused_unread() {
 
 #[test]
 fn a_start_is_a_local_time_of_these_centuries_and_nothing_else() {
-    let good = ["2000-01-01T00:00", "2199-12-31T23:59:59", "2024-02-29T12:00:01"];
+    let good = ["1970-01-01T00:00", "2199-12-31T23:59:59", "2024-02-29T12:00:01"];
     let bad = [
         "2026-11-22",
         "2026-11-22 20:00",
@@ -103,7 +123,13 @@ fn a_start_is_a_local_time_of_these_centuries_and_nothing_else() {
         let refused = Rule::parse(start, SHANGHAI, None);
         assert_eq!(refused, Err(RuleError::Start(start.to_owned())));
     }
-    for (start, year) in [("1999-12-31T23:59", 1999), ("2200-01-01T00:00", 2200)] {
+    let far = [
+        ("1969-12-31T23:59", 1969),
+        ("1900-01-01T00:00", 1900),
+        ("2200-01-01T00:00", 2200),
+        ("9999-12-31T23:59", 9999),
+    ];
+    for (start, year) in far {
         assert_eq!(Rule::parse(start, SHANGHAI, None), Err(RuleError::Year(year)));
     }
 }
@@ -143,6 +169,11 @@ fn the_text_of_a_rule_has_one_canonical_form() {
         ("FREQ=DAILY;UNTIL=20270328T193000", "FREQ=DAILY;UNTIL=20270328T193000"),
         ("FREQ=DAILY;UNTIL=20270328", "FREQ=DAILY;UNTIL=20270328"),
         ("FREQ=DAILY;UNTIL=99991231T235959Z", "FREQ=DAILY;UNTIL=99991231T235959Z"),
+        ("FREQ=MONTHLY;BYDAY=+1SU,FR,-1MO", "FREQ=MONTHLY;BYDAY=-1MO,FR,1SU"),
+        (
+            "BYMONTHDAY=31,-1,1,31;BYMONTH=12,1,2;FREQ=YEARLY",
+            "FREQ=YEARLY;BYMONTH=1,2,12;BYMONTHDAY=-1,1,31",
+        ),
     ];
 
     for (written, canonical) in cases {
@@ -243,4 +274,121 @@ fn an_instant_is_written_with_its_offset_and_without_fractions() {
     assert_eq!(local_text(at, "UTC").unwrap(), "2027-03-28T11:30:00+00:00");
     assert_eq!(utc_text(at), "2027-03-28T11:30:00Z");
     assert!(local_text(at, "+08:00").is_err());
+}
+
+#[test]
+fn a_name_that_the_database_has_given_another_stays_a_zone() {
+    // Renamed in 2022; letters written before still go by the old name.
+    let kiev = Rule::parse(START, "Europe/Kiev", None).unwrap();
+    let kyiv = Rule::parse(START, "Europe/Kyiv", None).unwrap();
+
+    assert_eq!(kiev.zone(), "Europe/Kiev");
+    assert_eq!(
+        occurrences(&kiev, Timestamp::MIN).next(),
+        occurrences(&kyiv, Timestamp::MIN).next()
+    );
+}
+
+#[test]
+fn the_31st_is_passed_over_in_short_months_and_the_last_day_is_minus_one() {
+    let from = |start| move |rrule| planned(&Rule::parse(start, SHANGHAI, Some(rrule)).unwrap());
+    let january = from("2027-01-31T20:00");
+
+    assert_eq!(
+        january("FREQ=MONTHLY;COUNT=3"),
+        ["2027-01-31T20:00:00", "2027-03-31T20:00:00", "2027-05-31T20:00:00"]
+    );
+    assert_eq!(
+        january("FREQ=MONTHLY;BYMONTHDAY=-1;COUNT=3"),
+        ["2027-01-31T20:00:00", "2027-02-28T20:00:00", "2027-03-31T20:00:00"]
+    );
+    assert_eq!(
+        from("2028-02-29T20:00")("FREQ=YEARLY;COUNT=2"),
+        ["2028-02-29T20:00:00", "2032-02-29T20:00:00"]
+    );
+}
+
+fn with(also: &[&str], except: &[&str], rrule: Option<&str>) -> RuleText {
+    let owned = |times: &[&str]| times.iter().map(|time| (*time).to_owned()).collect();
+    RuleText {
+        start: "2026-11-22T20:00:00".into(),
+        zone: SHANGHAI.into(),
+        rrule: rrule.map(Into::into),
+        also: owned(also),
+        except: owned(except),
+    }
+}
+
+#[test]
+fn single_times_are_added_and_taken_away() {
+    let also = ["2026-11-24T07:30:00", "2026-11-29T20:00:00"];
+    let except = ["2026-11-22T20:00:00", "2026-12-06T20:00:00"];
+    let text = with(&also, &except, Some("FREQ=WEEKLY;COUNT=4"));
+
+    let rule = Rule::of(&text).unwrap();
+
+    assert_eq!(
+        planned(&rule),
+        ["2026-11-24T07:30:00", "2026-11-29T20:00:00", "2026-12-13T20:00:00"],
+        "COUNT counts what the rule itself plans; a time that is there twice happens once"
+    );
+    assert_eq!(rule.text(), text);
+    assert_eq!(occurrence_at(&rule, "2026-12-06T20:00:00"), None, "it is left out");
+    assert!(occurrence_at(&rule, "2026-11-24T07:30:00").is_some());
+}
+
+#[test]
+fn the_times_of_a_day_are_what_leaving_out_a_day_means() {
+    let text = with(&["2026-11-29T07:30:00"], &[], Some("FREQ=WEEKLY"));
+    let rule = Rule::of(&text).unwrap();
+    let day = |day: &str| rule.planned_on_day(day.parse().unwrap());
+
+    assert_eq!(day("2026-11-29"), ["2026-11-29T07:30:00", "2026-11-29T20:00:00"]);
+    assert_eq!(day("2026-11-30"), Vec::<String>::new());
+}
+
+#[test]
+fn single_times_are_written_to_the_letter_in_order_and_bounded() {
+    let minutes: Vec<_> =
+        (0..65).map(|n| format!("2027-01-01T{:02}:{:02}:00", n / 60, n % 60)).collect();
+    let minutes: Vec<_> = minutes.iter().map(String::as_str).collect();
+    let bad: [(&[&str], &[&str]); 8] = [
+        (&["2026-11-24T07:30"], &[]),
+        (&["2026-11-24"], &[]),
+        (&["2026-11-24T07:30:00Z"], &[]),
+        (&["2026-02-30T07:30:00"], &[]),
+        (&["1969-11-24T07:30:00"], &[]),
+        (&["2026-11-25T07:30:00", "2026-11-24T07:30:00"], &[]),
+        (&[], &["2026-11-24T07:30:00", "2026-11-24T07:30:00"]),
+        (&minutes, &[]),
+    ];
+
+    for (also, except) in bad {
+        assert!(Rule::of(&with(also, except, None)).is_err(), "{also:?} {except:?}");
+    }
+    assert!(Rule::of(&with(&minutes[..64], &[], None)).is_ok());
+    assert!(Rule::of(&with(&[], &minutes[..64], None)).is_ok());
+    let nothing_left = Rule::of(&with(&[], &["2026-11-22T20:00:00"], None));
+    assert_eq!(nothing_left, Err(RuleError::Empty));
+}
+
+#[test]
+fn a_time_that_a_gap_carries_past_another_happens_after_it() {
+    // Rome skips 02:00 to 03:00 on 28 March 2027.
+    let text = RuleText {
+        start: "2027-03-28T02:30:00".into(),
+        zone: "Europe/Rome".into(),
+        rrule: None,
+        also: vec!["2027-03-28T03:10:00".into(), "2027-03-28T03:30:00".into()],
+        except: Vec::new(),
+    };
+    let rule = Rule::of(&text).unwrap();
+
+    let found: Vec<_> = occurrences(&rule, Timestamp::MIN).map(|o| o.planned_text()).collect();
+
+    assert_eq!(found, ["2027-03-28T03:10:00", "2027-03-28T03:30:00"], "two at one instant are one");
+    assert_eq!(occurrence_at(&rule, "2027-03-28T02:30:00"), None);
+    let alone = Rule::of(&RuleText { also: vec!["2027-03-28T03:10:00".into()], ..text }).unwrap();
+    let found: Vec<_> = occurrences(&alone, Timestamp::MIN).map(|o| o.planned_text()).collect();
+    assert_eq!(found, ["2027-03-28T03:10:00", "2027-03-28T02:30:00"]);
 }
