@@ -3,18 +3,22 @@
 //! Which commands there are and what they may do is `family`'s; who is on the lane, `session`'s. Here
 //! are those of devices; what needs no token is in `door`, what staff do in `staff`.
 
+use jiashu_proto::bounds;
 use jiashu_proto::entry::{
     Content, LINK_KEYS, REQUEST_KEYS, RequestFact, Seq, link_key, schedule_key,
 };
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::frame::{ClientFrame, Hold, Plan, Posted, Refused, Turn};
-use jiashu_proto::id::{DeviceId, Epoch, LinkHash, N, Ref, Scope};
+use jiashu_proto::frame::{
+    ClientFrame, GiveBack, GivenBack, Hold, Plan, Posted, Preview, Previewed, Refused, Turn,
+};
+use jiashu_proto::id::{DeviceId, Epoch, LinkHash, Millis, N, Ref, Scope};
 use jiashu_roster::{Link, Roster};
 
+use crate::family::held::{decide_hold, give_back};
 use crate::family::invites::check_invites;
-use crate::family::message::{decide_hold, decide_post, decide_report};
+use crate::family::message::{decide_post, decide_report};
 use crate::family::roster::decide_turn;
-use crate::family::schedule::{Standing, decide_plan};
+use crate::family::schedule::{Standing, decide_plan, preview};
 use crate::family::{Refusal, Sender, new_chain, no_such_invite};
 use crate::relay::Relay;
 use crate::store::{Author, Batch, Precondition, Store, StoreError};
@@ -65,7 +69,8 @@ impl Failure {
             }
             Self::Store(StoreError::Stale { precondition }) => {
                 let refusal = stale(&precondition);
-                (refusal.code, refusal.text, None, None)
+                let retry = (refusal.code == ErrorCode::Unavailable).then_some(RETRY_MS);
+                (refusal.code, refusal.text, retry, None)
             }
             Self::Store(StoreError::Superseded) => {
                 let refusal = new_chain();
@@ -98,8 +103,14 @@ fn stale(precondition: &Precondition) -> Refusal {
         Precondition::HeldBelow(_) => {
             Refusal::new(ErrorCode::Full, "too many letters wait already")
         }
+        Precondition::Holds(..) => {
+            Refusal::new(ErrorCode::Unknown, "this letter waits no longer: it has gone")
+        }
         Precondition::InviteOpen(_) => no_such_invite(),
         Precondition::Absent => Refusal::new(ErrorCode::Exists, "there is one already"),
+        Precondition::NotDue(..) => {
+            Refusal::new(ErrorCode::Unavailable, "something of it is due just now: wait for that")
+        }
         Precondition::RosterHead(_)
         | Precondition::Tickets(_)
         | Precondition::FactAt(..)
@@ -289,7 +300,46 @@ async fn plan_batch(
     // Those that ended stay as facts: not the whole of them for the one that is meant.
     let standing = schedule(&*relay.store, scope, id).await?;
     let running = relay.store.running(scope).await?;
-    Ok(decide_plan(sender, plan, standing.as_ref(), running, relay.clock.now())?)
+    // Only who takes over from another member is asked for: a chain may have to be read for it.
+    let takes_over = standing.as_ref().is_some_and(|one| one.schedule.from != plan.from);
+    let roster = if takes_over {
+        let state = relay.store.state(scope).await?.ok_or(StoreError::NoScope)?;
+        Some(roster(relay, scope, state.roster_head).await?)
+    } else {
+        None
+    };
+    let role_of =
+        |member| roster.as_ref().and_then(|roster| roster.members().get(&member)).copied();
+    Ok(decide_plan(sender, plan, standing.as_ref(), running, role_of, relay.clock.now())?)
+}
+
+/// The bodies that a schedule holds, for a device of their author.
+///
+/// # Errors
+///
+/// [`Failure`] if the store cannot be read.
+pub async fn given_back(
+    relay: &Relay,
+    scope: Scope,
+    sender: &Sender,
+    asked: GiveBack,
+) -> Result<GivenBack, Failure> {
+    let held = relay.store.held(scope, asked.schedule).await?;
+    Ok(give_back(sender, asked.schedule, held, asked.after))
+}
+
+/// When a rule happens, on the clocks asked for.
+///
+/// # Errors
+///
+/// [`ErrorCode::BadRule`] if it is no rule, or a zone is none; [`ErrorCode::TooLarge`] over a bound.
+pub fn previewed(asked: &Preview, now: Millis) -> Result<Previewed, Failure> {
+    let count = usize::try_from(asked.count).unwrap_or(usize::MAX);
+    if count > bounds::MAX_PREVIEW || asked.zones.len() > bounds::MAX_PREVIEW_ZONES {
+        let text = "a preview is of at most 64 occurrences on 4 clocks";
+        return Err(Refusal::new(ErrorCode::TooLarge, text).into());
+    }
+    Ok(preview(&asked.rule, &asked.zones, asked.after.unwrap_or(now), count)?)
 }
 
 /// The schedules of a family whose key begins so.

@@ -115,6 +115,7 @@ pub async fn serve(
         tokio::spawn(turn_wheel(relay.clone(), loops.clone())),
         tokio::spawn(sweep_limits(relay.clone(), loops.clone())),
         tokio::spawn(scheduler::run(relay.clone(), loops.clone())),
+        tokio::spawn(scheduler::zones::keep_up(relay.clone(), loops.clone())),
     ];
     listener::run(relay.clone(), socket, tls, stop).await;
     loops.cancel();

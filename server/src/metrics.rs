@@ -3,12 +3,22 @@
 use std::sync::atomic::AtomicI64;
 
 use jiashu_proto::error::ErrorCode;
+use jiashu_proto::id::Millis;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::store::DueCount;
+
+/// An occurrence fired later than this after its time counts as late, in ms.
+const LATE_MS: Millis = 60_000;
+
+/// A second, a minute, an outage of a few hours, of days.
+const LATENESS_S: [f64; 8] = [0.1, 1.0, 10.0, 60.0, 600.0, 3_600.0, 86_400.0, 604_800.0];
 
 /// Why something was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -38,10 +48,20 @@ pub struct Metrics {
     pub limited: Family<Limit, Counter>,
     /// Entries handed to devices.
     pub delivered: Counter,
-    /// Occurrences of schedules fired.
+    /// Occurrences of schedules that released a letter.
     pub fired: Counter,
     /// Of those, fired more than a minute after their time.
     pub fired_late: Counter,
+    /// How long after their time they fired, in seconds.
+    pub lateness: Histogram,
+    /// Occurrences for which there was no letter.
+    pub missed: Counter,
+    /// Letters that were worth nothing any more before they came to all.
+    pub expired: Counter,
+    /// Items whose time has come and that are not done, at the last look.
+    pub due: Gauge<i64, AtomicI64>,
+    /// All items that wait for their time, at the last look.
+    pub pending: Gauge<i64, AtomicI64>,
 }
 
 impl Default for Metrics {
@@ -59,6 +79,9 @@ impl Metrics {
         let (rounds, commands, delivered) =
             (Counter::default(), Counter::default(), Counter::default());
         let (fired, fired_late) = (Counter::default(), Counter::default());
+        let (missed, expired) = (Counter::default(), Counter::default());
+        let (due, pending) = (Gauge::default(), Gauge::default());
+        let lateness = Histogram::new(LATENESS_S);
         let (refused, limited) = (Family::default(), Family::default());
         registry.register("connections", "WebSockets that are open", connections.clone());
         registry.register("rounds", "Rounds over POST /1", rounds.clone());
@@ -72,6 +95,13 @@ impl Metrics {
             "Occurrences fired more than a minute after their time",
             fired_late.clone(),
         );
+        let help = "How long after its time an occurrence fired";
+        registry.register_with_unit("lateness", help, Unit::Seconds, lateness.clone());
+        registry.register("missed", "Occurrences without a letter", missed.clone());
+        let help = "Letters worth nothing any more before they came to all";
+        registry.register("expired", help, expired.clone());
+        registry.register("due", "Items whose time has come", due.clone());
+        registry.register("pending", "Items that wait for their time, or are due", pending.clone());
         Self {
             registry,
             connections,
@@ -82,7 +112,29 @@ impl Metrics {
             delivered,
             fired,
             fired_late,
+            lateness,
+            missed,
+            expired,
+            due,
+            pending,
         }
+    }
+
+    /// Counts an occurrence that released its letter so long after its time.
+    pub fn fire(&self, late_ms: Millis) {
+        self.fired.inc();
+        if late_ms > LATE_MS {
+            self.fired_late.inc();
+        }
+        let late_ms = u32::try_from(late_ms.max(0)).unwrap_or(u32::MAX);
+        self.lateness.observe(f64::from(late_ms) / 1_000.0);
+    }
+
+    /// Notes how much is due.
+    pub fn note_due(&self, count: DueCount) {
+        let shown = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        self.due.set(shown(count.overdue));
+        self.pending.set(shown(count.pending));
     }
 
     /// Counts a refusal.

@@ -33,4 +33,4 @@ pub use occurrence::{MAX_STEPS, Occurrence, next_occurrence, occurrence_at, occu
 pub use preview::{Clock, MAX_PREVIEW, PreviewEntry, preview};
 pub use recur::{MAX_COUNT, MAX_INTERVAL, MAX_RRULE_BYTES};
 pub use rule::{FIRST_YEAR, LAST_YEAR, Rule};
-pub use zone::{local_text, utc_text};
+pub use zone::{ZONES, local_text, utc_text};

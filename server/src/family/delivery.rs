@@ -1,7 +1,7 @@
-//! What of the log is for which device.
+//! What of the log is for which device, and in which form.
 
-use jiashu_proto::entry::{Content, Rung};
-use jiashu_proto::id::MemberId;
+use jiashu_proto::entry::{Content, Message, Rung, Tombstone};
+use jiashu_proto::id::{MemberId, Millis};
 
 /// Whether a device that serves `members` is given this entry.
 ///
@@ -33,9 +33,29 @@ pub fn is_for(content: &Content, members: &[MemberId]) -> bool {
     }
 }
 
+/// Whether a message is worth nothing any more. A fact stays worth what it is.
+#[must_use]
+pub fn is_past(message: &Message, now: Millis) -> bool {
+    message.key.is_none() && message.until.is_some_and(|until| now >= until)
+}
+
+/// What is handed out of an entry in its place, if it is a message that is worth nothing any more.
+#[must_use]
+pub fn tombstone(content: &Content, now: Millis) -> Option<Content> {
+    let Content::Message(_, message) = content else { return None };
+    let until = message.until.filter(|_| is_past(message, now))?;
+    Some(Content::Tombstone(Tombstone {
+        from: message.from,
+        entry_ref: message.entry_ref,
+        to: message.to.clone(),
+        until,
+        due_at: message.fired.as_ref().map(|fired| fired.due_at),
+    }))
+}
+
 #[cfg(test)]
 mod tests {
-    use jiashu_proto::entry::{Message, Receipt};
+    use jiashu_proto::entry::{Notice, Noticed, Receipt};
     use jiashu_proto::id::{DeviceId, Ref};
 
     use super::*;
@@ -88,5 +108,43 @@ mod tests {
             let members: Vec<_> = members.iter().copied().map(MemberId).collect();
             assert_eq!(is_for(content, &members), *expected, "{what}");
         }
+    }
+
+    #[test]
+    fn what_is_past_is_handed_out_as_a_tombstone_and_a_fact_never_is() {
+        let ends = |content: Content| match content {
+            Content::Message(kind, message) => {
+                Content::Message(kind, Message { until: Some(100), ..message })
+            }
+            other => other,
+        };
+        let letter = ends(message(&[2], None));
+
+        assert_eq!(tombstone(&letter, 99), None);
+        let Some(Content::Tombstone(stone)) = tombstone(&letter, 100) else { panic!("it is past") };
+        assert_eq!((stone.from, stone.to, stone.until), (MemberId(1), vec![MemberId(2)], 100));
+        assert_eq!(tombstone(&ends(message(&[], Some("name/2"))), 100), None);
+        assert_eq!(tombstone(&message(&[2], None), 100), None);
+        assert_eq!(tombstone(&receipt(), 100), None);
+    }
+
+    #[test]
+    fn what_is_done_is_told_to_all_and_a_notice_to_its_author_alone() {
+        let Content::Receipt(seen) = receipt() else { unreachable!() };
+        let done = Content::Receipt(Receipt { rung: Rung::Done, ..seen });
+        let notice = Content::Notice(Notice {
+            to: MemberId(1),
+            what: Noticed::Missed,
+            schedule: None,
+            planned: None,
+            due_at: None,
+            of: None,
+            members: Vec::new(),
+            left: None,
+        });
+
+        assert!(is_for(&done, &[MemberId(4)]));
+        assert!(is_for(&notice, &[MemberId(1), MemberId(2)]));
+        assert!(!is_for(&notice, &[MemberId(2), MemberId(3)]));
     }
 }

@@ -1,15 +1,14 @@
-//! Messages and receipts: what a device may add to the log.
+//! Messages and receipts: what a device may add to the log. Bodies that wait are in `held`.
 
 use jiashu_proto::bounds;
-use jiashu_proto::entry::{Content, Fired, Message, Receipt, Rung, schedule_key};
+use jiashu_proto::entry::{Content, Message, Receipt, Rung};
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::frame::{Hold, Post, Report, ToClose};
-use jiashu_proto::id::{DeviceId, Millis};
+use jiashu_proto::frame::{Post, Report, ToClose};
+use jiashu_proto::id::Millis;
 
 use super::permission::check_sealed;
-use super::schedule::Standing;
 use super::{Refusal, Sender, check_addressees};
-use crate::store::{Author, Batch, Change, HeldBody, NewEntry, Precondition};
+use crate::store::{Author, Batch, Change, NewEntry, Precondition};
 
 /// Length of a seal's tag: no sealed body is shorter.
 const TAG_LEN: usize = 16;
@@ -25,9 +24,10 @@ pub fn decide_post(sender: &Sender, post: Post, now: Millis) -> Result<Batch, Re
     check_sealed(post.kind, post.key.as_deref())?;
     check_length(&post.sealed)?;
     check_no_blob(post.blob.is_some())?;
-    if post.until.is_some_and(|until| until <= 0) {
-        return Err(Refusal::new(ErrorCode::Malformed, "an end of validity is a time"));
+    if post.until.is_some_and(|until| until <= now) {
+        return Err(Refusal::new(ErrorCode::Malformed, "an end of validity is a time to come"));
     }
+    let expiry = post.until.filter(|_| post.key.is_none()).map(Change::SetExpiry);
     let message = Message {
         device: sender.device,
         from: post.from,
@@ -49,95 +49,9 @@ pub fn decide_post(sender: &Sender, post: Post, now: Millis) -> Result<Batch, Re
             Precondition::Epoch(post.epoch),
         ],
         entries: vec![NewEntry { key: content.key(), rank: 0, content: content.to_bytes() }],
+        changes: expiry.into_iter().collect(),
         ..Batch::new(now)
     })
-}
-
-/// A body that waits until its schedule fires.
-///
-/// `standing` is its schedule, if that is written already, `held` what is held for it. A body that
-/// is held already is replaced, as when it is sealed again under a newer key (`again`): its device
-/// stays, for it stands in what is sealed.
-///
-/// # Errors
-///
-/// [`Refusal`] if the device may not write it, or it is out of bounds; [`ErrorCode::Unknown`] if it
-/// is sealed again and held no longer.
-pub fn decide_hold(
-    sender: &Sender,
-    hold: Hold,
-    standing: Option<&Standing>,
-    held: &[HeldBody],
-    now: Millis,
-) -> Result<Batch, Refusal> {
-    sender.check_serves(hold.from)?;
-    check_addressees(&hold.to)?;
-    check_sealed(hold.kind, None)?;
-    check_length(&hold.sealed)?;
-    check_no_blob(hold.blob.is_some())?;
-    if hold.valid_for.is_some_and(|valid_for| valid_for <= 0) {
-        return Err(Refusal::new(ErrorCode::Malformed, "a time of validity is above 0"));
-    }
-    if standing.is_some_and(|standing| standing.schedule.from != hold.from) {
-        return Err(Refusal::new(ErrorCode::NotAllowed, "this schedule is another member's"));
-    }
-    let replaced = held.iter().find(|held| held.body_ref == hold.body_ref).and_then(message_of);
-    if replaced.as_ref().is_some_and(|replaced| replaced.from != hold.from) {
-        return Err(Refusal::new(ErrorCode::NotAllowed, "this letter is another member's"));
-    }
-    if hold.again.is_some() && replaced.is_none() {
-        return Err(Refusal::new(ErrorCode::Unknown, "this letter waits no longer: it has gone"));
-    }
-    let mut requires = vec![
-        Precondition::Active,
-        Precondition::ToCloseWithin(ToClose::default()),
-        Precondition::Epoch(hold.epoch),
-        Precondition::FactAt(schedule_key(hold.schedule), standing.map(|standing| standing.seq)),
-    ];
-    if replaced.is_none() {
-        requires.push(Precondition::HeldBelow(bounds::MAX_HELD));
-    }
-    let author = Author { device: sender.device, n: hold.n, entry_ref: hold.name() };
-    let body = held_body(replaced.map_or(sender.device, |replaced| replaced.device), hold);
-    Ok(Batch {
-        author: Some(author),
-        requires,
-        changes: vec![Change::PutHeld(body)],
-        ..Batch::new(now)
-    })
-}
-
-fn message_of(held: &HeldBody) -> Option<Message> {
-    match Content::from_bytes(&held.content) {
-        Ok(Content::Message(_, message)) => Some(message),
-        _ => None,
-    }
-}
-
-fn held_body(device: DeviceId, hold: Hold) -> HeldBody {
-    let message = Message {
-        device,
-        from: hold.from,
-        entry_ref: hold.body_ref,
-        epoch: hold.epoch,
-        to: hold.to,
-        sealed: hold.sealed,
-        key: None,
-        until: None,
-        blob: hold.blob,
-        // Firing fills in what is not yet known: the planned time and the instant.
-        fired: Some(Fired {
-            body_ref: hold.body_ref,
-            schedule: hold.schedule,
-            planned: String::new(),
-            due_at: 0,
-            adjust: None,
-            valid_for: hold.valid_for,
-            version: 0,
-        }),
-    };
-    let content = Content::Message(hold.kind, message).to_bytes();
-    HeldBody { body_ref: hold.body_ref, schedule: hold.schedule, content }
 }
 
 /// A receipt: one fact per message and member, the higher rung supersedes.
@@ -175,7 +89,7 @@ pub fn decide_report(sender: &Sender, report: Report, now: Millis) -> Result<Bat
     })
 }
 
-fn check_length(sealed: &[u8]) -> Result<(), Refusal> {
+pub(super) fn check_length(sealed: &[u8]) -> Result<(), Refusal> {
     match sealed.len() {
         ..TAG_LEN => Err(Refusal::new(ErrorCode::Malformed, "shorter than a seal's tag")),
         TAG_LEN..=bounds::MAX_SEALED => Ok(()),
@@ -183,7 +97,7 @@ fn check_length(sealed: &[u8]) -> Result<(), Refusal> {
     }
 }
 
-fn check_no_blob(blob: bool) -> Result<(), Refusal> {
+pub(super) fn check_no_blob(blob: bool) -> Result<(), Refusal> {
     if blob {
         Err(Refusal::new(ErrorCode::NotAllowed, "this relay keeps no voice notes yet"))
     } else {
@@ -193,8 +107,7 @@ fn check_no_blob(blob: bool) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use jiashu_proto::entry::{RuleText, Schedule, ScheduleState};
-    use jiashu_proto::id::{MemberId, Ref};
+    use jiashu_proto::id::{DeviceId, MemberId, Ref};
 
     use super::*;
 
@@ -265,66 +178,12 @@ mod tests {
         assert!(decide_post(&sender(), largest, 5).is_ok());
     }
 
-    fn hold(sealed: u8) -> Hold {
-        Hold {
-            n: 1,
-            body_ref: Ref([2; 12]),
-            epoch: 4,
-            from: MemberId(2),
-            to: vec![],
-            kind: 1,
-            sealed: vec![sealed; 20],
-            schedule: Ref([3; 12]),
-            valid_for: None,
-            blob: None,
-            again: None,
-            replaces: None,
-        }
-    }
-
-    fn standing(from: u32) -> Standing {
-        let rule = RuleText {
-            start: String::new(),
-            zone: String::new(),
-            rrule: None,
-            also: Vec::new(),
-            except: Vec::new(),
-        };
-        let schedule = Schedule {
-            id: Ref([3; 12]),
-            device: DeviceId(1),
-            from: MemberId(from),
-            to: vec![],
-            rule,
-            state: ScheduleState::Active,
-            bank: false,
-            version: 0,
-        };
-        Standing { seq: 9, schedule }
-    }
-
     #[test]
-    fn nobody_holds_a_letter_for_another_members_schedule() {
-        let foreign = decide_hold(&sender(), hold(1), Some(&standing(1)), &[], 5).unwrap_err();
-        let own = decide_hold(&sender(), hold(1), Some(&standing(2)), &[], 5);
+    fn what_a_letter_is_worth_ends_at_a_time_to_come() {
+        let ends = |until| decide_post(&sender(), Post { until: Some(until), ..post() }, 5);
 
-        assert_eq!(foreign.code, ErrorCode::NotAllowed);
-        assert!(own.is_ok());
-    }
-
-    #[test]
-    fn a_letter_sealed_again_keeps_the_device_that_sealed_it_first() {
-        let first = Sender { device: DeviceId(1), ..sender() };
-        let held = match &decide_hold(&first, hold(1), None, &[], 5).unwrap().changes[..] {
-            [Change::PutHeld(held)] => held.clone(),
-            other => panic!("{other:?}"),
-        };
-
-        let again = decide_hold(&sender(), hold(2), None, &[held], 6).unwrap();
-
-        let [Change::PutHeld(again)] = &again.changes[..] else { panic!("one body") };
-        let message = message_of(again).unwrap();
-        assert_eq!((message.device, message.sealed), (DeviceId(1), vec![2; 20]));
+        assert_eq!(ends(5).unwrap_err().code, ErrorCode::Malformed);
+        assert_eq!(ends(6).unwrap().changes, [Change::SetExpiry(6)]);
     }
 
     #[test]

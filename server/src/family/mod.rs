@@ -17,7 +17,11 @@ pub mod admission;
 
 pub mod message;
 
+pub mod held;
+
 pub mod schedule;
+
+pub mod firing;
 
 pub mod retention;
 

@@ -166,6 +166,11 @@ fn state_of_health(relay: &Relay) -> Response {
 }
 
 async fn metrics(State(door): State<Door>) -> Response {
+    let relay = &door.relay;
+    // What cannot be counted now is shown as it was last.
+    if let Ok(count) = relay.store.due_count(relay.clock.now()).await {
+        relay.metrics.note_due(count);
+    }
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, content_type)], door.relay.metrics.as_text()).into_response()
 }

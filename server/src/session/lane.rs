@@ -8,7 +8,7 @@ use jiashu_proto::frame::{Ack, Entries, Hello, WireEntry};
 use jiashu_proto::id::{DeviceId, MemberId, Millis};
 
 use crate::access::{Access, Who};
-use crate::family::delivery::is_for;
+use crate::family::delivery::{is_for, tombstone};
 use crate::store::{PageLimit, Record, Store, StoreError};
 
 /// Places that were not for this device are passed over; after so many the client's cursor is moved
@@ -151,6 +151,7 @@ impl OpenLane {
         &mut self,
         store: &dyn Store,
         room: Option<PageLimit>,
+        now: Millis,
     ) -> Result<Option<Entries>, StoreError> {
         let Who::Device(sender) = &self.access.who else { return Ok(None) };
         let (device, members) = (sender.device, sender.members.clone());
@@ -159,7 +160,7 @@ impl OpenLane {
             self.at_head = page.upto.seq >= page.head;
             self.read = page.upto;
             let own = page.records.iter().any(|record| self.answered.contains(&record.seq));
-            let entries = for_device(page.records, device, &members, &self.answered);
+            let entries = for_device(page.records, device, &members, &self.answered, now);
             self.answered = self.answered.split_off(&page.upto.seq.saturating_add(1));
             let passed_over = page.upto.seq.saturating_sub(self.sent.seq);
             if !entries.is_empty() || passed_over >= PASSED_OVER {
@@ -206,12 +207,14 @@ impl OpenLane {
 /// What of a page is for a device that serves `members`.
 ///
 /// Letters and receipts that it wrote itself in this session (`answered`) are left out: somebody
-/// pays for each byte, and it has them. After a lost answer it gets them like anybody else.
+/// pays for each byte, and it has them. After a lost answer it gets them like anybody else. In the place
+/// of what is worth nothing any more stands that it was there.
 fn for_device(
     records: Vec<Record>,
     device: DeviceId,
     members: &[MemberId],
     answered: &BTreeSet<Seq>,
+    now: Millis,
 ) -> Vec<WireEntry> {
     records
         .into_iter()
@@ -219,7 +222,11 @@ fn for_device(
             let read = Content::from_bytes(&content).ok()?;
             // The answer to a receipt that another outranks names the place of that other.
             let is_own = answered.contains(&seq) && is_by(&read, device);
-            (is_for(&read, members) && !is_own).then_some(WireEntry { seq, at, content })
+            if !is_for(&read, members) || is_own {
+                return None;
+            }
+            let content = tombstone(&read, now).map_or(content, |stone| stone.to_bytes());
+            Some(WireEntry { seq, at, content })
         })
         .collect()
 }

@@ -11,7 +11,7 @@ use jiashu_proto::bounds;
 use jiashu_proto::entry::Cursor;
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{
-    Ack, Beaten, ClientFrame, Cursors, Hello, Lane, Refused, RelayFrame, Welcome,
+    Ack, Beaten, ClientFrame, Cursors, GiveBack, Hello, Lane, Preview, Refused, RelayFrame, Welcome,
 };
 use jiashu_proto::id::{N, Scope};
 
@@ -166,6 +166,8 @@ impl Session {
             | ClientFrame::Reissue(_) => {
                 self.staff_command(lane, frame).await;
             }
+            ClientFrame::Preview(asked) => self.preview(lane, &asked),
+            ClientFrame::GiveBack(asked) => self.give_back(lane, asked).await,
             ClientFrame::Unknown(_) => {
                 let text = "this relay does not know that kind of frame";
                 self.refuse(lane, Refusal::new(ErrorCode::UnknownKind, text));
@@ -197,6 +199,26 @@ impl Session {
         self.finish().await;
         let done = execute::command(&self.relay, scope, &sender, command).await;
         self.answer_command(lane, done);
+    }
+
+    fn preview(&mut self, lane: Lane, asked: &Preview) {
+        if !self.lanes.contains_key(&lane) {
+            return self.refuse(lane, hello_first());
+        }
+        let done = execute::previewed(asked, self.relay.clock.now());
+        self.reply(lane, done.map(RelayFrame::Previewed));
+    }
+
+    async fn give_back(&mut self, lane: Lane, asked: GiveBack) {
+        let Some(Who::Device(sender)) = self.lanes.get(&lane).map(|lane| &lane.access.who) else {
+            return self.refuse(lane, hello_first());
+        };
+        let (sender, scope) = (sender.clone(), self.scope_of(lane));
+        if let Err(too_fast) = self.relay.limits.pace.post(scope, sender.device, false) {
+            return self.slow_down(lane, None, too_fast);
+        }
+        let done = execute::given_back(&self.relay, scope, &sender, asked).await;
+        self.reply(lane, done.map(RelayFrame::GivenBack));
     }
 
     /// Refuses what comes too fast. A command keeps its counter for the next try.
@@ -337,7 +359,8 @@ impl Session {
         while self.is_let_in(lane).await {
             let room = self.room(lane);
             let Some(open) = self.lanes.get_mut(&lane) else { return };
-            match open.next_entries(&*self.relay.store, room).await {
+            let now = self.relay.clock.now();
+            match open.next_entries(&*self.relay.store, room, now).await {
                 Ok(None) => return,
                 Ok(Some(entries)) => {
                     self.relay.metrics.delivered.inc_by(entries.entries.len() as u64);

@@ -94,8 +94,12 @@ pub enum Precondition {
     FactAt(String, Option<Seq>),
     /// The item is due at exactly this time.
     DueAt(DueItem, Millis),
+    /// The item is not due at this time or before.
+    NotDue(DueItem, Millis),
     /// Fewer bodies than this are held.
     HeldBelow(usize),
+    /// The schedule, the first, holds this body.
+    Holds(Ref, Ref),
     /// Of this schedule so many bodies are held, and this is the first to be released.
     HeldAre {
         /// The schedule.
@@ -119,7 +123,9 @@ impl fmt::Display for Precondition {
             Self::InviteOpen(invite) => write!(f, "that invite {invite} is open"),
             Self::FactAt(key, _) => write!(f, "the version of {key}"),
             Self::DueAt(item, _) => write!(f, "the due time of {item:?}"),
+            Self::NotDue(item, _) => write!(f, "that {item:?} is not due"),
             Self::HeldBelow(count) => write!(f, "that fewer than {count} bodies are held"),
+            Self::Holds(..) => f.write_str("that the letter is held"),
             Self::HeldAre { .. } => f.write_str("what the schedule holds"),
         }
     }
@@ -186,8 +192,8 @@ pub enum Change {
         /// Places.
         most: usize,
     },
-    /// Keeps a body until its hour; one of the same schedule with the same `body_ref` is replaced,
-    /// and keeps its place among them.
+    /// Keeps a body until its hour, behind the others of its schedule; one with the same `body_ref` is
+    /// replaced and keeps its place.
     PutHeld(HeldBody),
     /// This body takes the place of that held one of the same schedule; where that is not held any
     /// more, nothing changes.
@@ -240,6 +246,9 @@ pub struct HeldBody {
     pub content: Vec<u8>,
 }
 
+/// The time of what is not due before somebody says so; it counts among what is.
+pub const NEVER: Millis = Millis::MAX;
+
 /// What may be due in a scope. Its bytes are its identity in the due index.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(flat)]
@@ -276,6 +285,26 @@ pub struct Due {
     /// Of an occurrence, for when it was planned; `None` with all else, and where an older relay
     /// wrote it.
     pub planned: Option<String>,
+}
+
+/// What there is of a schedule that is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Occurring {
+    /// The schedule's fact.
+    pub schedule: Record,
+    /// The body that it will release next.
+    pub first: Option<HeldBody>,
+    /// How many bodies it holds.
+    pub held: usize,
+}
+
+/// How much is due.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DueCount {
+    /// Items whose time has come.
+    pub overdue: u64,
+    /// All items, those among them.
+    pub pending: u64,
 }
 
 /// What the store did, or had done when it saw the command first.
@@ -564,6 +593,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         limit: PageLimit,
     ) -> Result<Page, StoreError>;
 
+    /// What stands at one place of the log; `None` if it was superseded, is forgotten or yet to come.
+    async fn record_at(&self, scope: Scope, seq: Seq) -> Result<Option<Record>, StoreError>;
+
     /// The facts whose key begins with `prefix`, ascending by key, with their keys.
     async fn facts(&self, scope: Scope, prefix: &str) -> Result<Vec<(String, Record)>, StoreError>;
 
@@ -576,7 +608,26 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// What is due at `now` or before, the earliest first, at most `limit`.
     async fn due(&self, now: Millis, limit: usize) -> Result<Vec<Due>, StoreError>;
 
-    /// How many schedules of the scope have an occurrence to come. Costs what these cost, however
+    /// What there is of each of these schedules, in their order; `None` where the fact is gone. One
+    /// look for all of them: thousands may be due in one minute. What is wrong with one is said of it
+    /// alone.
+    async fn occurring(
+        &self,
+        of: Vec<(Scope, Ref)>,
+    ) -> Result<Vec<Result<Option<Occurring>, StoreError>>, StoreError>;
+
+    /// The occurrences to come of all schedules, whenever they are due, in some order that stays the
+    /// same: those behind `after`, at most `limit`.
+    async fn occurrences(
+        &self,
+        after: Option<(Scope, Ref)>,
+        limit: usize,
+    ) -> Result<Vec<Due>, StoreError>;
+
+    /// How much is due, for the operator. May take a moment where a million are.
+    async fn due_count(&self, now: Millis) -> Result<DueCount, StoreError>;
+
+    /// How many schedules of the scope have an occurrence to come, the paused among them. Costs what these cost, however
     /// many have ended.
     async fn running(&self, scope: Scope) -> Result<usize, StoreError>;
 

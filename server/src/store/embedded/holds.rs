@@ -50,10 +50,19 @@ fn holds(
             facts::standing(tx, scope, key)?.map(|fact| fact.place.seq) == *seq
         }
         Precondition::DueAt(item, at) => reader::due_at(tx, scope, item)? == Some(*at),
+        Precondition::NotDue(item, at) => {
+            reader::due_at(tx, scope, item)?.is_none_or(|due_at| due_at > *at)
+        }
         Precondition::HeldBelow(count) => {
             let mut held = tx.prepare_cached("SELECT count(*) FROM held WHERE scope = ?1")?;
             let held: i64 = held.query_row([scope.0.cast_signed()], |row| row.get(0))?;
             usize::try_from(held).is_ok_and(|held| held < *count)
+        }
+        Precondition::Holds(schedule, body_ref) => {
+            let mut holds = tx.prepare_cached(
+                "SELECT 1 FROM held WHERE scope = ?1 AND schedule = ?2 AND body_ref = ?3",
+            )?;
+            holds.exists((scope.0.cast_signed(), schedule.0, body_ref.0))?
         }
         Precondition::HeldAre { schedule, first, count } => {
             reader::first_held(tx, scope, *schedule)? == (first.clone(), *count)

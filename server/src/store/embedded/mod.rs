@@ -25,8 +25,8 @@ use self::reader::Readers;
 use self::states::States;
 use self::threads::Threads;
 use super::{
-    Batch, Committed, Due, Health, HeldBody, Page, PageLimit, Record, ScopeState, Store,
-    StoreError, Wake,
+    Batch, Committed, Due, DueCount, Health, HeldBody, Occurring, Page, PageLimit, Record,
+    ScopeState, Store, StoreError, Wake,
 };
 
 mod threads;
@@ -319,6 +319,11 @@ impl Store for EmbeddedStore {
         self.readers.read(move |tx| reader::read_after(tx, scope, cursor, limit)).await
     }
 
+    async fn record_at(&self, scope: Scope, seq: Seq) -> Result<Option<Record>, StoreError> {
+        self.shared.damaged.check(scope)?;
+        self.readers.read(move |tx| reader::record_at(tx, scope, seq)).await
+    }
+
     async fn facts(&self, scope: Scope, prefix: &str) -> Result<Vec<(String, Record)>, StoreError> {
         self.shared.damaged.check(scope)?;
         let prefix = prefix.to_owned();
@@ -338,6 +343,35 @@ impl Store for EmbeddedStore {
     async fn due(&self, now: Millis, limit: usize) -> Result<Vec<Due>, StoreError> {
         let shared = Arc::clone(&self.shared);
         self.readers.read(move |tx| reader::due(tx, now, limit, &shared.damaged)).await
+    }
+
+    async fn occurring(
+        &self,
+        of: Vec<(Scope, Ref)>,
+    ) -> Result<Vec<Result<Option<Occurring>, StoreError>>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let read = move |tx: &rusqlite::Connection| {
+            let one = |(scope, schedule)| {
+                shared.damaged.check(scope)?;
+                Ok(reader::occurring(tx, scope, schedule)?)
+            };
+            Ok::<_, Failure>(of.into_iter().map(one).collect())
+        };
+        self.readers.read(read).await
+    }
+
+    async fn occurrences(
+        &self,
+        after: Option<(Scope, Ref)>,
+        limit: usize,
+    ) -> Result<Vec<Due>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let read = move |tx: &_| reader::occurrences(tx, after, limit, &shared.damaged);
+        self.readers.read(read).await
+    }
+
+    async fn due_count(&self, now: Millis) -> Result<DueCount, StoreError> {
+        self.readers.read(move |tx| reader::due_count(tx, now)).await
     }
 
     async fn running(&self, scope: Scope) -> Result<usize, StoreError> {

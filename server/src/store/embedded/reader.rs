@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use jiashu_proto::entry::{Cursor, Seq};
+use jiashu_proto::entry::{Cursor, Seq, schedule_key};
 use jiashu_proto::frame::Reached;
 use jiashu_proto::id::{DeviceId, InviteId, Millis, Ref, Scope};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
@@ -15,7 +15,9 @@ use super::condition::Failure;
 use super::look_over::Damaged;
 use super::sums::{CARD, CURSOR, DUE, FACT, HELD};
 use super::{Options, lock, schema, sums};
-use crate::store::{Due, DueItem, HeldBody, Page, PageLimit, Record, ScopeState, StoreError};
+use crate::store::{
+    Due, DueCount, DueItem, HeldBody, Occurring, Page, PageLimit, Record, ScopeState, StoreError,
+};
 
 /// Connections that only read.
 pub(super) struct Readers(Arc<Pool>);
@@ -134,6 +136,19 @@ pub(super) fn read_after(
     Ok(page)
 }
 
+/// What stands at a place; `None` if it was superseded, or there is none.
+pub(super) fn record_at(
+    tx: &Connection,
+    scope: Scope,
+    seq: Seq,
+) -> Result<Option<Record>, Failure> {
+    let mut at = tx.prepare_cached(
+        "SELECT seq, at, content, sum, tag FROM entry WHERE scope = ?1 AND seq = ?2",
+    )?;
+    let mut rows = at.query((scope.0.cast_signed(), seq.cast_signed()))?;
+    rows.next()?.map_or(Ok(None), |row| record(row, 0, scope, seq))
+}
+
 /// The tag of a place that the log has.
 fn tag_at(tx: &Connection, scope: Scope, seq: Seq) -> Result<u32, Failure> {
     let mut at = tx.prepare_cached(
@@ -229,6 +244,23 @@ pub(super) fn facts(
     Ok(facts)
 }
 
+/// The fact of that key.
+pub(super) fn fact(tx: &Connection, scope: Scope, key: &str) -> Result<Option<Record>, Failure> {
+    let mut one = tx.prepare_cached(
+        "SELECT fact.scope, key, fact.seq, rank, fact.sum, entry.seq, at, content, entry.sum, tag
+         FROM fact LEFT JOIN entry USING (scope, seq)
+         WHERE fact.scope = ?1 AND key = ?2",
+    )?;
+    let mut rows = one.query((scope.0.cast_signed(), key))?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let damaged = Failure::DamagedRow { table: FACT.name, scope };
+    if !FACT.holds(row)? {
+        return Err(damaged);
+    }
+    let seq = row.get::<_, i64>(2)?.cast_unsigned();
+    record(row, 5, scope, seq)?.ok_or(damaged).map(Some)
+}
+
 /// The bodies of a schedule, in the order they were first held.
 pub(super) fn held(tx: &Connection, scope: Scope, schedule: Ref) -> Result<Vec<HeldBody>, Failure> {
     let mut held = tx.prepare_cached(
@@ -322,18 +354,77 @@ pub(super) fn due(
     while found.len() < limit
         && let Some(row) = rows.next()?
     {
-        let scope = Scope(row.get::<_, i64>(0)?.cast_unsigned());
-        match minicbor::decode(&row.get::<_, Vec<u8>>(1)?) {
-            Ok(item) if DUE.holds(row)? => {
-                // Of a scope that is refused it would stay due, and be tried for ever.
-                if damaged.check(scope).is_ok() {
-                    found.push(Due { at: row.get(2)?, scope, item, planned: row.get(3)? });
-                }
-            }
-            _ => damaged.note(scope, DUE.name),
-        }
+        found.extend(due_row(row, damaged)?);
     }
     Ok(found)
+}
+
+/// One row of what is due. Of a scope that is refused there is nothing: it would stay due, and be
+/// tried for ever.
+fn due_row(row: &Row<'_>, damaged: &Damaged) -> Result<Option<Due>, Failure> {
+    let scope = Scope(row.get::<_, i64>(0)?.cast_unsigned());
+    match minicbor::decode(&row.get::<_, Vec<u8>>(1)?) {
+        Ok(item) if DUE.holds(row)? => {
+            let (at, planned) = (row.get(2)?, row.get(3)?);
+            Ok(damaged.check(scope).is_ok().then_some(Due { at, scope, item, planned }))
+        }
+        _ => {
+            damaged.note(scope, DUE.name);
+            Ok(None)
+        }
+    }
+}
+
+/// What there is of a schedule; `None` if its fact is gone.
+pub(super) fn occurring(
+    tx: &Connection,
+    scope: Scope,
+    schedule: Ref,
+) -> Result<Option<Occurring>, Failure> {
+    let Some(record) = fact(tx, scope, &schedule_key(schedule))? else { return Ok(None) };
+    let (first, held) = first_held(tx, scope, schedule)?;
+    Ok(Some(Occurring { schedule: record, first, held }))
+}
+
+/// What begins the bytes of an occurrence in the due index.
+const OCCURRENCE: &[u8] = &[0x82, 0x01];
+
+/// The occurrences behind `after`, by scope and schedule.
+pub(super) fn occurrences(
+    tx: &Connection,
+    after: Option<(Scope, Ref)>,
+    limit: usize,
+    damaged: &Damaged,
+) -> Result<Vec<Due>, Failure> {
+    let mut behind = tx.prepare_cached(
+        "SELECT scope, item, at, planned, sum FROM due
+         WHERE (scope, item) > (?1, ?2) AND substr(item, 1, 2) = ?3
+         ORDER BY scope, item LIMIT ?4",
+    )?;
+    let (scope, item) = match after {
+        Some((scope, schedule)) => {
+            (scope.0.cast_signed(), schema::to_cbor(&DueItem::Occurrence(schedule)))
+        }
+        None => (i64::MIN, Vec::new()),
+    };
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = behind.query((scope, item, OCCURRENCE, limit))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.extend(due_row(row, damaged)?);
+    }
+    Ok(found)
+}
+
+/// How much is due.
+pub(super) fn due_count(tx: &Connection, now: Millis) -> Result<DueCount, Failure> {
+    let mut count = tx.prepare_cached(
+        "SELECT (SELECT count(*) FROM due WHERE at <= ?1), (SELECT count(*) FROM due)",
+    )?;
+    Ok(count.query_row([now], |row| {
+        let (overdue, pending) = (row.get::<_, i64>(0)?, row.get::<_, i64>(1)?);
+        Ok(DueCount { overdue: overdue.cast_unsigned(), pending: pending.cast_unsigned() })
+    })?)
 }
 
 /// How many schedules have an occurrence to come.

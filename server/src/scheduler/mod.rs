@@ -1,35 +1,38 @@
 //! The loop that looks at the due index: what is due is decided by `family` and committed.
 //!
 //! No leader and no lock: each item carries the time it was due as a precondition, so of two who
-//! fire one wins, and what a crash left undone is simply still due.
+//! fire one wins, and what a crash left undone is simply still due. What is due at many families in
+//! one minute is `occurrences`; `zones` reckons instants anew where the rules of zones have changed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use jiashu_proto::entry::Seq;
+use jiashu_proto::entry::{Content, Seq};
 use jiashu_proto::id::{Millis, Scope};
 use tokio_util::sync::CancellationToken;
 
+use crate::execute::Failure;
 use crate::execute::staff::finish_enrolment;
-use crate::execute::{Failure, schedule};
-use crate::family::closing::expire;
-use crate::family::retention;
-use crate::family::schedule::fire;
+use crate::family::{closing, firing, retention};
 use crate::relay::Relay;
 use crate::setup;
-use crate::store::{Batch, Change, Due, DueItem, Precondition, Store, StoreError};
+use crate::store::{Batch, Change, Due, DueItem, Precondition, ScopeState, Store, StoreError};
 
-/// Items taken from the index at once.
-const GROUP: usize = 512;
+mod occurrences;
+
+pub mod zones;
+
+/// Items taken from the index at once: a few of the writer's groups.
+const GROUP: usize = 2_048;
 
 /// The index is looked at so often even when nothing is known to be due: another process, or a
 /// clock that was set, may have made it so.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// An occurrence fired later than this after its time counts as late, in ms.
-const LATE_MS: Millis = 60_000;
+/// What could not be done is tried again after this time, in ms.
+const AGAIN_MS: Millis = 60_000;
 
 /// Does what is due until `stop`.
 pub async fn run(relay: Arc<Relay>, stop: CancellationToken) {
@@ -70,30 +73,59 @@ async fn step(relay: &Relay) -> Result<Step, StoreError> {
     if due.is_empty() {
         return Ok(Step::NothingDue);
     }
+    let (occurrences, others): (Vec<_>, Vec<_>) =
+        due.into_iter().partition(|due| matches!(due.item, DueItem::Occurrence(_)));
+    let fired = occurrences::fire_all(relay, occurrences).await?;
     let mut by_scope: BTreeMap<Scope, Vec<Due>> = BTreeMap::new();
-    for item in due {
+    for item in others {
         by_scope.entry(item.scope).or_default().push(item);
     }
-    // Families side by side, the letters of one family in their order.
     let done = join_all(by_scope.into_values().map(|items| in_order(relay, items))).await;
-    Ok(if done.contains(&true) { Step::Done } else { Step::Stuck })
+    Ok(if fired || done.contains(&true) { Step::Done } else { Step::Stuck })
 }
 
-/// Whether at least one of them got done.
+/// Whether at least one of them got done, or out of the way.
 async fn in_order(relay: &Relay, items: Vec<Due>) -> bool {
     let mut progress = false;
     for due in items {
-        match one(relay, &due).await {
-            Ok(()) => progress = true,
-            // Another relay, or a change of the schedule, was first.
-            Err(Failure::Store(StoreError::Stale { .. })) => {}
-            Err(failure) => {
-                let refused = failure.answer(None);
-                tracing::warn!(scope.id = %due.scope, "left due: {}", refused.text);
-            }
-        }
+        let done = one(relay, &due).await;
+        progress |= settle(relay, &due, done).await;
     }
     progress
+}
+
+/// Whether what was due is done, or out of the way of the others. What cannot be done is tried again
+/// later: thousands of such must not keep those behind them waiting.
+async fn settle(relay: &Relay, due: &Due, done: Result<(), Failure>) -> bool {
+    match done {
+        Ok(()) => true,
+        // Another relay, or a change of the schedule, was first.
+        Err(Failure::Store(StoreError::Stale { .. })) => false,
+        // The store is in trouble, and would be with the others too.
+        Err(Failure::Store(StoreError::Unavailable { .. })) => false,
+        Err(failure) => {
+            let refused = failure.answer(None);
+            tracing::warn!(scope.id = %due.scope, "cannot be done, is tried again: {}", refused.text);
+            let later = later(due, relay.clock.now());
+            relay.store.commit(due.scope, later).await.is_ok()
+        }
+    }
+}
+
+/// Puts it off. An occurrence keeps the time it was planned for, and so its hour.
+fn later(due: &Due, now: Millis) -> Batch {
+    let at = now.saturating_add(AGAIN_MS);
+    let change = match (&due.item, &due.planned) {
+        (DueItem::Occurrence(schedule), Some(planned)) => {
+            Change::SetOccurrence { schedule: *schedule, planned: planned.clone(), at }
+        }
+        (item, _) => Change::SetDue(item.clone(), at),
+    };
+    Batch {
+        requires: vec![Precondition::DueAt(due.item.clone(), due.at)],
+        changes: vec![change],
+        ..Batch::new(now)
+    }
 }
 
 async fn one(relay: &Relay, due: &Due) -> Result<(), Failure> {
@@ -104,36 +136,48 @@ async fn one(relay: &Relay, due: &Due) -> Result<(), Failure> {
         DueItem::Invite(invite) => {
             let (store, now) = (&*relay.store, relay.clock.now());
             let state = store.state(due.scope).await?.ok_or(StoreError::NoScope)?;
-            store.commit(due.scope, expire(&state, *invite, due.at, now)).await?;
+            store.commit(due.scope, closing::expire(&state, *invite, due.at, now)).await?;
             Ok(())
         }
         DueItem::Programme(programme) => setup::finish(relay, *programme).await,
         DueItem::Retention => forget_old(relay, due).await,
-        DueItem::Expiry(_) => Ok(()),
-        DueItem::Occurrence(id) => {
-            let (store, now) = (&*relay.store, relay.clock.now());
-            let Some(standing) = schedule(store, due.scope, *id).await? else {
-                let gone = Batch {
-                    requires: vec![Precondition::DueAt(due.item.clone(), due.at)],
-                    changes: vec![Change::ClearDue(due.item.clone())],
-                    ..Batch::new(now)
-                };
-                store.commit(due.scope, gone).await?;
-                return Ok(());
-            };
-            let held = store.held(due.scope, *id).await?;
-            let batch = fire(&standing, held.first(), due.at, now)?;
-            let released = !held.is_empty();
-            store.commit(due.scope, batch).await?;
-            if released {
-                relay.metrics.fired.inc();
-            }
-            if now.saturating_sub(due.at) > LATE_MS {
-                relay.metrics.fired_late.inc();
-            }
-            Ok(())
-        }
+        DueItem::Expiry(place) => expire_message(relay, due, *place).await,
+        // Those are fired together.
+        DueItem::Occurrence(_) => Ok(()),
     }
+}
+
+/// What the message at that place was worth has ended.
+async fn expire_message(relay: &Relay, due: &Due, place: Seq) -> Result<(), Failure> {
+    let store = &*relay.store;
+    let state = store.state(due.scope).await?.ok_or(StoreError::NoScope)?;
+    let reached = store.cursors(due.scope).await?;
+    let content = content_at(store, due.scope, place, &state).await?;
+    let message = match &content {
+        Some(Content::Message(_, message)) => Some(message),
+        _ => None,
+    };
+    let batch = firing::expire(place, message, &state, &reached, due, relay.clock.now());
+    let told = !batch.entries.is_empty();
+    store.commit(due.scope, batch).await?;
+    if told {
+        relay.metrics.expired.inc();
+    }
+    Ok(())
+}
+
+/// What stands at a place; `None` if it was superseded or forgotten.
+async fn content_at(
+    store: &dyn Store,
+    scope: Scope,
+    place: Seq,
+    state: &ScopeState,
+) -> Result<Option<Content>, StoreError> {
+    if place > state.head || place <= state.floor {
+        return Ok(None);
+    }
+    let record = store.record_at(scope, place).await?;
+    Ok(record.and_then(|record| Content::from_bytes(&record.content).ok()))
 }
 
 /// Forgets what is older than the retention, a batch at a time. Batches that a crash left out have
