@@ -56,6 +56,8 @@ mod live;
 
 mod schedules;
 
+mod banks;
+
 mod limits;
 
 mod canaries;

@@ -142,7 +142,14 @@ impl Reader<'_> {
                 let key = clear.key().unwrap_or_default();
                 Ok(fact::put(self.db, &key, *seq, *at, content)?)
             }
-            Ok(Content::Notice(_) | Content::Tombstone(_)) => Ok(()),
+            // They have no key, and each stands for itself.
+            Ok(Content::Notice(_)) => {
+                Ok(fact::put(self.db, &format!("notice/{seq}"), *seq, *at, content)?)
+            }
+            Ok(Content::Tombstone(stone)) => {
+                let key = format!("tombstone/{}", stone.entry_ref);
+                Ok(fact::put(self.db, &key, *seq, *at, content)?)
+            }
             // A newer version wrote it: it stays for the day when this one is newer, too.
             Ok(Content::Unknown(_)) | Err(_) => {
                 Ok(fact::put(self.db, &format!("unknown/{seq}"), *seq, *at, content)?)

@@ -90,13 +90,13 @@ pub const TABLE: &[Row] = &[
         precondition: "next n; a higher rung than stands",
         key: "receipt/REF/MEMBER",
         kept: SUPERSEDED,
-        to: "the message's author, and the member it is of",
+        to: "the message's author, and the member it is of; *done* to all",
     },
     Row {
         kind: kind::SCHEDULE,
         name: "schedule",
         form: "clear",
-        writer: "a device for a member it serves, a change for its author; the relay, when spent",
+        writer: "a device for a member it serves, a change for its author or as another parent; the relay, when spent",
         precondition: "takes part, next n, the version seen",
         key: "schedule/ID",
         kept: SUPERSEDED,
@@ -131,6 +131,16 @@ pub const TABLE: &[Row] = &[
         key: "request/HASH",
         kept: SUPERSEDED,
         to: "all",
+    },
+    Row {
+        kind: kind::NOTICE,
+        name: "notice",
+        form: "clear",
+        writer: "the relay",
+        precondition: "with what it tells of",
+        key: "",
+        kept: RETENTION,
+        to: "its author alone",
     },
 ];
 

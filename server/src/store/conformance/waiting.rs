@@ -143,3 +143,113 @@ pub(crate) async fn as_many_schedules_run_as_have_an_occurrence_to_come(home: &d
     assert_eq!((before.unwrap(), store.running(FAMILY).await.unwrap()), (2, 1));
     assert_eq!(store.running(Scope(99)).await.unwrap(), 0);
 }
+
+pub(crate) async fn an_exchanged_body_takes_the_place_of_the_old_one(home: &dyn Home) {
+    let store = with_phone(home).await;
+    let bodies = [body(1, 100, b"a"), body(2, 100, b"b")];
+    commit(&*store, changes(bodies.iter().cloned().map(Change::PutHeld).collect())).await;
+    let exchange = |old, new| changes(vec![Change::ReplaceHeld(a_ref(old), new)]);
+
+    commit(&*store, exchange(1, body(3, 100, b"c"))).await;
+    commit(&*store, exchange(9, body(4, 100, b"d"))).await;
+
+    assert_eq!(held_of(&*store, 100).await, [body(3, 100, b"c"), bodies[1].clone()]);
+    let holds = |number| Precondition::Holds(a_ref(100), a_ref(number));
+    commit(&*store, requires(vec![holds(2), holds(3)])).await;
+    assert_eq!(broken(&*store, requires(vec![holds(1)])).await, holds(1));
+}
+
+pub(crate) async fn what_a_schedule_holds_is_checked_to_the_byte(home: &dyn Home) {
+    let store = with_phone(home).await;
+    let are = |first: Option<HeldBody>, count| Precondition::HeldAre {
+        schedule: a_ref(100),
+        first,
+        count,
+    };
+    commit(&*store, requires(vec![are(None, 0)])).await;
+    let (one, two) = (body(5, 100, b"a"), body(1, 100, b"b"));
+    let both = [one.clone(), two].map(Change::PutHeld);
+    commit(&*store, changes(both.into())).await;
+
+    commit(&*store, requires(vec![are(Some(one.clone()), 2)])).await;
+
+    let sealed_again = body(5, 100, b"A");
+    for wrong in [are(Some(one), 1), are(Some(sealed_again), 2), are(None, 2)] {
+        assert_eq!(broken(&*store, requires(vec![wrong.clone()])).await, wrong);
+    }
+}
+
+pub(crate) async fn an_occurrence_keeps_for_when_it_was_planned(home: &dyn Home) {
+    let store = with_phone(home).await;
+    let planned = "2027-03-28T19:30:00".to_owned();
+    let item = DueItem::Occurrence(a_ref(1));
+    let occurrence =
+        Change::SetOccurrence { schedule: a_ref(1), planned: planned.clone(), at: 100 };
+    commit(&*store, changes(vec![occurrence, Change::SetDue(DueItem::Retention, 50)])).await;
+
+    let due = store.due(1_000, 10).await.unwrap();
+    let all = store.occurrences(None, 10).await.unwrap();
+
+    let expected = Due { at: 100, scope: FAMILY, item: item.clone(), planned: Some(planned) };
+    assert_eq!(due.last(), Some(&expected));
+    assert_eq!(all, [expected], "and of nothing else");
+    assert_eq!(store.occurrences(Some((FAMILY, a_ref(1))), 10).await.unwrap(), []);
+    let not_due = |at| Precondition::NotDue(item.clone(), at);
+    commit(&*store, requires(vec![not_due(99)])).await;
+    assert_eq!(broken(&*store, requires(vec![not_due(100)])).await, not_due(100));
+    let count = store.due_count(60).await.unwrap();
+    assert_eq!((count.overdue, count.pending), (1, 2));
+}
+
+pub(crate) async fn all_occurrences_are_gone_through_page_by_page(home: &dyn Home) {
+    let store = with_phone(home).await;
+    let other = Scope(3);
+    store.commit(other, founding([])).await.unwrap();
+    let set = |number| Change::SetDue(DueItem::Occurrence(a_ref(number)), NOW);
+    commit(&*store, changes((1..=5).map(set).collect())).await;
+    store.commit(other, changes((1..=5).map(set).collect())).await.unwrap();
+
+    let (mut after, mut seen) = (None, Vec::new());
+    loop {
+        let page = store.occurrences(after, 3).await.unwrap();
+        let Some(last) = page.last() else { break };
+        let DueItem::Occurrence(schedule) = last.item else { panic!("{last:?}") };
+        after = Some((last.scope, schedule));
+        seen.extend(page.into_iter().map(|due| (due.scope, due.item)));
+    }
+
+    assert_eq!(seen.len(), 10);
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 10, "each once");
+}
+
+pub(crate) async fn an_end_is_due_by_the_place_of_the_first_entry(home: &dyn Home) {
+    let store = with_phone(home).await;
+    commit(&*store, Batch { entries: vec![entry(b"before")], ..Batch::new(NOW) }).await;
+
+    let entries = vec![entry(b"ends"), entry(b"beside it")];
+    let ends = Batch { entries, changes: vec![Change::SetExpiry(70)], ..Batch::new(NOW) };
+    commit(&*store, ends).await;
+
+    let due = Due { at: 70, scope: FAMILY, item: DueItem::Expiry(2), planned: None };
+    assert_eq!(store.due(70, 10).await.unwrap(), [due]);
+    let record = store.record_at(FAMILY, 2).await.unwrap().unwrap();
+    assert_eq!(record.content, entry(b"ends").content);
+    assert_eq!(store.record_at(FAMILY, 4).await.unwrap(), None);
+}
+
+pub(crate) async fn what_fires_is_looked_at_together(home: &dyn Home) {
+    let store = with_phone(home).await;
+    let key = jiashu_proto::entry::schedule_key(a_ref(1));
+    let fact = crate::store::NewEntry { key: Some(key), ..entry(b"the schedule") };
+    let bodies = [body(1, 1, b"a"), body(2, 1, b"b")].map(Change::PutHeld);
+    let batch = Batch { entries: vec![fact.clone()], changes: bodies.into(), ..Batch::new(NOW) };
+    commit(&*store, batch).await;
+
+    let found = store.occurring(vec![(FAMILY, a_ref(2)), (FAMILY, a_ref(1))]).await.unwrap();
+
+    let [Ok(None), Ok(Some(found))] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((&found.schedule.content, found.schedule.seq), (&fact.content, 1));
+    assert_eq!((&found.first, found.held), (&Some(body(1, 1, b"a")), 2));
+}

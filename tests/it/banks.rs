@@ -1,0 +1,212 @@
+//! Letter banks and what belongs to them, by the protocol alone: each letter once, what is missed and
+//! what has expired told to its author, letters given back to nobody else, rules previewed.
+
+use jiashu_proto::entry::{Content, Notice, Noticed, RuleText, ScheduleState};
+use jiashu_proto::error::ErrorCode;
+use jiashu_proto::frame::{
+    ClientFrame, GiveBack, GivenBack, Hold, Plan, Post, Preview, RelayFrame,
+};
+use jiashu_proto::id::{Millis, Ref};
+use jiashu_tests::{RawDevice, until};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::scene::{Scene, code};
+
+const ID: Ref = Ref([9; 12]);
+
+fn civil(at: Millis) -> String {
+    let zone = TimeZone::get("Asia/Shanghai").unwrap();
+    zone.to_datetime(Timestamp::from_millisecond(at).unwrap()).to_string()
+}
+
+/// These instants, in whole seconds, on the child's clock.
+fn at_each(times: &[Millis]) -> RuleText {
+    RuleText {
+        start: civil(times[0]),
+        zone: "Asia/Shanghai".into(),
+        rrule: None,
+        also: times[1..].iter().copied().map(civil).collect(),
+        except: Vec::new(),
+    }
+}
+
+async fn second<const N: usize>(scene: &Scene<N>, ahead: Millis) -> Millis {
+    (scene.relay.raw().now().await / 1_000 + ahead) * 1_000
+}
+
+fn notices(phone: &RawDevice) -> Vec<Notice> {
+    let notice = |content: &Content| match content {
+        Content::Notice(notice) => Some(notice.clone()),
+        _ => None,
+    };
+    phone.log.entries.iter().filter_map(|taken| notice(&taken.content)).collect()
+}
+
+async fn hold(phone: &mut RawDevice, text: &str) -> Hold {
+    let hold = phone.held_letter(text, &[3], ID);
+    phone.command(ClientFrame::Hold(hold.clone())).await.unwrap();
+    hold
+}
+
+async fn bank(phone: &mut RawDevice, rule: RuleText) {
+    let plan = Plan { bank: true, ..phone.plan(ID, &[3], rule) };
+    phone.command(ClientFrame::Plan(plan)).await.unwrap();
+}
+
+async fn given_back(phone: &RawDevice) -> GivenBack {
+    let asked = ClientFrame::GiveBack(GiveBack { schedule: ID, after: None });
+    let answers = phone.ask(vec![asked]).await;
+    let given = answers.into_iter().find_map(|frame| match frame {
+        RelayFrame::GivenBack(given) => Some(given),
+        _ => None,
+    });
+    given.expect("they are given back, or there are none")
+}
+
+#[tokio::test]
+async fn a_bank_releases_each_letter_once_and_its_author_alone_hears_that_it_is_empty() {
+    let mut scene = Scene::li().await;
+    let first = second(&scene, 3).await;
+    let [mother, home] = &mut scene.phones;
+    for text in ["one", "two", "three"] {
+        hold(mother, text).await;
+    }
+    bank(mother, at_each(&[first, first + 1_000, first + 2_000, first + 3_000, first + 9_000_000]))
+        .await;
+
+    let told = until("the bank is empty", async || {
+        mother.sync().await;
+        let told = notices(mother);
+        (told.len() == 3).then_some(told)
+    })
+    .await;
+    home.sync().await;
+
+    assert_eq!(home.log.texts(), ["one", "two", "three"]);
+    let told: Vec<_> = told.iter().map(|one| (one.what, one.left)).collect();
+    assert_eq!(told, [(Noticed::Low, Some(2)), (Noticed::Low, Some(0)), (Noticed::Missed, None)]);
+    assert_eq!(notices(home), [], "it is nobody else's");
+}
+
+#[tokio::test]
+async fn letters_ahead_are_given_back_to_their_author_alone_and_can_be_exchanged() {
+    let mut scene = Scene::li().await;
+    let tomorrow = second(&scene, 86_400).await;
+    let [mother, home] = &mut scene.phones;
+    let (one, two) = (hold(mother, "one").await, hold(mother, "two").await);
+    bank(mother, at_each(&[tomorrow, tomorrow + 1_000])).await;
+
+    let better = Hold { replaces: Some(one.body_ref), ..mother.held_letter("better", &[3], ID) };
+    mother.command(ClientFrame::Hold(better.clone())).await.unwrap();
+    let again = Hold { replaces: Some(one.body_ref), ..mother.held_letter("worse", &[3], ID) };
+    let gone = mother.command(ClientFrame::Hold(again)).await;
+    let given = given_back(mother).await;
+    let others = given_back(home).await;
+
+    let names = given.bodies.iter().map(|body| match Content::from_bytes(body).unwrap() {
+        Content::Message(_, message) => message.entry_ref,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(names.collect::<Vec<_>>(), [better.body_ref, two.body_ref]);
+    assert_eq!(code(gone), ErrorCode::Unknown);
+    assert!(others.bodies.is_empty() && !others.more);
+    home.sync().await;
+    assert_eq!(home.log.texts(), Vec::<String>::new(), "nobody sees them early");
+}
+
+#[tokio::test]
+async fn of_two_changes_at_once_the_second_is_told_to_look_again() {
+    let mut scene = Scene::li().await;
+    let tomorrow = second(&scene, 86_400).await;
+    let mother = &mut scene.phones[0];
+    hold(mother, "one").await;
+    bank(mother, at_each(&[tomorrow])).await;
+    let change = |phone: &RawDevice, number: u8, state, seen| {
+        let plan = phone.plan(Ref([number; 12]), &[3], at_each(&[tomorrow + 1_000]));
+        ClientFrame::Plan(Plan { schedule: Some(ID), bank: true, state, seen: Some(seen), ..plan })
+    };
+
+    let pause = change(mother, 1, ScheduleState::Paused, 0);
+    mother.command(pause).await.unwrap();
+    let stale = change(mother, 2, ScheduleState::Active, 0);
+    let stale = mother.command(stale).await;
+    let resume = change(mother, 3, ScheduleState::Active, 1);
+    let resumed = mother.command(resume).await;
+
+    assert_eq!(code(stale), ErrorCode::Stale);
+    assert!(resumed.is_ok(), "{resumed:?}");
+}
+
+#[tokio::test]
+async fn what_was_worth_something_until_then_is_a_tombstone_and_its_author_hears_of_it() {
+    let mut scene = Scene::li().await;
+    let until_then = scene.relay.raw().now().await + 1_500;
+    let [mother, home] = &mut scene.phones;
+    let post = Post { until: Some(until_then), ..mother.letter("come and see", &[3]) };
+    let entry_ref = post.entry_ref;
+    mother.command(ClientFrame::Post(post)).await.unwrap();
+
+    let told = until("it has expired", async || {
+        mother.sync().await;
+        notices(mother).pop()
+    })
+    .await;
+    home.sync().await;
+
+    assert_eq!((told.what, told.of), (Noticed::Expired, Some(entry_ref)));
+    assert_eq!(told.members.iter().map(|member| member.0).collect::<Vec<_>>(), [3]);
+    let stones = home.log.entries.iter().filter_map(|taken| match &taken.content {
+        Content::Tombstone(stone) => Some((stone.entry_ref, stone.until)),
+        _ => None,
+    });
+    assert_eq!(stones.collect::<Vec<_>>(), [(entry_ref, until_then)]);
+    assert_eq!(home.log.texts(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_rule_is_previewed_on_several_clocks_within_bounds() {
+    let scene = Scene::li().await;
+    let mother = &scene.phones[0];
+    let asked = |rrule: &str, zones: &[&str], count| Preview {
+        rule: RuleText {
+            start: "2027-03-21T19:30:00".into(),
+            zone: "Asia/Shanghai".into(),
+            rrule: Some(rrule.into()),
+            also: Vec::new(),
+            except: Vec::new(),
+        },
+        zones: zones.iter().map(|zone| (*zone).to_owned()).collect(),
+        count,
+        after: Some(0),
+    };
+    let ask = async |asked| {
+        let answers = mother.ask(vec![ClientFrame::Preview(asked)]).await;
+        answers.into_iter().find_map(|frame| match frame {
+            RelayFrame::Previewed(previewed) => Some(Ok(previewed)),
+            RelayFrame::Refused(refused) => Some(Err(refused.code)),
+            _ => None,
+        })
+    };
+
+    let shown = ask(asked("FREQ=WEEKLY", &["Europe/Rome"], 2)).await.unwrap().unwrap();
+    let sundays: Vec<_> =
+        shown.occurrences.iter().map(|one| (&*one.clocks[0].local, one.clocks[0].shifts)).collect();
+    assert_eq!(
+        sundays,
+        [("2027-03-21T12:30:00+01:00", false), ("2027-03-28T13:30:00+02:00", true)]
+    );
+    let four = ["UTC"; 4];
+    assert!(ask(asked("FREQ=DAILY", &four, 64)).await.unwrap().is_ok());
+    for (zones, count) in [(&four[..], 65), (&["UTC"; 5][..], 1)] {
+        let refused = ask(asked("FREQ=DAILY", zones, count)).await;
+        assert_eq!(refused, Some(Err(ErrorCode::TooLarge)));
+    }
+    for (rrule, zone) in [("FREQ=SECONDLY", "UTC"), ("FREQ=DAILY", "Mars/Olympus")] {
+        let refused = ask(asked(rrule, &[zone], 1)).await;
+        assert_eq!(refused, Some(Err(ErrorCode::BadRule)));
+    }
+    let early = scene.relay.raw().one(ClientFrame::Preview(asked("FREQ=DAILY", &[], 1))).await;
+    let RelayFrame::Refused(early) = early else { panic!("{early:?}") };
+    assert_eq!(early.code, ErrorCode::HelloFirst);
+}
