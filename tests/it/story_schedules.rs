@@ -208,3 +208,82 @@ async fn a_time_that_makes_no_sense_is_refused() {
     }
     assert_eq!(ask_all(&li.mother, &["schedule", "list"]).await, Vec::<Value>::new());
 }
+
+#[tokio::test]
+async fn a_letter_bank_goes_letter_by_letter_and_is_filled_while_it_runs() {
+    let li = Li::at_home().await;
+    let (first, _) = soon(&li.office.relay, 3, "Asia/Shanghai").await;
+    let (second, _) = soon(&li.office.relay, 5, "Asia/Shanghai").await;
+    let (third, _) = soon(&li.office.relay, 7, "Asia/Shanghai").await;
+    let bank = ["schedule", "add", "--bank", "--on", &first, "--also", &second, "--also", &third];
+
+    let added = ask(&li.mother, &[&bank[..], &["--to", "Lili", "one", "two"]].concat()).await;
+    let id = added["id"].as_str().unwrap();
+    let filled = ask(&li.mother, &["schedule", "fill", id, "three"]).await;
+    let mut came = Vec::new();
+    for _ in 0..3 {
+        came.extend(ask_all(&li.village, &["inbox", "--wait", "30"]).await);
+        if came.len() == 3 {
+            break;
+        }
+    }
+
+    assert_eq!(added["preview"].as_array().unwrap().len(), 3);
+    assert_eq!(filled["queued"], false);
+    assert_eq!(texts(&came), ["one", "two", "three"]);
+    let more = li.mother.run(&["schedule", "fill", id, "four"]).await;
+    failure(&more, 5);
+}
+
+#[tokio::test]
+async fn what_is_planned_pauses_goes_on_and_leaves_out_a_day() {
+    let li = Li::at_home().await;
+    let add = ["schedule", "add", "--every", "day", "--at", "19:30", "--to", "Lili", "story"];
+    let added = ask(&li.mother, &add).await;
+    let id = added["id"].as_str().unwrap();
+    let preview = entries(&added);
+    let state = async || ask(&li.mother, &["schedule", "list"]).await;
+
+    ask(&li.mother, &["schedule", "pause", id]).await;
+    let paused = state().await;
+    ask(&li.mother, &["schedule", "resume", id]).await;
+    let resumed = state().await;
+    ask(&li.mother, &["schedule", "skip", id]).await;
+    let skipped = state().await;
+
+    assert_eq!((&paused["state"], &paused["next"]), (&json!("paused"), &Value::Null));
+    assert_eq!(resumed["next"], json!(preview[0].0.to_string()));
+    assert_eq!(skipped["next"], json!(preview[1].0.to_string()));
+}
+
+#[tokio::test]
+async fn a_rule_is_typed_as_a_calendar_has_it_and_with_dates_left_out() {
+    let li = Li::at_home().await;
+    let monthly = [
+        "schedule",
+        "add",
+        "--rrule",
+        "FREQ=MONTHLY;BYDAY=1SU;COUNT=4",
+        "--at",
+        "19:30",
+        "--start",
+        "2099-03-01",
+        "--except",
+        "2099-04-05",
+        "--also",
+        "2099-03-03 08:00",
+        "--to",
+        "Lili",
+        "hi",
+    ];
+    let nowhere = ["schedule", "add", "--every", "sun", "--at", "19:30", "--except", "2099-04-06"];
+
+    let added = ask(&li.mother, &monthly).await;
+    let refused = li.mother.run(&[&nowhere[..], &["hi"]].concat()).await;
+
+    let local = added["preview"].as_array().unwrap().iter().map(|one| &one["recipient_local"]);
+    let local: Vec<_> = local.map(|local| &local.as_str().unwrap()[..16]).collect();
+    let wanted = ["2099-03-01T19:30", "2099-03-03T08:00", "2099-05-03T19:30", "2099-06-07T19:30"];
+    assert_eq!(local, wanted);
+    assert!(failure(&refused, 5).contains("cannot be left out"));
+}

@@ -13,6 +13,8 @@ pub mod family;
 
 pub mod schedule;
 
+mod duration;
+
 /// The whole command line.
 #[derive(Debug, Parser)]
 #[command(

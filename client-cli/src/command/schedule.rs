@@ -56,7 +56,11 @@ pub(super) async fn run(context: &mut Context<'_>, command: ScheduleCommand) -> 
     match command {
         ScheduleCommand::Add(args) => add(context, &args).await,
         ScheduleCommand::List => list(context).await,
-        ScheduleCommand::Cancel { id } => cancel(context, &id).await,
+        ScheduleCommand::Fill { id, letters } => fill(context, &id, &letters).await,
+        ScheduleCommand::Pause { id } => change(context, &id, Wanted::Pause).await,
+        ScheduleCommand::Resume { id } => change(context, &id, Wanted::Resume).await,
+        ScheduleCommand::Skip { id } => change(context, &id, Wanted::Skip).await,
+        ScheduleCommand::Cancel { id } => change(context, &id, Wanted::Cancel).await,
     }
 }
 
@@ -78,11 +82,10 @@ async fn add(context: &mut Context<'_>, args: &AddArgs) -> Result<()> {
     }
     let sender_zone = people.zone(from).unwrap_or(rule.zone());
     let entries = preview(&rule, &[rule.zone(), sender_zone], now(), PREVIEW).map_err(bad_rule)?;
-    let (start, rrule) = (rule.start_text(), rule.rrule_text());
-    let (also, except) = (Vec::new(), Vec::new());
-    let text = RuleText { start, zone: rule.zone().to_owned(), rrule, also, except };
+    let texts = if args.bank { args.text.clone() } else { vec![args.text.join(" ")] };
+    let ahead = draft::Ahead { texts: &texts, bank: args.bank, valid_for: args.valid_for };
     let tx = view.state.begin()?;
-    let id = draft::schedule(&tx, Parties { from, to }, text, &args.text.join(" "), now_ms())?;
+    let id = draft::schedule(&tx, Parties { from, to }, rule.text(), &ahead, now_ms())?;
     tx.commit()?;
     let exchanged = round::exchange(&context.home, context.ca(), &[id]).await;
     let fate = outbox::fate(view.state.db(), id)?;
@@ -107,16 +110,50 @@ async fn add(context: &mut Context<'_>, args: &AddArgs) -> Result<()> {
 }
 
 fn rule(args: &AddArgs, zone: &str) -> Result<Rule> {
-    let rule = match (&args.on, &args.every, &args.at) {
-        (Some(on), ..) => Rule::parse(&on.trim().replacen(' ', "T", 1), zone, None),
-        (None, Some(days), Some(at)) => {
-            let today = say::zone(zone).to_datetime(now()).date();
-            parse_every(days, at, today)
-                .and_then(|every| Rule::parse(&every.start, zone, Some(&every.rrule)))
+    let today = say::zone(zone).to_datetime(now()).date();
+    let first = args.start.unwrap_or(today);
+    let (start, rrule) = match (&args.on, &args.every, &args.rrule, &args.at) {
+        (Some(on), ..) => (typed(on), None),
+        (None, Some(days), _, Some(at)) => {
+            let every = parse_every(days, at, first).map_err(bad_rule)?;
+            (every.start, Some(every.rrule))
         }
-        _ => return Err(CliError::new(ExitCode::Usage, "say when: --on, or --every with --at")),
+        (None, None, Some(rrule), Some(at)) => (format!("{first}T{at}"), Some(rrule.clone())),
+        _ => {
+            let text = "say when: --on, --every with --at, or --rrule with --at";
+            return Err(CliError::new(ExitCode::Usage, text));
+        }
     };
-    rule.map_err(bad_rule)
+    let until = args.until.map(|until| format!(";UNTIL={}", until.strftime("%Y%m%d")));
+    let count = args.count.map(|count| format!(";COUNT={count}"));
+    let end = until.or(count).unwrap_or_default();
+    let rrule = rrule.map(|rrule| rrule + &end);
+    let plain = Rule::parse(&start, zone, rrule.as_deref()).map_err(bad_rule)?;
+    let also = args.also.iter().map(|also| {
+        let also = Rule::parse(&typed(also), zone, None).map_err(bad_rule)?;
+        Ok(also.start_text())
+    });
+    let mut also = also.collect::<Result<Vec<_>>>()?;
+    also.sort_unstable();
+    also.dedup();
+    let with = Rule::of(&RuleText { also, ..plain.text() }).map_err(bad_rule)?;
+    let mut except = Vec::new();
+    for day in &args.except {
+        let times = with.planned_on_day(*day);
+        if times.is_empty() {
+            let text = format!("nothing is planned on {day}, so it cannot be left out");
+            return Err(CliError::new(ExitCode::BadInput, text));
+        }
+        except.extend(times);
+    }
+    except.sort_unstable();
+    except.dedup();
+    Rule::of(&RuleText { except, ..with.text() }).map_err(bad_rule)
+}
+
+/// A local time as people type it, with a blank for the `T`.
+fn typed(local: &str) -> String {
+    local.trim().replacen(' ', "T", 1)
 }
 
 fn bad_rule(error: RuleError) -> CliError {
@@ -183,13 +220,15 @@ async fn list(context: &mut Context<'_>) -> Result<()> {
         let listed = listed(&view, &schedule)?;
         if context.globals.json {
             context.json(&listed)?;
-        } else if schedule.state == ScheduleState::Active {
+        } else if is_running(&schedule) {
             let to =
                 if listed.to.is_empty() { "everybody".to_owned() } else { listed.to.join(", ") };
-            let next = next_of(&schedule).map_or("-".to_owned(), |at| view.people.clock(at));
+            let next = next_of(&schedule).map(|at| format!("next {}", view.people.clock(at)));
+            let next = next.unwrap_or_else(|| schedule.state.name().to_owned());
             let (id, from) = (short(schedule.id), &listed.from);
+            let bank = if schedule.bank { ", a letter bank" } else { "" };
             let text = listed.text.as_deref().map(one_line).unwrap_or_default();
-            writeln!(context.out, "{id}  next {next}  {from} to {to}  {text}")?;
+            writeln!(context.out, "{id}  {next}  {from} to {to}{bank}  {text}")?;
         }
     }
     Ok(())
@@ -222,48 +261,145 @@ fn next_of(schedule: &Schedule) -> Option<i64> {
     next_occurrence(&rule, now()).map(|occurrence| occurrence.at.as_millisecond())
 }
 
-async fn cancel(context: &mut Context<'_>, id: &str) -> Result<()> {
-    context.exchange_or_go_on().await?;
-    let mut view = View::open_to_write(&context.home)?;
+/// Whether it may fire still.
+fn is_running(schedule: &Schedule) -> bool {
+    matches!(schedule.state, ScheduleState::Active | ScheduleState::Paused)
+}
+
+/// The running schedule whose id begins so, of a member whom this phone serves.
+fn own(view: &View, id: &str) -> Result<Schedule> {
     let running = fact::schedules(view.state.db())?.into_iter();
-    let mut running = running.filter(|schedule| {
-        schedule.state == ScheduleState::Active && schedule.id.to_string().starts_with(id)
-    });
+    let mut running =
+        running.filter(|schedule| is_running(schedule) && schedule.id.to_string().starts_with(id));
     let schedule = match (running.next(), running.next()) {
         (Some(schedule), None) if !id.is_empty() => schedule,
         (None, _) => {
-            return Err(CliError::new(
-                ExitCode::BadInput,
-                "nothing planned has that id: see jiashu schedule list",
-            ));
+            let text = "nothing planned has that id: see jiashu schedule list";
+            return Err(CliError::new(ExitCode::BadInput, text));
         }
         _ => {
-            return Err(CliError::new(ExitCode::BadInput, "several begin so: give more of the id"));
+            let text = "several begin so: give more of the id";
+            return Err(CliError::new(ExitCode::BadInput, text));
         }
     };
-    if !view.people.served().contains(&schedule.from) {
-        let text = format!("only {} can end it", view.people.name(schedule.from));
-        return Err(CliError::new(ExitCode::Refused, text));
+    if view.people.served().contains(&schedule.from) {
+        return Ok(schedule);
     }
+    let text = format!("only {} can change or end it", view.people.name(schedule.from));
+    Err(CliError::new(ExitCode::Refused, text))
+}
+
+async fn fill(context: &mut Context<'_>, id: &str, letters: &[String]) -> Result<()> {
+    context.exchange_or_go_on().await?;
+    let mut view = View::open_to_write(&context.home)?;
+    let schedule = own(&view, id)?;
+    if !schedule.bank {
+        let text = "this is no letter bank: it says the same each time";
+        return Err(CliError::new(ExitCode::BadInput, text));
+    }
+    let valid_for = held_for(&view, schedule.id)?;
+    let tx = view.state.begin()?;
+    let mut refs = Vec::new();
+    for letter in letters {
+        let parties = Parties { from: schedule.from, to: schedule.to.clone() };
+        refs.push(draft::hold(&tx, parties, schedule.id, letter, valid_for, now_ms())?);
+    }
+    tx.commit()?;
+    let said = format!("{} more in the letter bank.", refs.len());
+    settle(context, &view, schedule.id, &refs, &said).await
+}
+
+/// How long the letters of a bank are worth something that were written here before.
+fn held_for(view: &View, id: Ref) -> Result<Option<i64>> {
+    let held = outbox::about(view.state.db(), id)?.into_iter().rev();
+    let mut lengths = held.filter_map(|command| match command.frame {
+        ClientFrame::Hold(hold) => Some(hold.valid_for),
+        _ => None,
+    });
+    Ok(lengths.next().flatten())
+}
+
+/// What shall become of a schedule.
+#[derive(Clone, Copy, Debug)]
+enum Wanted {
+    Pause,
+    Resume,
+    Skip,
+    Cancel,
+}
+
+async fn change(context: &mut Context<'_>, id: &str, wanted: Wanted) -> Result<()> {
+    context.exchange_or_go_on().await?;
+    let mut view = View::open_to_write(&context.home)?;
+    let schedule = own(&view, id)?;
+    let mut rule = schedule.rule.clone();
+    let (state, said) = match wanted {
+        Wanted::Pause => (ScheduleState::Paused, "Paused. What waits is kept.".to_owned()),
+        Wanted::Resume => (ScheduleState::Active, "It goes on.".to_owned()),
+        Wanted::Cancel => (ScheduleState::Cancelled, "Ended.".to_owned()),
+        Wanted::Skip => {
+            let (left_out, at) = without_next(&rule)?;
+            rule = left_out;
+            (schedule.state, format!("Left out: {}.", view.people.clock(at)))
+        }
+    };
     let id = schedule.id;
     let tx = view.state.begin()?;
-    let entry_ref = draft::cancel(&tx, schedule, now_ms())?;
+    let entry_ref = draft::change(&tx, schedule, rule, state, now_ms())?;
     tx.commit()?;
-    let exchanged = round::exchange(&context.home, context.ca(), &[entry_ref]).await;
-    let fate = outbox::fate(view.state.db(), entry_ref)?;
-    if context.globals.json {
-        let queued = fate == Some(Fate::Waits);
-        context.json(&serde_json::json!({ "id": id.to_string(), "queued": queued }))?;
-    } else if fate == Some(Fate::Waits) {
-        writeln!(context.out, "It ends as soon as the relay can be reached.")?;
-    } else {
-        writeln!(context.out, "Ended.")?;
+    settle(context, &view, id, &[entry_ref], &said).await
+}
+
+/// The rule without its next occurrence, and when that would have been. What lies behind and was left
+/// out needs not be said any more.
+fn without_next(rule: &RuleText) -> Result<(RuleText, i64)> {
+    let read = Rule::of(rule).map_err(bad_rule)?;
+    let next = next_occurrence(&read, now()).ok_or_else(|| {
+        CliError::new(ExitCode::BadInput, "there is no time to come that could be left out")
+    })?;
+    let here = read.tz().to_datetime(now()).strftime("%Y-%m-%dT%H:%M:%S").to_string();
+    let mut except = rule.except.clone();
+    except.retain(|time| *time > here);
+    except.push(next.planned_text());
+    except.sort_unstable();
+    Ok((RuleText { except, ..rule.clone() }, next.at.as_millisecond()))
+}
+
+/// Lets the relay have these commands about a schedule, and says what became of them.
+async fn settle(
+    context: &mut Context<'_>,
+    view: &View,
+    id: Ref,
+    refs: &[Ref],
+    said: &str,
+) -> Result<()> {
+    let exchanged = round::exchange(&context.home, context.ca(), refs).await;
+    let mut fates = Vec::new();
+    for one in refs {
+        fates.extend(outbox::fate(view.state.db(), *one)?);
     }
-    match (exchanged, fate) {
-        (Err(error), _) if error.code != ExitCode::Offline => Err(error),
-        (_, Some(Fate::Refused(code))) => {
-            Err(CliError::new(ExitCode::Refused, format!("the relay refused it ({code})")))
-        }
+    let refused = fates.iter().find_map(|fate| match fate {
+        Fate::Refused(code) => Some(code.clone()),
+        _ => None,
+    });
+    let queued = fates.contains(&Fate::Waits);
+    if let Some(code) = refused {
+        let text = match code.as_str() {
+            "stale" => "it has changed meanwhile, perhaps on another phone: look at it again",
+            "unknown" => "it has ended meanwhile",
+            _ => "the relay refused it",
+        };
+        return Err(CliError::new(ExitCode::Refused, format!("{text} ({code})")));
+    }
+    if context.globals.json {
+        context.json(&serde_json::json!({ "id": id.to_string(), "queued": queued }))?;
+    } else if queued {
+        writeln!(context.out, "{said} It waits on this phone until the relay can be reached.")?;
+    } else {
+        writeln!(context.out, "{said}")?;
+    }
+    match exchanged {
+        Err(error) if error.code != ExitCode::Offline => Err(error),
         _ => Ok(()),
     }
 }

@@ -81,48 +81,71 @@ fn post(
     Ok(entry_ref)
 }
 
-/// Queues a schedule with its letter, the letter first. The schedule's id.
+/// What a schedule will say.
+#[derive(Clone, Debug)]
+pub struct Ahead<'a> {
+    /// Its letter; of a bank its letters, perhaps none yet.
+    pub texts: &'a [String],
+    /// Whether each occurrence releases the next of them.
+    pub bank: bool,
+    /// How long after its hour a letter is worth something, in ms.
+    pub valid_for: Option<Millis>,
+}
+
+/// Queues a schedule with its letters, the letters first. The schedule's id.
 ///
 /// # Errors
 ///
 /// As of [`letter`].
 pub fn schedule(
     db: &Connection,
-    Parties { from, to }: Parties,
+    parties: Parties,
     rule: RuleText,
-    text: &str,
+    ahead: &Ahead<'_>,
     now: Millis,
 ) -> Result<Ref> {
-    let (id, body_ref) = (Ref(random()), Ref(random()));
+    let id = Ref(random());
+    for text in ahead.texts {
+        hold(db, parties.clone(), id, text, ahead.valid_for, now)?;
+    }
+    let Parties { from, to } = parties;
+    let (state, bank) = (ScheduleState::Active, ahead.bank);
+    let (schedule, seen) = (None, None);
+    let plan = Plan { n: 0, entry_ref: id, from, to, rule, state, schedule, bank, seen };
+    queue(db, id, &ClientFrame::Plan(plan), Some(id), now)?;
+    Ok(id)
+}
+
+/// Queues one more letter for a letter bank. The command's name.
+///
+/// # Errors
+///
+/// As of [`letter`].
+pub fn hold(
+    db: &Connection,
+    Parties { from, to }: Parties,
+    schedule: Ref,
+    text: &str,
+    valid_for: Option<Millis>,
+    now: Millis,
+) -> Result<Ref> {
+    let body_ref = Ref(random());
     let hold = Hold {
         n: 0,
         body_ref,
         epoch: 0,
         from,
-        to: to.clone(),
+        to,
         kind: MessageKind::Text.number(),
         sealed: letter_text(text, now)?,
-        schedule: id,
-        valid_for: None,
+        schedule,
+        valid_for,
         blob: None,
         again: None,
         replaces: None,
     };
-    let state = ScheduleState::Active;
-    let plan = Plan {
-        n: 0,
-        entry_ref: id,
-        from,
-        to,
-        rule,
-        state,
-        schedule: None,
-        bank: false,
-        seen: None,
-    };
-    queue(db, body_ref, &ClientFrame::Hold(hold), Some(id), now)?;
-    queue(db, id, &ClientFrame::Plan(plan), Some(id), now)?;
-    Ok(id)
+    queue(db, body_ref, &ClientFrame::Hold(hold), Some(schedule), now)?;
+    Ok(body_ref)
 }
 
 /// Queues a held letter once more, to be sealed under the key in force then. The command's name.
@@ -137,15 +160,20 @@ pub(super) fn again(db: &Connection, hold: Hold, now: Millis) -> Result<Ref> {
     Ok(entry_ref)
 }
 
-/// Queues the end of a schedule. The command's name.
+/// Queues a change of a schedule, which stands as `was`. The command's name.
 ///
 /// # Errors
 ///
 /// If the state cannot be written.
-pub fn cancel(db: &Connection, schedule: Schedule, now: Millis) -> Result<Ref> {
+pub fn change(
+    db: &Connection,
+    was: Schedule,
+    rule: RuleText,
+    state: ScheduleState,
+    now: Millis,
+) -> Result<Ref> {
     let entry_ref = Ref(random());
-    let Schedule { id, from, to, rule, bank, version, .. } = schedule;
-    let state = ScheduleState::Cancelled;
+    let Schedule { id, from, to, bank, version, .. } = was;
     let (schedule, seen) = (Some(id), Some(version));
     let plan = Plan { n: 0, entry_ref, from, to, rule, state, schedule, bank, seen };
     queue(db, entry_ref, &ClientFrame::Plan(plan), Some(id), now)?;

@@ -51,7 +51,8 @@ fn queued(db: &Connection) -> Result<BTreeSet<Ref>> {
 /// Whether the letter may still fire, as far as we know; its plan may be on its way.
 fn is_planned(db: &Connection, schedule: Ref) -> Result<bool> {
     let known = fact::schedule(db, schedule)?;
-    Ok(known.is_none_or(|schedule| schedule.state == ScheduleState::Active))
+    let may_fire = |state| matches!(state, ScheduleState::Active | ScheduleState::Paused);
+    Ok(known.is_none_or(|schedule| may_fire(schedule.state)))
 }
 
 /// The relay does not hold it any more: it fired, so there is nothing to seal.

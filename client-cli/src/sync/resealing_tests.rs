@@ -43,7 +43,14 @@ fn rule() -> RuleText {
 
 fn plan(engine: &mut Engine) -> Ref {
     let parties = Parties { from: MAMA, to: vec![NAINAI] };
-    draft::schedule(engine.db(), parties, rule(), "good night", NOON).unwrap()
+    draft::schedule(
+        engine.db(),
+        parties,
+        rule(),
+        &draft::Ahead { texts: &["good night".to_owned()], bank: false, valid_for: None },
+        NOON,
+    )
+    .unwrap()
 }
 
 /// A link by that device comes into the log, and is read.

@@ -168,6 +168,7 @@ impl Engine {
         let command = outbox::waiting(&tx, bounds::MAX_UNANSWERED)?;
         let command = command.into_iter().find(|command| command.id == id);
         let is_turn = command.as_ref().is_some_and(|c| matches!(c.frame, ClientFrame::Turn(_)));
+        let is_plan = command.as_ref().is_some_and(|c| matches!(c.frame, ClientFrame::Plan(_)));
         let mut settled = false;
         match no.code {
             ErrorCode::Renumber => {
@@ -214,7 +215,8 @@ impl Engine {
                 }
                 lane.waits = Some(why_it_waits(no.code).to_owned());
             }
-            ErrorCode::Stale if !is_turn => {
+            // Whoever changed a schedule looks at it again, and decides anew.
+            ErrorCode::Stale if !is_turn && !is_plan => {
                 self.flight.paused_until = Some(now.saturating_add(PAUSE_MS));
             }
             code => {

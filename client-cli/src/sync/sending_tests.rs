@@ -306,7 +306,14 @@ fn a_schedule_whose_letter_is_refused_is_not_made() {
         except: Vec::new(),
     };
     let parties = Parties { from: MAMA, to: vec![MemberId(3)] };
-    let id = draft::schedule(engine.db(), parties, rule, "good night", NOON).unwrap();
+    let id = draft::schedule(
+        engine.db(),
+        parties,
+        rule,
+        &draft::Ahead { texts: &["good night".to_owned()], bank: false, valid_for: None },
+        NOON,
+    )
+    .unwrap();
     let frames = engine.commands(NOON).unwrap();
 
     engine.apply(refused(1, ErrorCode::Full, None), NOON).unwrap();
