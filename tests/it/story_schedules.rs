@@ -215,7 +215,8 @@ async fn a_letter_bank_goes_letter_by_letter_and_is_filled_while_it_runs() {
     let (first, _) = soon(&li.office.relay, 3, "Asia/Shanghai").await;
     let (second, _) = soon(&li.office.relay, 5, "Asia/Shanghai").await;
     let (third, _) = soon(&li.office.relay, 7, "Asia/Shanghai").await;
-    let bank = ["schedule", "add", "--bank", "--on", &first, "--also", &second, "--also", &third];
+    let times = ["--on", &first, "--also", &second, "--also", &third, "--also", "2099-01-01 08:00"];
+    let bank = [&["schedule", "add", "--bank"][..], &times].concat();
 
     let added = ask(&li.mother, &[&bank[..], &["--to", "Lili", "one", "two"]].concat()).await;
     let id = added["id"].as_str().unwrap();
@@ -228,11 +229,16 @@ async fn a_letter_bank_goes_letter_by_letter_and_is_filled_while_it_runs() {
         }
     }
 
-    assert_eq!(added["preview"].as_array().unwrap().len(), 3);
+    let told = li.mother.run(&["inbox"]).await;
+    let other = li.village.run(&["inbox"]).await;
+
+    assert_eq!(added["preview"].as_array().unwrap().len(), 4);
     assert_eq!(filled["queued"], false);
     assert_eq!(texts(&came), ["one", "two", "three"]);
-    let more = li.mother.run(&["schedule", "fill", id, "four"]).await;
-    failure(&more, 5);
+    assert!(told.stderr.contains("The last letter of a letter bank has gone"), "{told:?}");
+    assert!(!other.stderr.contains("letter bank"), "it is the author's: {other:?}");
+    let again = li.mother.run(&["inbox"]).await;
+    assert!(!again.stderr.contains("letter bank"), "it is told once: {again:?}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::letter::utc;
-use super::requests;
+use super::{notices, requests};
 use crate::error::Result;
 use crate::say::{self, People};
 use crate::state::chain::Family;
@@ -38,7 +38,8 @@ pub(super) fn recent(state: &State, people: &People, now: Millis) -> Result<Vec<
     Ok(recent.collect())
 }
 
-/// Says on standard error, once, what changed since it was last said, and which new phones ask.
+/// Says on standard error, once, what changed since it was last said, what the relay tells this
+/// phone's people, and which new phones ask.
 ///
 /// A phone that has just joined is not told what was before it.
 pub(super) fn tell_new(
@@ -61,6 +62,7 @@ pub(super) fn tell_new(
             line(&json!({ "at": at, "family": what }), &format!("Family: {what}."), as_json);
         }
     }
+    notices::tell_new(state.db(), people, as_json)?;
     requests::tell_new(state, lane, family, people, as_json, now)
 }
 

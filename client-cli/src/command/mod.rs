@@ -41,6 +41,8 @@ pub mod family;
 
 mod changes;
 
+mod notices;
+
 mod accept;
 
 pub mod invite;

@@ -8,6 +8,9 @@ use crate::error::Result;
 /// Up to which link changes of the family were told.
 pub const LINK: &str = "link";
 
+/// Up to which place of the log notices and tombstones were told.
+pub const NOTICE: &str = "notice";
+
 /// Since when it was told that this phone is out.
 pub const ENDED: &str = "ended";
 

@@ -1,8 +1,9 @@
 //! Whether a sealed entry is what it says, and what it says. Pure.
 
-use jiashu_proto::entry::{Message, MessageKind, name_key};
-use jiashu_proto::id::Epoch;
+use jiashu_proto::entry::{Fired, Message, MessageKind, Schedule, name_key};
+use jiashu_proto::id::{Epoch, Millis};
 use jiashu_proto::text::{Text, TextError};
+use jiashu_recurrence::{Rule, occurrence_at};
 use jiashu_roster::occurrence_ref;
 use jiashu_seal::{BodyFields, open_body};
 
@@ -38,6 +39,19 @@ pub(super) fn refusal(family: &Family, in_force: Epoch, message: &Message) -> Op
         None => return None,
     };
     Some(reason.to_owned())
+}
+
+/// A relay may know other zones than this phone, and be some hours off; not a day.
+const OFF_MS: Millis = 24 * 60 * 60 * 1_000;
+
+/// Why a letter did not fire as its schedule plans, if it did not.
+pub(super) fn off_rule(schedule: &Schedule, fired: &Fired) -> Option<String> {
+    // A rule that only a newer version can read says nothing here.
+    let rule = Rule::of(&schedule.rule).ok()?;
+    let near = |at: Millis| at.saturating_sub(fired.due_at).saturating_abs() < OFF_MS;
+    let planned = occurrence_at(&rule, &fired.planned);
+    let follows = planned.is_some_and(|planned| near(planned.at.as_millisecond()));
+    (!follows).then(|| "its schedule does not plan it for then".to_owned())
 }
 
 fn serves(family: &Family, message: &Message) -> bool {

@@ -234,7 +234,20 @@ impl Reader<'_> {
             return Ok(());
         }
         let refused = opening::refusal(&self.family, self.lane.log_epoch, message);
+        let refused = match refused {
+            None => self.against_its_rule(message)?,
+            refused => refused,
+        };
         message::put(self.db, place, content, message, refused.as_deref())
+    }
+
+    /// Why a fired letter does not follow from its schedule's rule, if it does not. The version by which
+    /// it fired must be at hand: what a later one has superseded cannot be asked any more.
+    fn against_its_rule(&self, message: &Message) -> Result<Option<String>> {
+        let Some(fired) = &message.fired else { return Ok(None) };
+        let schedule = fact::schedule(self.db, fired.schedule)?;
+        let rule = schedule.filter(|known| known.version == fired.version);
+        Ok(rule.and_then(|known| opening::off_rule(&known, fired)))
     }
 
     /// Opens all whose key has come by now: wraps follow later in the log than what they open.

@@ -433,3 +433,49 @@ fn an_unknown_ref_has_no_receipts() {
 
     assert_eq!(receipt::of(engine.db(), Ref([3; 12])).unwrap(), []);
 }
+
+#[test]
+fn a_fired_letter_must_follow_from_the_rule_by_which_it_fired() {
+    let rule = jiashu_proto::entry::RuleText {
+        start: "2027-03-01T19:30:00".into(),
+        zone: "Asia/Shanghai".into(),
+        rrule: Some("FREQ=DAILY".into()),
+        also: Vec::new(),
+        except: Vec::new(),
+    };
+    let due = |planned: &str| {
+        let at = planned.parse::<jiff::civil::DateTime>().unwrap().in_tz("Asia/Shanghai").unwrap();
+        at.timestamp().as_millisecond()
+    };
+    let cases = [
+        ("as planned", "2027-03-28T19:30:00", 0, 3, false),
+        ("a minute off", "2027-03-28T19:31:00", 0, 3, true),
+        ("before the first", "2027-02-28T19:30:00", 0, 3, true),
+        ("as planned, an hour late by other zones", "2027-03-28T19:30:00", 3_600_000, 3, false),
+        ("on another day", "2027-03-28T19:30:00", 86_400_000, 3, true),
+        ("by a version that is gone", "2027-03-28T19:31:00", 0, 2, false),
+    ];
+
+    for (what, planned, off, version, is_refused) in cases {
+        let mut world = World::new();
+        let mut message = world.fired(PHONE, MAMA, planned);
+        let fired = message.fired.as_mut().unwrap();
+        (fired.due_at, fired.version) = (due(planned) + off, version);
+        world.push(&Content::Schedule(jiashu_proto::entry::Schedule {
+            id: fired.schedule,
+            device: PHONE,
+            from: MAMA,
+            to: Vec::new(),
+            rule: rule.clone(),
+            state: jiashu_proto::entry::ScheduleState::Active,
+            bank: false,
+            version: 3,
+        }));
+        world.push_message(message);
+
+        let engine = world.synced(HOUSE);
+
+        let stored = crate::state::message::all(engine.db()).unwrap().pop().unwrap();
+        assert_eq!(stored.refused.is_some(), is_refused, "{what}: {:?}", stored.refused);
+    }
+}
