@@ -344,3 +344,37 @@ fn sending_overhead() -> usize {
         jiashu_proto::text::Text { written_at: NOON, content: "x".repeat(1000), ring: None };
     around.to_bytes().len() - 1000 + jiashu_seal::TAG_LEN
 }
+
+#[test]
+fn a_change_of_what_has_changed_meanwhile_is_refused_for_good_and_not_tried_for_ever() {
+    let mut world = World::new();
+    let mut engine = world.synced(PHONE);
+    let rule = jiashu_proto::entry::RuleText {
+        start: "2027-03-28T19:30:00".into(),
+        zone: "Asia/Shanghai".into(),
+        rrule: None,
+        also: Vec::new(),
+        except: Vec::new(),
+    };
+    let was = jiashu_proto::entry::Schedule {
+        id: jiashu_proto::id::Ref([7; 12]),
+        device: PHONE,
+        from: MAMA,
+        to: Vec::new(),
+        rule: rule.clone(),
+        state: jiashu_proto::entry::ScheduleState::Active,
+        bank: true,
+        version: 4,
+    };
+    let paused = jiashu_proto::entry::ScheduleState::Paused;
+    let change = draft::change(engine.db(), was, rule, paused, NOON).unwrap();
+    let frames = engine.commands(NOON).unwrap();
+
+    engine.apply(refused(1, ErrorCode::Stale, None), NOON).unwrap();
+
+    let [ClientFrame::Plan(plan)] = frames.as_slice() else { panic!("{frames:?}") };
+    assert_eq!((plan.seen, plan.bank), (Some(4), true));
+    let fate = outbox::fate(engine.db(), change).unwrap();
+    assert_eq!(fate, Some(Fate::Refused("stale".into())));
+    assert!(!engine.has_more(NOON + 60_000).unwrap());
+}

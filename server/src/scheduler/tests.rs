@@ -355,3 +355,81 @@ async fn other_zones_move_what_is_planned_to_where_it_lies_now() {
     assert_eq!(relay.store.facts(Scope::RELAY, "zones").await.unwrap(), noted, "once");
     relay.store.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::print_stdout, reason = "a measurement is to be seen")]
+#[ignore = "a measurement; run it alone, with --release --nocapture"]
+async fn occurrences_in_a_second() {
+    const FAMILIES: u64 = 5_000;
+    const EACH: u8 = 20;
+    let folder = tempfile::tempdir().unwrap();
+    let relay = Arc::new(relay(folder.path()));
+    let mut tasks = tokio::task::JoinSet::new();
+    for family in 1..=FAMILIES {
+        let relay = Arc::clone(&relay);
+        tasks.spawn(async move {
+            let scope = Scope(family.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let keep = vec![Change::ClearDue(DueItem::Retention)];
+            relay.store.commit(scope, found()).await.unwrap();
+            relay
+                .store
+                .commit(scope, Batch { changes: keep, ..Batch::new(DAY_ONE) })
+                .await
+                .unwrap();
+            for number in 1..=EACH {
+                let id = number.wrapping_mul(24);
+                let batch = planned(24, 2, None);
+                relay.store.commit(scope, with_id(batch, Ref([id; 12]))).await.unwrap();
+            }
+        });
+    }
+    tasks.join_all().await;
+    let count = relay.store.due_count(DAY_ONE).await.unwrap();
+    let looked_at = std::time::Instant::now();
+    let next = relay.store.next_due().await.unwrap().unwrap();
+    let look_up = looked_at.elapsed();
+
+    relay.clock.set(next);
+    let started = std::time::Instant::now();
+    settle_all(&relay).await;
+    let took = started.elapsed();
+
+    let fired = relay.metrics.fired.get();
+    let rate = f64::from(u32::try_from(fired).unwrap()) / took.as_secs_f64();
+    println!(
+        "{fired} of {} due at once: {:.1} s, {rate:.0}/s, next due in {look_up:?}",
+        count.pending,
+        took.as_secs_f64()
+    );
+    relay.store.close().await;
+}
+
+/// The same schedule under another id.
+fn with_id(batch: Batch, id: Ref) -> Batch {
+    let entry = |entry: NewEntry| match Content::from_bytes(&entry.content) {
+        Ok(Content::Schedule(schedule)) => {
+            let content = Content::Schedule(Schedule { id, ..schedule });
+            NewEntry { key: content.key(), content: content.to_bytes(), ..entry }
+        }
+        _ => entry,
+    };
+    let change = |change| match change {
+        Change::PutHeld(body) => {
+            let Ok(Content::Message(kind, message)) = Content::from_bytes(&body.content) else {
+                unreachable!()
+            };
+            let fired = message.fired.map(|fired| Fired { schedule: id, ..fired });
+            let content = Content::Message(kind, Message { fired, ..message }).to_bytes();
+            Change::PutHeld(HeldBody { schedule: id, content, ..body })
+        }
+        Change::SetOccurrence { planned, at, .. } => {
+            Change::SetOccurrence { schedule: id, planned, at }
+        }
+        other => other,
+    };
+    Batch {
+        entries: batch.entries.into_iter().map(entry).collect(),
+        changes: batch.changes.into_iter().map(change).collect(),
+        ..batch
+    }
+}
