@@ -62,20 +62,13 @@ impl Failure {
     #[must_use]
     pub fn answer(self, n: Option<N>) -> Refused {
         let (code, text, retry_after_ms, last_n) = match self {
-            Self::Refused(refusal) => (refusal.code, refusal.text, None, None),
+            Self::Refused(refusal) => refused(refusal),
             Self::Store(StoreError::Renumber { last_n }) => {
                 let text = format!("the last counter used is {last_n}");
                 (ErrorCode::Renumber, text, None, Some(last_n))
             }
-            Self::Store(StoreError::Stale { precondition }) => {
-                let refusal = stale(&precondition);
-                let retry = (refusal.code == ErrorCode::Unavailable).then_some(RETRY_MS);
-                (refusal.code, refusal.text, retry, None)
-            }
-            Self::Store(StoreError::Superseded) => {
-                let refusal = new_chain();
-                (refusal.code, refusal.text, None, None)
-            }
+            Self::Store(StoreError::Stale { precondition }) => refused(stale(&precondition)),
+            Self::Store(StoreError::Superseded) => refused(new_chain()),
             Self::Store(StoreError::NotLive | StoreError::NoScope) => {
                 let text = "this phone is not, or no longer, part of the family";
                 (ErrorCode::Unauthorised, text.into(), None, None)
@@ -88,6 +81,12 @@ impl Failure {
         };
         Refused { code, text, n, retry_after_ms, last_n, to_close: None }
     }
+}
+
+/// What is not to be had now always says when to ask again.
+fn refused(refusal: Refusal) -> (ErrorCode, String, Option<u32>, Option<N>) {
+    let retry = (refusal.code == ErrorCode::Unavailable).then_some(RETRY_MS);
+    (refusal.code, refusal.text, retry, None)
 }
 
 fn stale(precondition: &Precondition) -> Refusal {
