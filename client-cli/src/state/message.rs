@@ -72,8 +72,9 @@ pub fn put(
 ) -> Result<()> {
     db.prepare_cached(
         "INSERT OR IGNORE INTO message
-             (ref, generation, seq, at, content, key, device, author, refused)
-         VALUES (:ref, :generation, :seq, :at, :content, :key, :device, :author, :refused)",
+             (ref, generation, seq, at, content, key, device, author, refused, schedule, body)
+         VALUES (:ref, :generation, :seq, :at, :content, :key, :device, :author, :refused,
+                 :schedule, :body)",
     )?
     .execute(named_params! {
         ":ref": message.entry_ref.0,
@@ -85,6 +86,8 @@ pub fn put(
         ":device": message.device.0,
         ":author": message.from.0,
         ":refused": refused,
+        ":schedule": message.fired.as_ref().map(|fired| fired.schedule.0),
+        ":body": message.fired.as_ref().map(|fired| fired.body_ref.0),
     })?;
     Ok(())
 }
@@ -112,6 +115,25 @@ pub fn opened(db: &Connection, opened: Ref, text: &Text) -> Result<()> {
 pub fn refuse(db: &Connection, refused: Ref, reason: &str) -> Result<()> {
     db.prepare_cached("UPDATE message SET refused = ?2 WHERE ref = ?1")?
         .execute((refused.0, reason))?;
+    Ok(())
+}
+
+/// Notes of a schedule's open letters why those are not shown whose body is there already: of each
+/// body one stays, that which was shown, or else came first.
+///
+/// # Errors
+///
+/// If the state cannot be written.
+pub fn refuse_repeats(db: &Connection, schedule: Ref, reason: &str) -> Result<()> {
+    db.prepare_cached(
+        "UPDATE message SET refused = ?2
+         WHERE schedule = ?1 AND text IS NOT NULL AND refused IS NULL AND ref <>
+             (SELECT kept.ref FROM message AS kept
+              WHERE kept.schedule = ?1 AND kept.body = message.body
+                  AND kept.text IS NOT NULL AND kept.refused IS NULL
+              ORDER BY kept.shown DESC, kept.rowid LIMIT 1)",
+    )?
+    .execute((schedule.0, reason))?;
     Ok(())
 }
 

@@ -41,6 +41,9 @@ pub(super) fn refusal(family: &Family, in_force: Epoch, message: &Message) -> Op
     Some(reason.to_owned())
 }
 
+/// Why a letter of a letter bank is not shown that was released before.
+pub(super) const A_SECOND_TIME: &str = "its letter bank released it a second time";
+
 /// A relay may know other zones than this phone, and be some hours off; not a day.
 const OFF_MS: Millis = 24 * 60 * 60 * 1_000;
 

@@ -1,10 +1,12 @@
 //! What arrives in the log: entries in their order, links first checked and then believed.
 
+use std::collections::BTreeSet;
+
 use jiashu_proto::entry::{
     Content, Cursor, LinkFact, Message, MessageKind, Receipt, WrapsFact, name_key,
 };
 use jiashu_proto::frame::{Cursors, Entries, WireEntry};
-use jiashu_proto::id::{Epoch, LinkHash, Millis};
+use jiashu_proto::id::{Epoch, LinkHash, MemberId, Millis, Ref};
 use jiashu_roster::{Link, LinkError, Recipient};
 use jiashu_seal::{FamilyKey, SealError, open_back, open_link_key};
 use rusqlite::Connection;
@@ -50,6 +52,8 @@ struct Reader<'a> {
     db: &'a Connection,
     lane: Lane,
     family: Family,
+    /// Schedules that came, or of which a letter was opened.
+    met: BTreeSet<Ref>,
 }
 
 impl Engine {
@@ -58,7 +62,8 @@ impl Engine {
             return Ok(Applied { reply: self.ack(), ..Applied::default() });
         };
         let tx = self.state.begin()?;
-        let mut reader = Reader { db: &tx, lane: self.lane.clone(), family: self.family.clone() };
+        let (lane, family) = (self.lane.clone(), self.family.clone());
+        let mut reader = Reader { db: &tx, lane, family, met: BTreeSet::new() };
         let taken = entries.entries.iter().try_for_each(|entry| reader.take(entry, cursor));
         let stopped = match taken {
             Ok(()) => None,
@@ -70,6 +75,7 @@ impl Engine {
             Err(Failed::State(error)) => return Err(error),
         };
         reader.open_pending()?;
+        reader.once_of_each_bank()?;
         let Reader { mut lane, family, .. } = reader;
         lane.synced_at = Some(now);
         match &stopped {
@@ -139,9 +145,13 @@ impl Reader<'_> {
                 | Content::Consent(_)
                 | Content::Request(_)),
             ) => {
+                if let Content::Schedule(schedule) = &clear {
+                    self.met.insert(schedule.id);
+                }
                 let key = clear.key().unwrap_or_default();
                 Ok(fact::put(self.db, &key, *seq, *at, content)?)
             }
+            Ok(Content::Notice(notice)) if !self.is_ours(notice.to) => Ok(()),
             // They have no key, and each stands for itself.
             Ok(Content::Notice(_)) => {
                 Ok(fact::put(self.db, &format!("notice/{seq}"), *seq, *at, content)?)
@@ -258,6 +268,7 @@ impl Reader<'_> {
                 Opened::NotYet => {}
                 Opened::Text(text) => {
                     message::opened(self.db, entry_ref, &text)?;
+                    self.met.extend(stored.message.fired.as_ref().map(|fired| fired.schedule));
                     let from_number = MessageKind::from_number(stored.kind);
                     if from_number == Some(MessageKind::Name) {
                         self.name(&stored.message, &text.content)?;
@@ -267,6 +278,22 @@ impl Reader<'_> {
             }
         }
         Ok(())
+    }
+
+    /// A relay that releases a bank's letter again says nothing new by it.
+    fn once_of_each_bank(&self) -> Result<()> {
+        for met in &self.met {
+            if fact::schedule(self.db, *met)?.is_some_and(|schedule| schedule.bank) {
+                message::refuse_repeats(self.db, *met, opening::A_SECOND_TIME)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this phone serves that member.
+    fn is_ours(&self, member: MemberId) -> bool {
+        let own = self.family.roster.devices().get(&self.lane.me());
+        own.is_some_and(|own| own.members.contains(&member))
     }
 
     fn name(&mut self, message: &Message, name: &str) -> Result<()> {

@@ -1,10 +1,13 @@
 //! What the engine makes of what a relay sends, honest or not.
 
-use jiashu_proto::entry::{Content, Message, MessageKind, Receipt, Rung, WrapsFact, name_key};
+use jiashu_proto::entry::{
+    Content, Message, MessageKind, Notice, Noticed, Receipt, RuleText, Rung, Schedule,
+    ScheduleState, WrapsFact, name_key,
+};
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{Ack, ClientFrame, Cursors, Reached, Refused, RelayFrame, Welcome};
 use jiashu_proto::id::{DeviceId, MemberId, Ref};
-use jiashu_roster::{Asked, Op};
+use jiashu_roster::{Asked, Op, occurrence_ref};
 
 use super::Engine;
 use super::testing::{
@@ -478,4 +481,153 @@ fn a_fired_letter_must_follow_from_the_rule_by_which_it_fired() {
         let stored = crate::state::message::all(engine.db()).unwrap().pop().unwrap();
         assert_eq!(stored.refused.is_some(), is_refused, "{what}: {:?}", stored.refused);
     }
+}
+
+/// A daily schedule of the mother's, of that id.
+fn daily(id: Ref, bank: bool) -> Content {
+    let (start, zone) = ("2027-03-01T19:30:00".into(), "Asia/Shanghai".into());
+    let rrule = Some("FREQ=DAILY".into());
+    let rule = RuleText { start, zone, rrule, also: Vec::new(), except: Vec::new() };
+    let (state, version) = (ScheduleState::Active, 0);
+    let (device, from, to) = (PHONE, MAMA, Vec::new());
+    Content::Schedule(Schedule { id, device, from, to, rule, state, bank, version })
+}
+
+/// One held body, fired for two evenings, each as its rule has it.
+fn fired_twice(world: &World) -> [Message; 2] {
+    let evening = |message: &Message, day: u8| {
+        let planned = format!("2027-03-{day}T19:30:00");
+        let at = planned.parse::<jiff::civil::DateTime>().unwrap().in_tz("Asia/Shanghai").unwrap();
+        let mut again = message.clone();
+        let fired = again.fired.as_mut().unwrap();
+        fired.due_at = at.timestamp().as_millisecond();
+        again.entry_ref = occurrence_ref(fired.body_ref, fired.schedule, &planned).unwrap();
+        fired.planned = planned;
+        again
+    };
+    let message = world.fired(PHONE, MAMA, "2027-03-28T19:30:00");
+    [evening(&message, 28), evening(&message, 29)]
+}
+
+fn schedule_of(message: &Message) -> Ref {
+    message.fired.as_ref().unwrap().schedule
+}
+
+#[test]
+fn a_letter_bank_shows_each_of_its_letters_once() {
+    for (bank, shown) in [(true, 1), (false, 2)] {
+        let mut world = World::new();
+        let [first, again] = fired_twice(&world);
+        world.push(&daily(schedule_of(&first), bank));
+        world.push_message(first.clone());
+        let mut engine = world.synced(HOUSE);
+        let stand = world.log.len() as u64;
+        world.push_message(again);
+
+        engine.apply(world.entries(stand), NOON).unwrap();
+
+        assert_eq!(texts(&engine).len(), shown, "a bank: {bank}");
+        let known = message::find(engine.db(), first.entry_ref).unwrap().unwrap();
+        assert_eq!(known.refused, None, "the one that came first stays");
+        let why = refusals(&engine);
+        assert!(why.iter().all(|why| why.contains("a second time")), "{why:?}");
+    }
+}
+
+#[test]
+fn a_letter_bank_that_is_known_only_after_its_letters_shows_each_once_too() {
+    let mut world = World::new();
+    let letters = fired_twice(&world);
+    let id = schedule_of(&letters[0]);
+    for letter in letters {
+        world.push_message(letter);
+    }
+    let mut engine = world.synced(HOUSE);
+    let stand = world.log.len() as u64;
+    world.push(&daily(id, true));
+
+    engine.apply(world.entries(stand), NOON).unwrap();
+
+    assert_eq!(texts(&engine), ["planned"]);
+}
+
+#[test]
+fn a_letter_of_a_bank_that_does_not_open_takes_no_place_of_the_true_one() {
+    let mut world = World::new();
+    let [mut spoilt, good] = fired_twice(&world);
+    spoilt.sealed[0] ^= 1;
+    world.push(&daily(schedule_of(&good), true));
+    world.push_message(spoilt);
+    world.push_message(good);
+
+    let engine = world.synced(HOUSE);
+
+    assert_eq!(texts(&engine), ["planned"]);
+}
+
+#[test]
+fn a_letter_of_a_bank_that_was_shown_is_not_shown_again_when_another_key_opens_it() {
+    let mut world = World::new();
+    let [shown, again] = fired_twice(&world);
+    let old = world.roster.number();
+    let turn = world.link_by(PHONE, Vec::new());
+    world.push(&daily(schedule_of(&shown), true));
+    world.take_link(&turn);
+    // Sealed again under a key whose wraps the relay keeps back; the former seal opens at once.
+    let draft = {
+        let fields = jiashu_seal::BodyFields {
+            device: PHONE,
+            from: MAMA,
+            kind: MessageKind::Text.number(),
+            to: Vec::new(),
+            key: None,
+            until: None,
+            schedule: Some(schedule_of(&shown)),
+        };
+        let text =
+            jiashu_proto::text::Text { written_at: NOON, content: "planned".into(), ring: None };
+        let body_ref = shown.fired.as_ref().unwrap().body_ref;
+        jiashu_seal::Draft::from_stored(body_ref, fields, text.to_bytes())
+    };
+    let epoch = world.roster.number();
+    let sealed = draft.seal(&world.key().unwrap(), world.roster.head()).unwrap();
+    assert_ne!(epoch, old);
+    world.push_message(Message { epoch, sealed, ..again });
+    world.push_message(shown.clone());
+    let mut engine = world.synced(HOUSE);
+    message::mark(engine.db(), shown.entry_ref, message::Shown::Printed).unwrap();
+    let stand = world.log.len() as u64;
+    world.take_wraps(&turn);
+
+    engine.apply(world.entries(stand), NOON).unwrap();
+
+    let new = message::not_shown(engine.db(), HOUSE).unwrap();
+    assert!(new.iter().all(|stored| stored.refused.is_some()), "{new:?}");
+    assert_eq!(texts(&engine), ["planned"]);
+}
+
+#[test]
+fn a_notice_for_somebody_else_is_not_kept() {
+    let mut world = World::new();
+    for to in [MAMA, LILI] {
+        world.push(&Content::Notice(Notice {
+            to,
+            what: Noticed::Missed,
+            schedule: Some(Ref([9; 12])),
+            planned: None,
+            due_at: None,
+            of: None,
+            members: Vec::new(),
+            left: None,
+        }));
+    }
+
+    let engine = world.synced(PHONE);
+
+    let kept = fact::with_prefix(engine.db(), "notice/").unwrap();
+    let whose = kept.iter().map(|fact| match &fact.content {
+        Content::Notice(notice) => notice.to,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(whose.collect::<Vec<_>>(), [MAMA]);
 }
