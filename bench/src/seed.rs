@@ -128,7 +128,7 @@ async fn family(store: Arc<EmbeddedStore>, scope: Scope, messages: u64) -> Resul
 }
 
 fn entry(content: &Content) -> NewEntry {
-    NewEntry { key: content.key(), rank: 0, content: content.to_bytes() }
+    NewEntry::of(content)
 }
 
 /// Lengths as those of a family of three members and two phones.

@@ -355,6 +355,20 @@ pub struct RuleText {
     pub except: Vec<String>,
 }
 
+impl RuleText {
+    /// A rule without single dates.
+    #[must_use]
+    pub fn new(start: impl Into<String>, zone: impl Into<String>, rrule: Option<&str>) -> Self {
+        Self {
+            start: start.into(),
+            zone: zone.into(),
+            rrule: rrule.map(str::to_owned),
+            also: Vec::new(),
+            except: Vec::new(),
+        }
+    }
+}
+
 /// A rule that releases a held body each time: the same one, or of a letter bank the next.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]

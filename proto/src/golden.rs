@@ -19,13 +19,7 @@ use crate::id::{CodeHash, DeviceId, InviteId, LinkHash, MemberId, Ref, Scope, To
 const AT: i64 = 1_795_500_000_000;
 
 fn rule() -> RuleText {
-    RuleText {
-        start: "2027-03-28T19:30:00".into(),
-        zone: "Asia/Shanghai".into(),
-        rrule: Some("FREQ=WEEKLY;BYDAY=SU,WE".into()),
-        also: Vec::new(),
-        except: Vec::new(),
-    }
+    RuleText::new("2027-03-28T19:30:00", "Asia/Shanghai", Some("FREQ=WEEKLY;BYDAY=SU,WE"))
 }
 
 fn card() -> Card {

@@ -58,13 +58,7 @@ async fn nothing_of_the_old_family_opens_or_fires_any_more() {
     let mut scene = Scene::li().await;
     let raw = scene.relay.raw();
     let in_an_hour = raw.now().await + 3_600_000;
-    let rule = RuleText {
-        start: "2100-01-01T20:00:00".into(),
-        zone: "Asia/Shanghai".into(),
-        rrule: None,
-        also: Vec::new(),
-        except: Vec::new(),
-    };
+    let rule = RuleText::new("2100-01-01T20:00:00", "Asia/Shanghai", None);
     let mother = &mut scene.phones[0];
     let card = mother.invite(&[2], in_an_hour).await;
     mother.schedule("晚安", &[3], rule).await;

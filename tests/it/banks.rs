@@ -169,13 +169,7 @@ async fn a_rule_is_previewed_on_several_clocks_within_bounds() {
     let scene = Scene::li().await;
     let mother = &scene.phones[0];
     let asked = |rrule: &str, zones: &[&str], count| Preview {
-        rule: RuleText {
-            start: "2027-03-21T19:30:00".into(),
-            zone: "Asia/Shanghai".into(),
-            rrule: Some(rrule.into()),
-            also: Vec::new(),
-            except: Vec::new(),
-        },
+        rule: RuleText::new("2027-03-21T19:30:00", "Asia/Shanghai", Some(rrule)),
         zones: zones.iter().map(|zone| (*zone).to_owned()).collect(),
         count,
         after: Some(0),

@@ -58,13 +58,7 @@ async fn what_a_family_writes_lies_nowhere_at_the_relay() {
     let relay = TestRelay::with(&[("JIASHU_LOG", "trace")]).await;
     let mut scene = Scene::<2>::of(relay, spec).await;
     let [mother, home] = &mut scene.phones;
-    let rule = RuleText {
-        start: "2100-01-01T20:00:00".into(),
-        zone: "Asia/Shanghai".into(),
-        rrule: None,
-        also: Vec::new(),
-        except: Vec::new(),
-    };
+    let rule = RuleText::new("2100-01-01T20:00:00", "Asia/Shanghai", None);
     mother.post(letter).await;
     mother.schedule(later, &[3], rule).await;
     home.sync().await;

@@ -134,13 +134,7 @@ async fn what_was_voided_is_asked_for_over_a_crash_and_only_letters_wait() {
     scene.relay.restart().await;
     let [mother, _, child] = &mut scene.phones;
     child.sync().await;
-    let rule = RuleText {
-        start: "2100-01-01T20:00:00".into(),
-        zone: "Asia/Shanghai".into(),
-        rrule: None,
-        also: Vec::new(),
-        except: Vec::new(),
-    };
+    let rule = RuleText::new("2100-01-01T20:00:00", "Asia/Shanghai", None);
 
     let repeat = mother.command(letter).await;
     let plan = mother.command(ClientFrame::Plan(mother.plan(Ref([5; 12]), &[3], rule))).await;

@@ -73,13 +73,7 @@ async fn a_repeated_turn_hold_plan_or_receipt_gets_its_first_answer() {
     let [mother, home] = &mut scene.phones;
     let of = home.post("妈妈我吃了").await.entry_ref;
     let id = Ref([5; 12]);
-    let rule = RuleText {
-        start: "2100-01-01T20:00:00".into(),
-        zone: "Asia/Shanghai".into(),
-        rrule: None,
-        also: Vec::new(),
-        except: Vec::new(),
-    };
+    let rule = RuleText::new("2100-01-01T20:00:00", "Asia/Shanghai", None);
     let draw = |phone: &RawDevice, what| match what {
         "hold" => ClientFrame::Hold(phone.held_letter("晚安", &[3], id)),
         "plan" => ClientFrame::Plan(phone.plan(id, &[3], rule.clone())),

@@ -10,13 +10,7 @@ use jiashu_tests::programme::hello;
 use crate::scene::{Scene, bytes, code};
 
 fn tomorrow() -> RuleText {
-    RuleText {
-        start: "2100-01-01T20:00:00".into(),
-        zone: "Asia/Shanghai".into(),
-        rrule: None,
-        also: Vec::new(),
-        except: Vec::new(),
-    }
+    RuleText::new("2100-01-01T20:00:00", "Asia/Shanghai", None)
 }
 
 #[tokio::test]

@@ -88,13 +88,7 @@ async fn a_lost_phone_is_out_within_seconds_on_every_lane_and_the_others_go_on()
 async fn nothing_of_a_removed_phone_is_taken_and_the_next_letter_is_under_a_new_key() {
     let mut scene = Scene::li_with_three_phones().await;
     let [mother, lost, child] = &mut scene.phones;
-    let rule = RuleText {
-        start: "2100-01-01T20:00:00".into(),
-        zone: "Asia/Shanghai".into(),
-        rrule: None,
-        also: Vec::new(),
-        except: Vec::new(),
-    };
+    let rule = RuleText::new("2100-01-01T20:00:00", "Asia/Shanghai", None);
     let commands = [
         ClientFrame::Post(lost.letter("给我打钱", &[])),
         ClientFrame::Hold(lost.held_letter("给我打钱", &[3], Ref([5; 12]))),

@@ -18,13 +18,7 @@ const DAY_MS: Millis = 86_400_000;
 fn rule(at: Millis, rrule: Option<&str>) -> RuleText {
     let zone = TimeZone::get("Asia/Shanghai").unwrap();
     let start = zone.to_datetime(Timestamp::from_millisecond(at).unwrap());
-    RuleText {
-        start: start.to_string(),
-        zone: "Asia/Shanghai".into(),
-        rrule: rrule.map(Into::into),
-        also: Vec::new(),
-        except: Vec::new(),
-    }
+    RuleText::new(start.to_string(), "Asia/Shanghai", rrule)
 }
 
 /// A whole second, at least `ms` from now.
@@ -157,13 +151,7 @@ async fn a_schedule_that_cannot_be_is_refused() {
     let [mother, grandmother, _] = &mut scene.phones;
     let id = mother.schedule("晚安", &[3], rule(tomorrow, None)).await;
     let plan = |rule: RuleText| mother.plan(Ref([5; 12]), &[3], rule);
-    let text = |start: &str, zone: &str, rrule: &str| RuleText {
-        start: start.into(),
-        zone: zone.into(),
-        rrule: Some(rrule.into()),
-        also: Vec::new(),
-        except: Vec::new(),
-    };
+    let text = |start: &str, zone: &str, rrule: &str| RuleText::new(start, zone, Some(rrule));
     let bad = [
         ("past", plan(rule(tomorrow - 2 * DAY_MS, None))),
         ("zone", plan(text("2100-01-01T20:00:00", "Asia/Gansu", "FREQ=DAILY"))),

@@ -439,13 +439,11 @@ fn an_unknown_ref_has_no_receipts() {
 
 #[test]
 fn a_fired_letter_must_follow_from_the_rule_by_which_it_fired() {
-    let rule = jiashu_proto::entry::RuleText {
-        start: "2027-03-01T19:30:00".into(),
-        zone: "Asia/Shanghai".into(),
-        rrule: Some("FREQ=DAILY".into()),
-        also: Vec::new(),
-        except: Vec::new(),
-    };
+    let rule = jiashu_proto::entry::RuleText::new(
+        "2027-03-01T19:30:00",
+        "Asia/Shanghai",
+        Some("FREQ=DAILY"),
+    );
     let due = |planned: &str| {
         let at = planned.parse::<jiff::civil::DateTime>().unwrap().in_tz("Asia/Shanghai").unwrap();
         at.timestamp().as_millisecond()

@@ -32,13 +32,7 @@ fn with_a_held_letter(world: &mut World) -> (Engine, Ref, Hold) {
 }
 
 fn rule() -> RuleText {
-    RuleText {
-        start: "2027-03-28T19:30:00".into(),
-        zone: "Asia/Shanghai".into(),
-        rrule: Some("FREQ=DAILY".into()),
-        also: Vec::new(),
-        except: Vec::new(),
-    }
+    RuleText::new("2027-03-28T19:30:00", "Asia/Shanghai", Some("FREQ=DAILY"))
 }
 
 fn plan(engine: &mut Engine) -> Ref {

@@ -298,13 +298,7 @@ fn nothing_is_sealed_while_the_roster_is_broken() {
 fn a_schedule_whose_letter_is_refused_is_not_made() {
     let mut world = World::new();
     let mut engine = world.synced(PHONE);
-    let rule = jiashu_proto::entry::RuleText {
-        start: "2027-03-28T19:30:00".into(),
-        zone: "Asia/Shanghai".into(),
-        rrule: None,
-        also: Vec::new(),
-        except: Vec::new(),
-    };
+    let rule = jiashu_proto::entry::RuleText::new("2027-03-28T19:30:00", "Asia/Shanghai", None);
     let parties = Parties { from: MAMA, to: vec![MemberId(3)] };
     let id = draft::schedule(
         engine.db(),
@@ -349,13 +343,7 @@ fn sending_overhead() -> usize {
 fn a_change_of_what_has_changed_meanwhile_is_refused_for_good_and_not_tried_for_ever() {
     let mut world = World::new();
     let mut engine = world.synced(PHONE);
-    let rule = jiashu_proto::entry::RuleText {
-        start: "2027-03-28T19:30:00".into(),
-        zone: "Asia/Shanghai".into(),
-        rrule: None,
-        also: Vec::new(),
-        except: Vec::new(),
-    };
+    let rule = jiashu_proto::entry::RuleText::new("2027-03-28T19:30:00", "Asia/Shanghai", None);
     let was = jiashu_proto::entry::Schedule {
         id: jiashu_proto::id::Ref([7; 12]),
         device: PHONE,

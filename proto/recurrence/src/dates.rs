@@ -104,7 +104,7 @@ impl Month {
                 self.every_nth_week(recur, start) & self.weekdays(recur, start.weekday())
             }
             Freq::Monthly => {
-                let steps = self.months() - Self::of_start(start).months();
+                let steps = months(self.year, self.number) - months(start.year(), start.month());
                 if steps % i64::from(recur.interval) == 0 { self.expand(recur, start) } else { 0 }
             }
             Freq::Yearly => {
@@ -113,15 +113,6 @@ impl Month {
             }
         };
         days & self.all()
-    }
-
-    fn of_start(start: Date) -> Self {
-        // Only its number is asked for.
-        Self { year: start.year(), number: start.month(), first: 0, len: 0, year_first: 0 }
-    }
-
-    fn months(self) -> i64 {
-        i64::from(self.year) * 12 + i64::from(self.number)
     }
 
     fn every_nth_day(self, recur: &Recur, start: Date) -> Days {
@@ -215,6 +206,11 @@ impl Month {
     fn only(self, day: Option<i64>) -> Days {
         day.filter(|day| (0..self.len).contains(day)).map_or(0, |day| 1 << day)
     }
+}
+
+/// Months since the year 0.
+fn months(year: i16, month: i8) -> i64 {
+    i64::from(year) * 12 + i64::from(month)
 }
 
 /// The `ordinal`th day of that name (from the end, if negative) in a span of `len` days from `first`

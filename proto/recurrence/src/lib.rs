@@ -30,7 +30,7 @@ pub use error::RuleError;
 pub use every::{Every, parse_days, parse_every, weekly_rrule};
 pub use jiashu_proto::entry::Adjust;
 pub use occurrence::{MAX_STEPS, Occurrence, next_occurrence, occurrence_at, occurrences};
-pub use preview::{Clock, MAX_PREVIEW, PreviewEntry, preview};
+pub use preview::{Clock, PreviewEntry, preview};
 pub use recur::{MAX_COUNT, MAX_INTERVAL, MAX_RRULE_BYTES};
 pub use rule::{FIRST_YEAR, LAST_YEAR, Rule};
 pub use zone::{ZONES, local_text, utc_text};

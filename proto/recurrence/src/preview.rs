@@ -1,13 +1,11 @@
 //! What a rule will do, on everybody's clocks, before anybody agrees to it. Words, dates in a
 //! language and the layout are left to the caller.
 
+use jiashu_proto::bounds::MAX_PREVIEW;
 use jiff::Timestamp;
 
 use crate::zone::{find, local_text_in};
 use crate::{Occurrence, Rule, RuleError, occurrences};
-
-/// The most entries of one preview: a year of days and a little.
-pub const MAX_PREVIEW: usize = 400;
 
 /// One occurrence, as everybody will see it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -90,8 +90,12 @@ pub fn found_family(enrol: &Enrol, now: Millis) -> Result<Batch, Refusal> {
     check_members(enrol, &roster)?;
     let link = Content::Link(LinkFact { link: enrol.link.clone() }).to_bytes();
     let mut entries = vec![NewEntry { key: Some(link_key(1)), rank: 0, content: link }];
-    entries.extend(enrol.members.iter().cloned().map(Content::Member).map(fact));
-    entries.extend(enrol.consents.iter().cloned().map(Content::Consent).map(fact));
+    entries.extend(
+        enrol.members.iter().cloned().map(Content::Member).map(|content| NewEntry::of(&content)),
+    );
+    entries.extend(
+        enrol.consents.iter().cloned().map(Content::Consent).map(|content| NewEntry::of(&content)),
+    );
     let mut changes = vec![
         Change::Create(ScopeKind::Family),
         Change::Turn { epoch: change.number, head: change.hash },
@@ -110,10 +114,6 @@ pub fn found_family(enrol: &Enrol, now: Millis) -> Result<Batch, Refusal> {
         ]
     }));
     Ok(Batch { requires: vec![Precondition::Absent], entries, changes, ..Batch::new(now) })
-}
-
-fn fact(content: Content) -> NewEntry {
-    NewEntry { key: content.key(), rank: 0, content: content.to_bytes() }
 }
 
 /// Zones and consents are those of the link's members, each once, in a known zone.
@@ -199,7 +199,7 @@ pub fn decide_consent(
     });
     let batch = Batch {
         requires: requires.collect(),
-        entries: vec![fact(Content::Consent(merged))],
+        entries: vec![NewEntry::of(&Content::Consent(merged))],
         changes: vec![Change::SetActive(active)],
         ..Batch::new(now)
     };

@@ -1,21 +1,17 @@
-//! What happens when something of a schedule or letter is due: an occurrence fires, or what a letter
-//! was worth has ended. Pure: the scheduler reads, and commits what is decided here.
+//! What happens when an occurrence of a schedule is due. Pure: the scheduler reads, and commits what is
+//! decided here.
 
-use jiashu_proto::bounds;
 use jiashu_proto::entry::{
-    Content, Message, Notice, Noticed, Schedule, ScheduleState, Seq, schedule_key,
+    Content, Message, Notice, Noticed, Schedule, ScheduleState, schedule_key,
 };
-use jiashu_proto::frame::Reached;
-use jiashu_proto::id::{MemberId, Millis};
+use jiashu_proto::id::Millis;
 use jiashu_recurrence::{Occurrence, Rule, next_occurrence, occurrence_at};
 use jiashu_roster::occurrence_ref;
 
 use super::Refusal;
 use super::delivery;
 use super::schedule::{Standing, end_of, parse, timestamp};
-use crate::store::{
-    Batch, Change, Due, DueItem, HeldBody, NEVER, NewEntry, Precondition, ScopeState,
-};
+use crate::store::{Batch, Change, Due, HeldBody, NEVER, NewEntry, Precondition};
 
 /// How many letters a bank has left when its author is told.
 const LOW: usize = 2;
@@ -131,7 +127,7 @@ fn go_on(firing: &mut Firing, schedule: &Schedule, next: Option<&Occurrence>) {
         None => {
             let spent =
                 Content::Schedule(Schedule { state: ScheduleState::Spent, ..schedule.clone() });
-            batch.entries.push(NewEntry { key: spent.key(), rank: 0, content: spent.to_bytes() });
+            batch.entries.push(NewEntry::of(&spent));
             batch.changes.extend(end_of(schedule.id));
         }
     }
@@ -159,8 +155,7 @@ fn release(batch: &mut Batch, schedule: &Schedule, held: &Held, occurrence: &Occ
     }
     debug_assert!(batch.entries.is_empty(), "its place is that of the batch's first entry");
     let (until, body_ref) = (message.until, message.fired.as_ref().map(|fired| fired.body_ref));
-    let content = Content::Message(kind, message).to_bytes();
-    batch.entries.push(NewEntry { key: None, rank: 0, content });
+    batch.entries.push(NewEntry::of(&Content::Message(kind, message)));
     batch.changes.extend(until.map(Change::SetExpiry));
     if let Some(body_ref) = body_ref.filter(|_| schedule.bank) {
         batch.changes.push(Change::DropHeld(schedule.id, body_ref));
@@ -210,85 +205,18 @@ fn notice(
         members: Vec::new(),
         left: left.and_then(|left| u32::try_from(left).ok()),
     };
-    entry(&Content::Notice(notice))
-}
-
-fn entry(content: &Content) -> NewEntry {
-    NewEntry { key: content.key(), rank: 0, content: content.to_bytes() }
-}
-
-/// What happens when the message at `place` is worth nothing any more: its author is told whom it has
-/// not reached, if there is anybody. `message` is what stands there, if it is kept still.
-#[must_use]
-pub fn expire(
-    place: Seq,
-    message: Option<&Message>,
-    state: &ScopeState,
-    reached: &[Reached],
-    due: &Due,
-    now: Millis,
-) -> Batch {
-    let told = message.and_then(|message| {
-        let members = not_reached(place, message, state, reached);
-        (!members.is_empty()).then(|| expired(message, members))
-    });
-    Batch {
-        requires: vec![Precondition::DueAt(due.item.clone(), due.at)],
-        entries: told.iter().map(entry).collect(),
-        changes: vec![Change::ClearDue(DueItem::Expiry(place))],
-        ..Batch::new(now)
-    }
-}
-
-fn expired(message: &Message, members: Vec<MemberId>) -> Content {
-    let fired = message.fired.as_ref();
-    Content::Notice(Notice {
-        to: message.from,
-        what: Noticed::Expired,
-        schedule: fired.map(|fired| fired.schedule),
-        planned: fired.map(|fired| fired.planned.clone()),
-        due_at: fired.map(|fired| fired.due_at),
-        of: Some(message.entry_ref),
-        members,
-        left: None,
-    })
-}
-
-/// The members it was for on none of whose live phones it is.
-fn not_reached(
-    place: Seq,
-    message: &Message,
-    state: &ScopeState,
-    reached: &[Reached],
-) -> Vec<MemberId> {
-    let live = || state.seats.iter().filter(|(_, seat)| !seat.revoked);
-    let mut members = message.to.clone();
-    if members.is_empty() {
-        members = live().flat_map(|(_, seat)| seat.members.iter().copied()).collect();
-    }
-    members.retain(|member| *member != message.from);
-    let has_it = |device| reached.iter().any(|one| one.device == device && one.seq >= place);
-    let is_reached = |member: &MemberId| {
-        live().any(|(device, seat)| seat.members.contains(member) && has_it(*device))
-    };
-    members.retain(|member| !is_reached(member));
-    members.sort_unstable();
-    members.dedup();
-    members.truncate(bounds::MAX_MEMBERS);
-    members
+    NewEntry::of(&Content::Notice(notice))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use jiashu_proto::entry::{Adjust, Fired, RuleText};
     use jiashu_proto::error::ErrorCode;
-    use jiashu_proto::id::{DeviceId, Ref, TokenHash};
+    use jiashu_proto::id::{DeviceId, MemberId, Ref};
     use jiff::Timestamp;
 
     use super::*;
-    use crate::store::{ScopeKind, Seat};
+    use crate::store::DueItem;
 
     const ID: Ref = Ref([3; 12]);
     const MAMA: MemberId = MemberId(1);
@@ -299,13 +227,7 @@ mod tests {
     }
 
     fn standing(rrule: Option<&str>, bank: bool) -> Standing {
-        let rule = RuleText {
-            start: "2027-03-27T02:30:00".into(),
-            zone: "Europe/Rome".into(),
-            rrule: rrule.map(Into::into),
-            also: Vec::new(),
-            except: Vec::new(),
-        };
+        let rule = RuleText::new("2027-03-27T02:30:00", "Europe/Rome", rrule);
         let (device, from, to) = (DeviceId(1), MAMA, vec![LILI]);
         let state = ScheduleState::Active;
         Standing {
@@ -475,50 +397,5 @@ mod tests {
         let refused = fire(&newer, &held(1, None), &due("", 0), 0).unwrap_err();
 
         assert_eq!(refused.code, ErrorCode::BadRule);
-    }
-
-    fn state(seats: &[(u32, &[u32], bool)]) -> ScopeState {
-        let seat = |(device, members, revoked): &(u32, &[u32], bool)| {
-            let members = members.iter().copied().map(MemberId).collect();
-            let (token_hash, revoked) = (TokenHash([0; 32]), *revoked);
-            let seat = Seat { token_hash, members, revoked, last_n: 0, recent: Vec::new() };
-            (DeviceId(*device), Box::new(seat))
-        };
-        let seats: BTreeMap<_, _> = seats.iter().map(seat).collect();
-        ScopeState { seats, ..ScopeState::new(ScopeKind::Family, 1) }
-    }
-
-    #[test]
-    fn an_author_is_told_whom_a_letter_has_not_reached() {
-        let Content::Message(_, letter) =
-            Content::from_bytes(&held(1, None).first.unwrap().content).unwrap()
-        else {
-            panic!("a message")
-        };
-        let state = state(&[(1, &[1], false), (2, &[2, 3], false), (3, &[3], true)]);
-        let item = Due { item: DueItem::Expiry(9), ..due("", 50) };
-        let told = |to: &[u32], reached: &[(u32, Seq)]| {
-            let to = to.iter().copied().map(MemberId).collect();
-            let reach = |(device, seq): &(u32, Seq)| Reached {
-                device: DeviceId(*device),
-                seq: *seq,
-                at: 0,
-            };
-            let reached: Vec<_> = reached.iter().map(reach).collect();
-            let letter = Message { to, ..letter.clone() };
-            let batch = expire(9, Some(&letter), &state, &reached, &item, 60);
-            assert_eq!(batch.changes, [Change::ClearDue(DueItem::Expiry(9))]);
-            contents(&batch).into_iter().find_map(|content| match content {
-                Content::Notice(notice) => Some(notice.members),
-                _ => None,
-            })
-        };
-
-        assert_eq!(told(&[3], &[(2, 8)]), Some(vec![LILI]));
-        assert_eq!(told(&[3], &[(2, 9)]), None);
-        assert_eq!(told(&[3], &[(3, 9)]), Some(vec![LILI]), "a removed phone counts for nobody");
-        assert_eq!(told(&[], &[]), Some(vec![MemberId(2), LILI]), "all but the author");
-        assert_eq!(told(&[4], &[(2, 9)]), Some(vec![MemberId(4)]), "somebody without a phone");
-        assert!(expire(9, None, &state, &[], &item, 60).entries.is_empty(), "it is forgotten");
     }
 }

@@ -195,13 +195,7 @@ mod tests {
     }
 
     fn standing(from: u32, bank: bool, state: ScheduleState) -> Standing {
-        let rule = RuleText {
-            start: String::new(),
-            zone: String::new(),
-            rrule: None,
-            also: Vec::new(),
-            except: Vec::new(),
-        };
+        let rule = RuleText::new("", "", None);
         let (id, device, from) = (SCHEDULE, DeviceId(1), MemberId(from));
         let schedule = Schedule { id, device, from, to: vec![], rule, state, bank, version: 0 };
         Standing { seq: 9, schedule }

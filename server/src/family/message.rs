@@ -48,7 +48,7 @@ pub fn decide_post(sender: &Sender, post: Post, now: Millis) -> Result<Batch, Re
             Precondition::ToCloseWithin(ToClose::default()),
             Precondition::Epoch(post.epoch),
         ],
-        entries: vec![NewEntry { key: content.key(), rank: 0, content: content.to_bytes() }],
+        entries: vec![NewEntry::of(&content)],
         changes: expiry.into_iter().collect(),
         ..Batch::new(now)
     })

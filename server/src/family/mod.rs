@@ -23,6 +23,8 @@ pub mod schedule;
 
 pub mod firing;
 
+pub mod expiry;
+
 pub mod retention;
 
 pub mod invites;

@@ -70,7 +70,7 @@ pub fn decide_plan(
     Ok(Batch {
         author: Some(Author { device: sender.device, n, entry_ref }),
         requires,
-        entries: vec![NewEntry { key: content.key(), rank: 0, content: content.to_bytes() }],
+        entries: vec![NewEntry::of(&content)],
         changes,
         ..Batch::new(now)
     })
@@ -196,13 +196,7 @@ mod tests {
     }
 
     fn plan(rrule: Option<&str>) -> Plan {
-        let rule = RuleText {
-            start: "2027-03-27T02:30:00".into(),
-            zone: "Europe/Rome".into(),
-            rrule: rrule.map(Into::into),
-            also: Vec::new(),
-            except: Vec::new(),
-        };
+        let rule = RuleText::new("2027-03-27T02:30:00", "Europe/Rome", rrule);
         Plan {
             n: 2,
             entry_ref: ID,

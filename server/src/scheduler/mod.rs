@@ -5,7 +5,9 @@
 //! one minute is `occurrences`; `zones` reckons instants anew where the rules of zones have changed.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -15,10 +17,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::execute::Failure;
 use crate::execute::staff::finish_enrolment;
-use crate::family::{closing, firing, retention};
+use crate::family::{closing, expiry, retention};
 use crate::relay::Relay;
 use crate::setup;
-use crate::store::{Batch, Change, Due, DueItem, Precondition, ScopeState, Store, StoreError};
+use crate::store::{
+    Batch, Change, Committed, Due, DueItem, Precondition, ScopeState, Store, StoreError,
+};
 
 mod occurrences;
 
@@ -74,7 +78,7 @@ async fn step(relay: &Relay) -> Result<Step, StoreError> {
         return Ok(Step::NothingDue);
     }
     let (occurrences, others): (Vec<_>, Vec<_>) =
-        due.into_iter().partition(|due| matches!(due.item, DueItem::Occurrence(_)));
+        due.into_iter().partition(|due| due.schedule().is_some());
     let fired = occurrences::fire_all(relay, occurrences).await?;
     let mut by_scope: BTreeMap<Scope, Vec<Due>> = BTreeMap::new();
     for item in others {
@@ -128,6 +132,28 @@ fn later(due: &Due, now: Millis) -> Batch {
     }
 }
 
+/// Hands all of them to the store before the first is waited for: those of one family are written in
+/// this order.
+async fn commit_in_order(
+    store: &dyn Store,
+    batches: Vec<(Scope, Batch)>,
+) -> Vec<Result<Committed, StoreError>> {
+    let mut handed_in = Vec::with_capacity(batches.len());
+    for (scope, batch) in batches {
+        let mut commit = store.commit(scope, batch);
+        let early = poll_fn(|context| Poll::Ready(commit.as_mut().poll(context))).await;
+        handed_in.push((commit, early));
+    }
+    let mut committed = Vec::with_capacity(handed_in.len());
+    for (commit, early) in handed_in {
+        committed.push(match early {
+            Poll::Ready(done) => done,
+            Poll::Pending => commit.await,
+        });
+    }
+    committed
+}
+
 async fn one(relay: &Relay, due: &Due) -> Result<(), Failure> {
     match &due.item {
         DueItem::Enrolment(case_code) => {
@@ -157,7 +183,7 @@ async fn expire_message(relay: &Relay, due: &Due, place: Seq) -> Result<(), Fail
         Some(Content::Message(_, message)) => Some(message),
         _ => None,
     };
-    let batch = firing::expire(place, message, &state, &reached, due, relay.clock.now());
+    let batch = expiry::expire(place, message, &state, &reached, due, relay.clock.now());
     let told = !batch.entries.is_empty();
     store.commit(due.scope, batch).await?;
     if told {

@@ -4,18 +4,16 @@
 //! In a family they fire in the order of their hours, over a backlog of many schedules too.
 
 use std::collections::HashMap;
-use std::future::poll_fn;
-use std::task::Poll;
 
 use jiashu_proto::entry::Content;
-use jiashu_proto::id::{Millis, Ref, Scope};
+use jiashu_proto::id::{Millis, Scope};
 
-use super::settle;
+use super::{commit_in_order, settle};
 use crate::execute::Failure;
 use crate::family::firing::{Fate, Firing, Held, fire};
 use crate::family::schedule::{Standing, end_of};
 use crate::relay::Relay;
-use crate::store::{Batch, Committed, Due, DueItem, Occurring, Precondition, Store, StoreError};
+use crate::store::{Batch, Due, Occurring, Precondition, StoreError};
 
 /// One that was decided.
 struct Decided {
@@ -29,40 +27,29 @@ struct Decided {
 ///
 /// [`StoreError`] if the store cannot be read.
 pub(super) async fn fire_all(relay: &Relay, due: Vec<Due>) -> Result<bool, StoreError> {
-    let of: Vec<(Scope, Ref)> = due.iter().filter_map(schedule_of).collect();
+    let of: Vec<_> = due.iter().filter_map(Due::schedule).collect();
     if of.is_empty() {
         return Ok(false);
     }
     let found = relay.store.occurring(of).await?;
-    let decided = decide_all(due, found, relay.clock.now());
-    let batches = decided.iter().filter_map(|one| {
-        let firing = one.firing.as_ref().ok()?;
-        Some((one.due.scope, firing.batch.clone()))
-    });
-    let mut committed = commit_in_order(&*relay.store, batches.collect()).await.into_iter();
-    let mut progress = false;
-    for Decided { due, firing } in decided {
-        let done = match firing {
-            Ok(firing) => match committed.next() {
-                Some(Ok(_)) => {
-                    count(relay, &firing);
-                    Ok(())
-                }
-                Some(Err(error)) => Err(error.into()),
-                None => Ok(()),
-            },
-            Err(failure) => Err(failure),
-        };
-        progress |= settle(relay, &due, done).await;
+    let (mut batches, mut fates, mut progress) = (Vec::new(), Vec::new(), false);
+    for Decided { due, firing } in decide_all(due, found, relay.clock.now()) {
+        match firing {
+            Ok(Firing { batch, fate, due_at, .. }) => {
+                batches.push((due.scope, batch));
+                fates.push((due, fate, due_at));
+            }
+            Err(failure) => progress |= settle(relay, &due, Err(failure)).await,
+        }
+    }
+    let committed = commit_in_order(&*relay.store, batches).await;
+    for ((due, fate, due_at), done) in fates.into_iter().zip(committed) {
+        if done.is_ok() {
+            count(relay, fate, due_at);
+        }
+        progress |= settle(relay, &due, done.map(|_| ()).map_err(Failure::from)).await;
     }
     Ok(progress)
-}
-
-fn schedule_of(due: &Due) -> Option<(Scope, Ref)> {
-    match due.item {
-        DueItem::Occurrence(schedule) => Some((due.scope, schedule)),
-        _ => None,
-    }
 }
 
 /// Decides each, but leaves for the next look what in its family would overtake something: of one
@@ -105,38 +92,16 @@ fn decide(found: Option<Occurring>, due: &Due, now: Millis) -> Result<Firing, Fa
 
 /// There is no such schedule any more.
 fn gone(due: &Due, now: Millis) -> Firing {
-    let changes = schedule_of(due).map(|(_, schedule)| end_of(schedule)).unwrap_or_default();
+    let changes = due.schedule().map(|(_, schedule)| end_of(schedule)).unwrap_or_default();
     let requires = vec![Precondition::DueAt(due.item.clone(), due.at)];
     let batch = Batch { requires, changes, ..Batch::new(now) };
     Firing { batch, fate: Fate::Moved, due_at: due.at, next: None }
 }
 
-/// Hands all of them to the store before the first is waited for: those of one family are written in
-/// this order.
-async fn commit_in_order(
-    store: &dyn Store,
-    batches: Vec<(Scope, Batch)>,
-) -> Vec<Result<Committed, StoreError>> {
-    let mut handed_in = Vec::with_capacity(batches.len());
-    for (scope, batch) in batches {
-        let mut commit = store.commit(scope, batch);
-        let early = poll_fn(|context| Poll::Ready(commit.as_mut().poll(context))).await;
-        handed_in.push((commit, early));
-    }
-    let mut committed = Vec::with_capacity(handed_in.len());
-    for (commit, early) in handed_in {
-        committed.push(match early {
-            Poll::Ready(done) => done,
-            Poll::Pending => commit.await,
-        });
-    }
-    committed
-}
-
-fn count(relay: &Relay, firing: &Firing) {
+fn count(relay: &Relay, fate: Fate, due_at: Millis) {
     let metrics = &relay.metrics;
-    match firing.fate {
-        Fate::Released => metrics.fire(relay.clock.now().saturating_sub(firing.due_at)),
+    match fate {
+        Fate::Released => metrics.fire(relay.clock.now().saturating_sub(due_at)),
         Fate::Missed => {
             metrics.missed.inc();
         }

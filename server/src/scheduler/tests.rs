@@ -148,7 +148,7 @@ fn planned(number: u8, bank: usize, valid_for: Option<Millis>) -> Batch {
         at: first.at.as_millisecond(),
     };
     Batch {
-        entries: vec![NewEntry { key: content.key(), rank: 0, content: content.to_bytes() }],
+        entries: vec![NewEntry::of(&content)],
         changes: (1..=bank.max(1)).map(held).chain([next]).collect(),
         ..Batch::new(DAY_ONE)
     }

@@ -7,15 +7,15 @@
 use std::sync::Arc;
 
 use jiashu_proto::entry::Content;
-use jiashu_proto::id::{Millis, Ref, Scope};
+use jiashu_proto::id::{Millis, Scope};
 use jiashu_recurrence::{Rule, ZONES, occurrence_at};
 use minicbor::Encoder;
 use tokio_util::sync::CancellationToken;
 
-use crate::family::schedule::Standing;
+use super::commit_in_order;
 use crate::relay::Relay;
 use crate::store::{
-    Batch, Change, Due, DueItem, NEVER, NewEntry, Occurring, Precondition, Store, StoreError,
+    Batch, Change, Due, NEVER, NewEntry, Occurring, Precondition, Store, StoreError,
 };
 
 /// The fact of the relay's own log that says by which zones all instants are reckoned.
@@ -59,7 +59,7 @@ async fn reckon_anew(
     let (mut after, mut moved) = (None, 0);
     loop {
         let page = store.occurrences(after, PAGE).await?;
-        let Some(last) = page.last().and_then(schedule_of) else { break };
+        let Some(last) = page.last().and_then(Due::schedule) else { break };
         moved += move_page(store, page, now).await?;
         after = Some(last);
     }
@@ -68,16 +68,15 @@ async fn reckon_anew(
 }
 
 async fn move_page(store: &dyn Store, page: Vec<Due>, now: Millis) -> Result<usize, StoreError> {
-    let page: Vec<_> =
-        page.into_iter().filter_map(|due| schedule_of(&due).map(|of| (of, due))).collect();
-    let found = store.occurring(page.iter().map(|(of, _)| *of).collect()).await?;
+    let found = store.occurring(page.iter().filter_map(Due::schedule).collect()).await?;
+    // What cannot be read is told when it fires.
+    let moves = page.iter().zip(found).filter_map(|(due, found)| {
+        let batch = anew(&found.ok().flatten()?, due, now)?;
+        Some((due.scope, batch))
+    });
     let mut moved = 0;
-    for ((_, due), found) in page.into_iter().zip(found) {
-        // What cannot be read is told when it fires.
-        let Some(batch) = found.ok().flatten().and_then(|found| anew(&found, &due, now)) else {
-            continue;
-        };
-        match store.commit(due.scope, batch).await {
+    for done in commit_in_order(store, moves.collect()).await {
+        match done {
             Ok(_) => moved += 1,
             // It fired, or somebody changed it, and so it is reckoned by these zones.
             Err(StoreError::Stale { .. }) => {}
@@ -87,23 +86,15 @@ async fn move_page(store: &dyn Store, page: Vec<Due>, now: Millis) -> Result<usi
     Ok(moved)
 }
 
-fn schedule_of(due: &Due) -> Option<(Scope, Ref)> {
-    match due.item {
-        DueItem::Occurrence(schedule) => Some((due.scope, schedule)),
-        _ => None,
-    }
-}
-
 /// The occurrence at its instant by the zones in force, if that is another one.
 fn anew(found: &Occurring, due: &Due, now: Millis) -> Option<Batch> {
     let planned = due.planned.as_ref().filter(|_| due.at != NEVER)?;
-    let Ok(Content::Schedule(schedule)) = Content::from_bytes(&found.schedule.content) else {
+    let Ok(Content::Schedule(standing)) = Content::from_bytes(&found.schedule.content) else {
         return None;
     };
-    let standing = Standing { seq: found.schedule.seq, schedule };
-    let rule = Rule::of(&standing.schedule.rule).ok()?;
+    let rule = Rule::of(&standing.rule).ok()?;
     let at = occurrence_at(&rule, planned)?.at.as_millisecond();
-    let (schedule, planned) = (standing.schedule.id, planned.clone());
+    let (schedule, planned) = (standing.id, planned.clone());
     (at != due.at).then(|| Batch {
         requires: vec![Precondition::DueAt(due.item.clone(), due.at)],
         changes: vec![Change::SetOccurrence { schedule, planned, at }],

@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jiashu_proto::entry::{Cursor, Generation, Seq};
+use jiashu_proto::entry::{Content, Cursor, Generation, Seq};
 use jiashu_proto::frame::{Reached, ToClose};
 use jiashu_proto::id::{
     CodeHash, DeviceId, Epoch, InviteId, LinkHash, MemberId, Millis, N, Ref, Scope, TokenHash,
@@ -70,6 +70,14 @@ pub struct NewEntry {
     pub rank: u8,
     /// Kind and body, see [`jiashu_proto::entry::Content::to_bytes`].
     pub content: Vec<u8>,
+}
+
+impl NewEntry {
+    /// That content, under its own key if it has one, whatever stood there before.
+    #[must_use]
+    pub fn of(content: &Content) -> Self {
+        Self { key: content.key(), rank: 0, content: content.to_bytes() }
+    }
 }
 
 /// What must hold when a batch is written; the first that does not is named in
@@ -195,8 +203,8 @@ pub enum Change {
     /// Keeps a body until its hour, behind the others of its schedule; one with the same `body_ref` is
     /// replaced and keeps its place.
     PutHeld(HeldBody),
-    /// This body takes the place of that held one of the same schedule; where that is not held any
-    /// more, nothing changes.
+    /// This body takes the place of that held one of the same schedule, and of itself, if it is held
+    /// already; where that is not held any more, nothing changes.
     ReplaceHeld(Ref, HeldBody),
     /// The body of this schedule, the first, with this `body_ref` is no longer needed.
     DropHeld(Ref, Ref),
@@ -285,6 +293,17 @@ pub struct Due {
     /// Of an occurrence, for when it was planned; `None` with all else, and where an older relay
     /// wrote it.
     pub planned: Option<String>,
+}
+
+impl Due {
+    /// Of an occurrence the schedule, and where that is.
+    #[must_use]
+    pub fn schedule(&self) -> Option<(Scope, Ref)> {
+        match self.item {
+            DueItem::Occurrence(schedule) => Some((self.scope, schedule)),
+            _ => None,
+        }
+    }
 }
 
 /// What there is of a schedule that is due.

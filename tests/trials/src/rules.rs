@@ -1,9 +1,9 @@
 //! Rules of schedules, and the words that a person types for one.
 
+use jiashu_proto::bounds::MAX_PREVIEW;
 use jiashu_proto::entry::RuleText;
 use jiashu_recurrence::{
-    MAX_PREVIEW, Rule, RuleError, next_occurrence, occurrence_at, occurrences, parse_days,
-    parse_every, preview,
+    Rule, RuleError, next_occurrence, occurrence_at, occurrences, parse_days, parse_every, preview,
 };
 use jiff::Timestamp;
 use jiff::civil::date;

@@ -1,6 +1,7 @@
 //! What both sides are shown before they agree.
 
-use jiashu_recurrence::{Adjust, MAX_PREVIEW, Rule, RuleError, preview};
+use jiashu_proto::bounds::MAX_PREVIEW;
+use jiashu_recurrence::{Adjust, Rule, RuleError, preview};
 use jiff::Timestamp;
 
 #[test]

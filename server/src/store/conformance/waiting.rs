@@ -154,6 +154,9 @@ pub(crate) async fn an_exchanged_body_takes_the_place_of_the_old_one(home: &dyn 
     commit(&*store, exchange(9, body(4, 100, b"d"))).await;
 
     assert_eq!(held_of(&*store, 100).await, [body(3, 100, b"c"), bodies[1].clone()]);
+    commit(&*store, exchange(3, body(2, 100, b"B"))).await;
+    assert_eq!(held_of(&*store, 100).await, [body(2, 100, b"B")], "once, in the first place");
+    commit(&*store, changes(vec![Change::PutHeld(body(3, 100, b"c"))])).await;
     let holds = |number| Precondition::Holds(a_ref(100), a_ref(number));
     commit(&*store, requires(vec![holds(2), holds(3)])).await;
     assert_eq!(broken(&*store, requires(vec![holds(1)])).await, holds(1));

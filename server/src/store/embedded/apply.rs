@@ -356,10 +356,11 @@ fn put_held(tx: &Connection, scope: Scope, body: &HeldBody) -> rusqlite::Result<
     Ok(())
 }
 
-/// The row stays, so the place among the bodies does.
+/// The row stays, so the place among the bodies does. A body of the new name that is there already goes:
+/// it would fail the whole group.
 fn replace_held(tx: &Connection, scope: Scope, old: Ref, body: &HeldBody) -> rusqlite::Result<()> {
     let mut replace = tx.prepare_cached(
-        "UPDATE held SET body_ref = ?4, content = ?5, sum = ?6
+        "UPDATE OR REPLACE held SET body_ref = ?4, content = ?5, sum = ?6
          WHERE scope = ?1 AND schedule = ?2 AND body_ref = ?3",
     )?;
     let HeldBody { body_ref, schedule, content } = body;
