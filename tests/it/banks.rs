@@ -67,7 +67,7 @@ async fn given_back(phone: &RawDevice) -> GivenBack {
 #[tokio::test]
 async fn a_bank_releases_each_letter_once_and_its_author_alone_hears_that_it_is_empty() {
     let mut scene = Scene::li().await;
-    let first = second(&scene, 3).await;
+    let first = second(&scene, 5).await;
     let [mother, home] = &mut scene.phones;
     for text in ["one", "two", "three"] {
         hold(mother, text).await;
@@ -141,7 +141,7 @@ async fn of_two_changes_at_once_the_second_is_told_to_look_again() {
 #[tokio::test]
 async fn what_was_worth_something_until_then_is_a_tombstone_and_its_author_hears_of_it() {
     let mut scene = Scene::li().await;
-    let until_then = scene.relay.raw().now().await + 1_500;
+    let until_then = scene.relay.raw().now().await + 3_000;
     let [mother, home] = &mut scene.phones;
     let post = Post { until: Some(until_then), ..mother.letter("come and see", &[3]) };
     let entry_ref = post.entry_ref;

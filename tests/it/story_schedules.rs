@@ -1,7 +1,7 @@
 //! A letter for the child's evening: both clocks shown, released by the relay while its author's
 //! phone is off, once.
 
-use jiashu_tests::TestRelay;
+use jiashu_tests::{TestRelay, until};
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan, Unit, ZonedDateTime};
@@ -212,9 +212,9 @@ async fn a_time_that_makes_no_sense_is_refused() {
 #[tokio::test]
 async fn a_letter_bank_goes_letter_by_letter_and_is_filled_while_it_runs() {
     let li = Li::at_home().await;
-    let (first, _) = soon(&li.office.relay, 3, "Asia/Shanghai").await;
-    let (second, _) = soon(&li.office.relay, 5, "Asia/Shanghai").await;
-    let (third, _) = soon(&li.office.relay, 7, "Asia/Shanghai").await;
+    let (first, _) = soon(&li.office.relay, 5, "Asia/Shanghai").await;
+    let (second, _) = soon(&li.office.relay, 7, "Asia/Shanghai").await;
+    let (third, _) = soon(&li.office.relay, 9, "Asia/Shanghai").await;
     let times = ["--on", &first, "--also", &second, "--also", &third, "--also", "2099-01-01 08:00"];
     let bank = [&["schedule", "add", "--bank"][..], &times].concat();
 
@@ -243,7 +243,7 @@ async fn a_letter_bank_goes_letter_by_letter_and_is_filled_while_it_runs() {
 
 #[tokio::test]
 async fn what_is_planned_pauses_goes_on_and_leaves_out_a_day() {
-    let li = Li::at_home().await;
+    let mut li = Li::at_home().await;
     let add = ["schedule", "add", "--every", "day", "--at", "19:30", "--to", "Lili", "story"];
     let added = ask(&li.mother, &add).await;
     let id = added["id"].as_str().unwrap();
@@ -256,7 +256,18 @@ async fn what_is_planned_pauses_goes_on_and_leaves_out_a_day() {
     let resumed = state().await;
     ask(&li.mother, &["schedule", "skip", id]).await;
     let skipped = state().await;
+    li.office.relay.kill9();
+    for verb in ["pause", "resume", "skip"] {
+        let waits = ask(&li.mother, &["schedule", verb, id]).await;
+        assert_eq!(waits["queued"], true, "{verb}");
+    }
+    li.office.relay.restart().await;
+    let later = state().await;
 
+    assert_eq!(
+        (&later["state"], &later["next"]),
+        (&json!("active"), &json!(preview[2].0.to_string()))
+    );
     assert_eq!((&paused["state"], &paused["next"]), (&json!("paused"), &Value::Null));
     assert_eq!(resumed["next"], json!(preview[0].0.to_string()));
     assert_eq!(skipped["next"], json!(preview[1].0.to_string()));
@@ -292,4 +303,45 @@ async fn a_rule_is_typed_as_a_calendar_has_it_and_with_dates_left_out() {
     let wanted = ["2099-03-01T19:30", "2099-03-03T08:00", "2099-05-03T19:30", "2099-06-07T19:30"];
     assert_eq!(local, wanted);
     assert!(failure(&refused, 5).contains("cannot be left out"));
+}
+
+#[tokio::test]
+async fn so_many_times_are_all_to_come_and_a_last_day_counts() {
+    let li = Li::at_home().await;
+    let zone = TimeZone::get("Asia/Shanghai").unwrap();
+    let today = zone.to_datetime(now(&li.office.relay).await).date();
+    let last = today.checked_add(3.days()).unwrap().to_string();
+
+    let mut counts = Vec::new();
+    // One of these hours is past for today.
+    for (at, end) in [("00:00", ["--count", "3"]), ("23:59", ["--count", "3"])] {
+        let add = [&["schedule", "add", "--every", "day", "--at", at][..], &end, &["hi"]].concat();
+        counts.push(entries(&ask(&li.mother, &add).await).len());
+    }
+    let add = ["schedule", "add", "--every", "day", "--at", "23:59", "--until", &last, "hi"];
+    let until = entries(&ask(&li.mother, &add).await);
+
+    assert_eq!(counts, [3, 3]);
+    assert_eq!(until.last().unwrap().1.date().to_string(), last);
+}
+
+#[tokio::test]
+async fn a_letter_that_could_not_go_in_time_does_not_come_and_its_author_is_told() {
+    let mut li = Li::at_home().await;
+    let (local, _) = soon(&li.office.relay, 3, "Asia/Shanghai").await;
+    let add = ["schedule", "add", "--on", &local, "--valid-for", "1s", "--to", "Lili", "call me"];
+    ask(&li.mother, &add).await;
+
+    li.office.relay.kill9();
+    // The hour itself is what is awaited, and nobody is up to ask.
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    li.office.relay.restart().await;
+    let told = until("its author is told", async || {
+        let told = li.mother.run(&["inbox"]).await.stderr;
+        told.contains("could not go in time").then_some(told)
+    });
+    told.await;
+    let came = ask_all(&li.village, &["inbox"]).await;
+
+    assert_eq!(came, Vec::<Value>::new());
 }

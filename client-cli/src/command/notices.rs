@@ -15,8 +15,8 @@ use crate::state::told;
 /// Says on standard error what came since it was last said.
 pub(super) fn tell_new(db: &Connection, people: &People, as_json: bool) -> Result<()> {
     let upto = told::upto(db, told::NOTICE)?.unwrap_or(0);
-    let mut new = fact::with_prefix(db, "notice/")?;
-    new.extend(fact::with_prefix(db, "tombstone/")?);
+    let mut new = fact::with_prefix(db, fact::NOTICES)?;
+    new.extend(fact::with_prefix(db, fact::TOMBSTONES)?);
     new.retain(|fact| fact.seq.cast_signed() > upto);
     new.sort_by_key(|fact| fact.seq);
     let Some(last) = new.last().map(|fact| fact.seq) else { return Ok(()) };

@@ -7,6 +7,12 @@ use rusqlite::Connection;
 use super::damaged;
 use crate::error::Result;
 
+/// What the keys of notices begin with; behind it stands the place.
+pub const NOTICES: &str = "notice/";
+
+/// What the keys of tombstones begin with; behind it stands the ref of the message.
+pub const TOMBSTONES: &str = "tombstone/";
+
 /// A fact as it stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fact {
@@ -37,10 +43,34 @@ pub fn put(db: &Connection, key: &str, seq: Seq, at: Millis, content: &[u8]) -> 
 ///
 /// If the state cannot be read, or is damaged.
 pub fn with_prefix(db: &Connection, prefix: &str) -> Result<Vec<Fact>> {
-    let mut query = db.prepare_cached(
-        "SELECT key, seq, at, content FROM fact WHERE substr(key, 1, length(?1)) = ?1 ORDER BY seq",
-    )?;
-    let rows = query.query_map([prefix], |row| {
+    select(db, BEGINS_SO, prefix)
+}
+
+/// The fact of that key.
+///
+/// # Errors
+///
+/// If the state cannot be read, or is damaged.
+pub fn find(db: &Connection, key: &str) -> Result<Option<Fact>> {
+    Ok(select(db, "key = ?1", key)?.pop())
+}
+
+/// Forgets all whose key begins so: the log brings them again.
+///
+/// # Errors
+///
+/// If the state cannot be written.
+pub fn forget(db: &Connection, prefix: &str) -> Result<()> {
+    db.execute(&format!("DELETE FROM fact WHERE {BEGINS_SO}"), [prefix])?;
+    Ok(())
+}
+
+const BEGINS_SO: &str = "substr(key, 1, length(?1)) = ?1";
+
+fn select(db: &Connection, wanted: &str, key: &str) -> Result<Vec<Fact>> {
+    let sql = format!("SELECT key, seq, at, content FROM fact WHERE {wanted} ORDER BY seq");
+    let mut query = db.prepare_cached(&sql)?;
+    let rows = query.query_map([key], |row| {
         let content = Content::from_bytes(row.get_ref("content")?.as_blob()?);
         Ok(Fact {
             key: row.get("key")?,
@@ -68,8 +98,7 @@ pub fn schedules(db: &Connection) -> Result<Vec<Schedule>> {
 ///
 /// If the state cannot be read, or is damaged.
 pub fn schedule(db: &Connection, id: Ref) -> Result<Option<Schedule>> {
-    let key = schedule_key(id);
-    let found = with_prefix(db, &key)?.into_iter().find(|fact| fact.key == key);
+    let found = find(db, &schedule_key(id))?;
     Ok(found.and_then(|fact| as_schedule(fact.content)))
 }
 

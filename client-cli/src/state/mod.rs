@@ -2,7 +2,7 @@
 //!
 //! The rooms: who we are and how far we have read (`lane`), who is in the family (`chain`, and what
 //! another chain would make of it, `fork`), what was said (`message`), how far it came (`receipt`),
-//! clear facts (`fact`), what we have to say (`outbox`), what the relay holds for us (`held`), new
+//! clear facts (`fact`), what we have to say (`outbox`), what that makes of schedules (`planned`), what the relay holds for us (`held`), new
 //! phones that ask (`request`), what a person was told (`told`). Rules are left to `sync`: nothing
 //! here decides.
 
@@ -26,6 +26,8 @@ pub mod receipt;
 pub mod fact;
 
 pub mod outbox;
+
+pub mod planned;
 
 pub mod card;
 

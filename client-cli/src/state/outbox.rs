@@ -4,7 +4,7 @@
 //! is decided in `sync`.
 
 use jiashu_proto::entry::Seq;
-use jiashu_proto::frame::ClientFrame;
+use jiashu_proto::frame::{ClientFrame, Plan};
 use jiashu_proto::id::{Epoch, Millis, N, Ref};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -131,6 +131,27 @@ pub fn about(db: &Connection, about: Ref) -> Result<Vec<Command>> {
         db.prepare_cached(&format!("SELECT {COLUMNS} FROM outbox WHERE about = ?1 ORDER BY id"))?;
     let rows = query.query_map([about.0], from_row)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The changes of a schedule, in order, that the relay is not known to have refused, and that do not
+/// stand in the log up to `seq`: they wait, or were taken and not read back yet.
+///
+/// # Errors
+///
+/// If the state cannot be read, or is damaged.
+pub fn changes_of(db: &Connection, schedule: Ref, seq: Seq) -> Result<Vec<Plan>> {
+    let mut query = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM outbox WHERE about = ?1 AND refused IS NULL
+             AND (posted IS NULL OR seq > ?2) ORDER BY id"
+    ))?;
+    let rows = query.query_map((schedule.0, seq.cast_signed()), from_row)?;
+    let commands = rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter();
+    Ok(commands
+        .filter_map(|command| match command.frame {
+            ClientFrame::Plan(plan) if plan.schedule == Some(schedule) => Some(plan),
+            _ => None,
+        })
+        .collect())
 }
 
 /// The command of that name, whatever became of it.

@@ -24,6 +24,16 @@ pub fn upto(db: &Connection, what: &str) -> Result<Option<Millis>> {
     Ok(query.query_row([what], |row| row.get(0)).optional()?)
 }
 
+/// All of it is to be told again.
+///
+/// # Errors
+///
+/// If the state cannot be written.
+pub fn forget(db: &Connection, what: &str) -> Result<()> {
+    db.execute("DELETE FROM told WHERE what = ?1", [what])?;
+    Ok(())
+}
+
 /// It was told up to there.
 ///
 /// # Errors

@@ -20,7 +20,7 @@ use crate::error::{CliError, ExitCode, Result};
 use crate::state::State;
 use crate::state::chain::Family;
 use crate::state::lane::Lane;
-use crate::state::outbox;
+use crate::state::{fact, outbox, receipt, told};
 
 mod reading;
 
@@ -202,7 +202,11 @@ impl Engine {
         }
         if restart {
             lane.cursors_at = None;
-            crate::state::receipt::forget_reached(&tx)?;
+            receipt::forget_reached(&tx)?;
+            // The log numbers them anew: better told twice than not.
+            told::forget(&tx, told::NOTICE)?;
+            fact::forget(&tx, fact::NOTICES)?;
+            fact::forget(&tx, fact::TOMBSTONES)?;
         }
         if welcome.last_n < lane.last_n {
             // The relay lost the end of its log: what it had acknowledged is said again.

@@ -154,10 +154,15 @@ impl Reader<'_> {
             Ok(Content::Notice(notice)) if !self.is_ours(notice.to) => Ok(()),
             // They have no key, and each stands for itself.
             Ok(Content::Notice(_)) => {
-                Ok(fact::put(self.db, &format!("notice/{seq}"), *seq, *at, content)?)
+                Ok(fact::put(self.db, &format!("{}{seq}", fact::NOTICES), *seq, *at, content)?)
             }
+            // Of one that we have a tombstone is no news: a log was read again.
             Ok(Content::Tombstone(stone)) => {
-                let key = format!("tombstone/{}", stone.entry_ref);
+                let place = Place { generation: cursor.generation, seq: *seq, at: *at };
+                if message::move_known(self.db, stone.entry_ref, place)? {
+                    return Ok(());
+                }
+                let key = format!("{}{}", fact::TOMBSTONES, stone.entry_ref);
                 Ok(fact::put(self.db, &key, *seq, *at, content)?)
             }
             // A newer version wrote it: it stays for the day when this one is newer, too.

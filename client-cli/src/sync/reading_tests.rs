@@ -622,10 +622,35 @@ fn a_notice_for_somebody_else_is_not_kept() {
 
     let engine = world.synced(PHONE);
 
-    let kept = fact::with_prefix(engine.db(), "notice/").unwrap();
+    let kept = fact::with_prefix(engine.db(), fact::NOTICES).unwrap();
     let whose = kept.iter().map(|fact| match &fact.content {
         Content::Notice(notice) => notice.to,
         other => panic!("{other:?}"),
     });
     assert_eq!(whose.collect::<Vec<_>>(), [MAMA]);
+}
+
+#[test]
+fn a_tombstone_of_a_letter_that_we_have_is_no_news() {
+    let mut world = World::new();
+    world.letter(PHONE, MAMA, "had in time");
+    let mut engine = world.synced(HOUSE);
+    let stone = |entry_ref| {
+        Content::Tombstone(jiashu_proto::entry::Tombstone {
+            from: MAMA,
+            entry_ref,
+            to: Vec::new(),
+            until: NOON,
+            due_at: None,
+        })
+    };
+    let before = world.log.len() as u64;
+    world.push(&stone(world.refs[0]));
+    world.push(&stone(jiashu_proto::id::Ref([8; 12])));
+
+    engine.apply(world.entries(before), NOON).unwrap();
+
+    let kept = fact::with_prefix(engine.db(), fact::TOMBSTONES).unwrap();
+    assert_eq!(kept.len(), 1, "of the one that came too late");
+    assert_eq!(crate::state::message::all(engine.db()).unwrap().len(), 1);
 }

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use jiashu_proto::entry::ScheduleState;
 use jiashu_proto::frame::ClientFrame;
 use jiashu_proto::id::{Millis, Ref};
 use rusqlite::Connection;
@@ -13,6 +12,7 @@ use crate::error::Result;
 use crate::state::chain::Family;
 use crate::state::lane::Lane;
 use crate::state::outbox::{self, Command};
+use crate::state::planned::is_running;
 use crate::state::{fact, held};
 
 /// Queues all that the relay holds under a key from before the last removal, each once.
@@ -51,8 +51,7 @@ fn queued(db: &Connection) -> Result<BTreeSet<Ref>> {
 /// Whether the letter may still fire, as far as we know; its plan may be on its way.
 fn is_planned(db: &Connection, schedule: Ref) -> Result<bool> {
     let known = fact::schedule(db, schedule)?;
-    let may_fire = |state| matches!(state, ScheduleState::Active | ScheduleState::Paused);
-    Ok(known.is_none_or(|schedule| may_fire(schedule.state)))
+    Ok(known.is_none_or(|schedule| is_running(&schedule)))
 }
 
 /// The relay does not hold it any more: it fired, so there is nothing to seal.

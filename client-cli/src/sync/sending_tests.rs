@@ -1,6 +1,7 @@
 //! What leaves the outbox, under which counter and key, and what a refusal changes.
 
 use jiashu_proto::bounds;
+use jiashu_proto::entry::{Content, RuleText, Schedule, ScheduleState};
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{ClientFrame, Post, Posted, Refused, RelayFrame, Welcome};
 use jiashu_proto::id::{MemberId, N, Ref};
@@ -9,8 +10,8 @@ use super::Engine;
 use super::draft::{self, Parties};
 use super::testing::{GENERATION, HOUSE, MAMA, NOON, PHONE, World, welcome};
 use crate::error::ExitCode;
-use crate::state::message;
 use crate::state::outbox::{self, Fate};
+use crate::state::{message, planned};
 
 fn letter(engine: &mut Engine, text: &str) -> Ref {
     let parties = Parties { from: MAMA, to: Vec::new() };
@@ -298,7 +299,7 @@ fn nothing_is_sealed_while_the_roster_is_broken() {
 fn a_schedule_whose_letter_is_refused_is_not_made() {
     let mut world = World::new();
     let mut engine = world.synced(PHONE);
-    let rule = jiashu_proto::entry::RuleText::new("2027-03-28T19:30:00", "Asia/Shanghai", None);
+    let rule = RuleText::new("2027-03-28T19:30:00", "Asia/Shanghai", None);
     let parties = Parties { from: MAMA, to: vec![MemberId(3)] };
     let id = draft::schedule(
         engine.db(),
@@ -339,22 +340,25 @@ fn sending_overhead() -> usize {
     around.to_bytes().len() - 1000 + jiashu_seal::TAG_LEN
 }
 
+fn daily(version: u32) -> Schedule {
+    Schedule {
+        id: Ref([7; 12]),
+        device: PHONE,
+        from: MAMA,
+        to: Vec::new(),
+        rule: RuleText::new("2027-03-28T19:30:00", "Asia/Shanghai", Some("FREQ=DAILY")),
+        state: ScheduleState::Active,
+        bank: true,
+        version,
+    }
+}
+
 #[test]
 fn a_change_of_what_has_changed_meanwhile_is_refused_for_good_and_not_tried_for_ever() {
     let mut world = World::new();
     let mut engine = world.synced(PHONE);
-    let rule = jiashu_proto::entry::RuleText::new("2027-03-28T19:30:00", "Asia/Shanghai", None);
-    let was = jiashu_proto::entry::Schedule {
-        id: jiashu_proto::id::Ref([7; 12]),
-        device: PHONE,
-        from: MAMA,
-        to: Vec::new(),
-        rule: rule.clone(),
-        state: jiashu_proto::entry::ScheduleState::Active,
-        bank: true,
-        version: 4,
-    };
-    let paused = jiashu_proto::entry::ScheduleState::Paused;
+    let was = daily(4);
+    let (rule, paused) = (was.rule.clone(), ScheduleState::Paused);
     let change = draft::change(engine.db(), was, rule, paused, NOON).unwrap();
     let frames = engine.commands(NOON).unwrap();
 
@@ -365,4 +369,33 @@ fn a_change_of_what_has_changed_meanwhile_is_refused_for_good_and_not_tried_for_
     let fate = outbox::fate(engine.db(), change).unwrap();
     assert_eq!(fate, Some(Fate::Refused("stale".into())));
     assert!(!engine.has_more(NOON + 60_000).unwrap());
+}
+
+#[test]
+fn changes_without_a_signal_build_on_each_other() {
+    let mut world = World::new();
+    world.push(&Content::Schedule(daily(4)));
+    let mut engine = world.synced(PHONE);
+    let standing = |engine: &Engine| planned::running(engine.db()).unwrap().pop();
+
+    for state in [ScheduleState::Paused, ScheduleState::Active, ScheduleState::Cancelled] {
+        let was = standing(&engine).expect("it runs");
+        let rule = was.rule.clone();
+        draft::change(engine.db(), was, rule, state, NOON).unwrap();
+    }
+    let frames = engine.commands(NOON).unwrap();
+
+    let seen = frames.iter().map(|frame| match frame {
+        ClientFrame::Plan(plan) => plan.seen,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(seen.collect::<Vec<_>>(), [Some(4), Some(5), Some(6)]);
+    assert_eq!(standing(&engine), None, "it ends, as far as we know");
+    let ClientFrame::Plan(first) = &frames[0] else { panic!("it is a plan") };
+    let posted = Posted { n: 1, entry_ref: first.entry_ref, seq: 50, at: NOON };
+    engine.apply(RelayFrame::Posted(posted), NOON).unwrap();
+    engine.apply(refused(2, ErrorCode::Stale, None), NOON).unwrap();
+    engine.apply(refused(3, ErrorCode::Stale, None), NOON).unwrap();
+    let standing = standing(&engine).expect("what was refused changes nothing");
+    assert_eq!((standing.state, standing.version), (ScheduleState::Paused, 5));
 }
