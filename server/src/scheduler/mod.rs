@@ -6,11 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, MaybeDone, join_all, maybe_done};
 use jiashu_proto::entry::{Content, Seq};
 use jiashu_proto::id::{Millis, Scope};
 use tokio_util::sync::CancellationToken;
@@ -28,8 +30,8 @@ mod occurrences;
 
 pub mod zones;
 
-/// Items taken from the index at once: a few of the writer's groups.
-const GROUP: usize = 2_048;
+/// Items taken from the index at once: half of what may wait for the writer, the rest is for phones.
+const GROUP: usize = 8_192;
 
 /// The index is looked at so often even when nothing is known to be due: another process, or a
 /// clock that was set, may have made it so.
@@ -132,26 +134,25 @@ fn later(due: &Due, now: Millis) -> Batch {
     }
 }
 
-/// Hands all of them to the store before the first is waited for: those of one family are written in
-/// this order.
-async fn commit_in_order(
-    store: &dyn Store,
-    batches: Vec<(Scope, Batch)>,
-) -> Vec<Result<Committed, StoreError>> {
-    let mut handed_in = Vec::with_capacity(batches.len());
-    for (scope, batch) in batches {
-        let mut commit = store.commit(scope, batch);
-        let early = poll_fn(|context| Poll::Ready(commit.as_mut().poll(context))).await;
-        handed_in.push((commit, early));
-    }
-    let mut committed = Vec::with_capacity(handed_in.len());
-    for (commit, early) in handed_in {
-        committed.push(match early {
-            Poll::Ready(done) => done,
-            Poll::Pending => commit.await,
-        });
-    }
-    committed
+/// A commit that the store has, or has answered already.
+type UnderWay<'a> = MaybeDone<BoxFuture<'a, Result<Committed, StoreError>>>;
+
+/// Hands it to the store without waiting for what comes of it: of one family is written first what was
+/// handed in first.
+async fn hand_in(store: &dyn Store, scope: Scope, batch: Batch) -> UnderWay<'_> {
+    let mut commit = maybe_done(store.commit(scope, batch));
+    poll_fn(|context| {
+        let _done_or_under_way = commit.poll_unpin(context);
+        Poll::Ready(())
+    })
+    .await;
+    commit
+}
+
+/// Waits for what comes of it.
+async fn settled(mut commit: UnderWay<'_>) -> Result<Committed, StoreError> {
+    (&mut commit).await;
+    Pin::new(&mut commit).take_output().expect("it is asked once")
 }
 
 async fn one(relay: &Relay, due: &Due) -> Result<(), Failure> {

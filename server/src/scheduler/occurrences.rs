@@ -8,17 +8,28 @@ use std::collections::HashMap;
 use jiashu_proto::entry::Content;
 use jiashu_proto::id::{Millis, Scope};
 
-use super::{commit_in_order, settle};
+use super::{hand_in, settle, settled};
 use crate::execute::Failure;
 use crate::family::firing::{Fate, Firing, Held, fire};
 use crate::family::schedule::{Standing, end_of};
 use crate::relay::Relay;
 use crate::store::{Batch, Due, Occurring, Precondition, StoreError};
 
+/// So many are looked up at once, while the store writes those before.
+const LOOK: usize = 1_024;
+
 /// One that was decided.
 struct Decided {
     due: Due,
     firing: Result<Firing, Failure>,
+}
+
+/// One that the store has.
+struct UnderWay<'a> {
+    due: Due,
+    fate: Fate,
+    due_at: Millis,
+    commit: super::UnderWay<'a>,
 }
 
 /// Fires these, which are in the order of their hours. Whether at least one of them got done.
@@ -27,51 +38,65 @@ struct Decided {
 ///
 /// [`StoreError`] if the store cannot be read.
 pub(super) async fn fire_all(relay: &Relay, due: Vec<Due>) -> Result<bool, StoreError> {
-    let of: Vec<_> = due.iter().filter_map(Due::schedule).collect();
-    if of.is_empty() {
-        return Ok(false);
-    }
-    let found = relay.store.occurring(of).await?;
-    let (mut batches, mut fates, mut progress) = (Vec::new(), Vec::new(), false);
-    for Decided { due, firing } in decide_all(due, found, relay.clock.now()) {
-        match firing {
-            Ok(Firing { batch, fate, due_at, .. }) => {
-                batches.push((due.scope, batch));
-                fates.push((due, fate, due_at));
-            }
-            Err(failure) => progress |= settle(relay, &due, Err(failure)).await,
+    let (mut order, mut under_way, mut progress) = (Order::default(), Vec::new(), false);
+    let mut left = due.into_iter();
+    let looked = loop {
+        let due: Vec<_> = left.by_ref().take(LOOK).collect();
+        if due.is_empty() {
+            break Ok(());
         }
-    }
-    let committed = commit_in_order(&*relay.store, batches).await;
-    for ((due, fate, due_at), done) in fates.into_iter().zip(committed) {
+        let found =
+            match relay.store.occurring(due.iter().filter_map(Due::schedule).collect()).await {
+                Ok(found) => found,
+                Err(error) => break Err(error),
+            };
+        for Decided { due, firing } in order.decide_all(due, found, relay.clock.now()) {
+            match firing {
+                Ok(Firing { batch, fate, due_at, .. }) => {
+                    let commit = hand_in(&*relay.store, due.scope, batch).await;
+                    under_way.push(UnderWay { due, fate, due_at, commit });
+                }
+                Err(failure) => progress |= settle(relay, &due, Err(failure)).await,
+            }
+        }
+    };
+    for UnderWay { due, fate, due_at, commit } in under_way {
+        let done = settled(commit).await;
         if done.is_ok() {
             count(relay, fate, due_at);
         }
         progress |= settle(relay, &due, done.map(|_| ()).map_err(Failure::from)).await;
     }
-    Ok(progress)
+    looked.map(|()| progress)
 }
 
-/// Decides each, but leaves for the next look what in its family would overtake something: of one
-/// schedule the second of two that are overdue stands in the index only once the first has fired.
-fn decide_all(
-    due: Vec<Due>,
-    found: Vec<Result<Option<Occurring>, StoreError>>,
-    now: Millis,
-) -> Vec<Decided> {
-    let mut next_of: HashMap<Scope, Millis> = HashMap::new();
-    let mut decided = Vec::with_capacity(due.len());
-    for (due, found) in due.into_iter().zip(found) {
-        if next_of.get(&due.scope).is_some_and(|next| *next < due.at) {
-            continue;
+/// When the next occurrence of each family is due, of those that were decided.
+#[derive(Default)]
+struct Order(HashMap<Scope, Millis>);
+
+impl Order {
+    /// Decides each, but leaves for the next look what in its family would overtake something: of one
+    /// schedule the second of two that are overdue stands in the index only once the first has fired.
+    fn decide_all(
+        &mut self,
+        due: Vec<Due>,
+        found: Vec<Result<Option<Occurring>, StoreError>>,
+        now: Millis,
+    ) -> Vec<Decided> {
+        let Self(next_of) = self;
+        let mut decided = Vec::with_capacity(due.len());
+        for (due, found) in due.into_iter().zip(found) {
+            if next_of.get(&due.scope).is_some_and(|next| *next < due.at) {
+                continue;
+            }
+            let firing = found.map_err(Failure::from).and_then(|found| decide(found, &due, now));
+            if let Some(next) = firing.as_ref().ok().and_then(|firing| firing.next) {
+                next_of.entry(due.scope).and_modify(|at| *at = next.min(*at)).or_insert(next);
+            }
+            decided.push(Decided { due, firing });
         }
-        let firing = found.map_err(Failure::from).and_then(|found| decide(found, &due, now));
-        if let Some(next) = firing.as_ref().ok().and_then(|firing| firing.next) {
-            next_of.entry(due.scope).and_modify(|at| *at = next.min(*at)).or_insert(next);
-        }
-        decided.push(Decided { due, firing });
+        decided
     }
-    decided
 }
 
 fn decide(found: Option<Occurring>, due: &Due, now: Millis) -> Result<Firing, Failure> {

@@ -6,13 +6,13 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use jiashu_proto::entry::Content;
 use jiashu_proto::id::{Millis, Scope};
 use jiashu_recurrence::{Rule, ZONES, occurrence_at};
 use minicbor::Encoder;
 use tokio_util::sync::CancellationToken;
 
-use super::commit_in_order;
 use crate::relay::Relay;
 use crate::store::{
     Batch, Change, Due, NEVER, NewEntry, Occurring, Precondition, Store, StoreError,
@@ -75,7 +75,7 @@ async fn move_page(store: &dyn Store, page: Vec<Due>, now: Millis) -> Result<usi
         Some((due.scope, batch))
     });
     let mut moved = 0;
-    for done in commit_in_order(store, moves.collect()).await {
+    for done in join_all(moves.map(|(scope, batch)| store.commit(scope, batch))).await {
         match done {
             Ok(_) => moved += 1,
             // It fired, or somebody changed it, and so it is reckoned by these zones.

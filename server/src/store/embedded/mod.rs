@@ -91,7 +91,7 @@ pub enum Look {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { readers: 2, cache_kib: 4096, reader_cache_kib: 512, look: Look::Quick }
+        Self { readers: 2, cache_kib: 16_384, reader_cache_kib: 512, look: Look::Quick }
     }
 }
 

@@ -284,17 +284,15 @@ pub(super) fn first_held(
     scope: Scope,
     schedule: Ref,
 ) -> Result<(Option<HeldBody>, usize), Failure> {
-    let mut count =
-        tx.prepare_cached("SELECT count(*) FROM held WHERE scope = ?1 AND schedule = ?2")?;
-    let count: i64 = count.query_row((scope.0.cast_signed(), schedule.0), |row| row.get(0))?;
-    if count == 0 {
-        return Ok((None, 0));
-    }
-    let mut first = tx.prepare_cached(
-        "SELECT scope, schedule, body_ref, content, sum FROM held
-         WHERE scope = ?1 AND schedule = ?2 ORDER BY id LIMIT 1",
-    )?;
-    let mut rows = first.query((scope.0.cast_signed(), schedule.0))?;
+    // Both by the index alone.
+    let mut ids =
+        tx.prepare_cached("SELECT min(id), count(*) FROM held WHERE scope = ?1 AND schedule = ?2")?;
+    let (id, count): (Option<i64>, i64) =
+        ids.query_row((scope.0.cast_signed(), schedule.0), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let Some(id) = id else { return Ok((None, 0)) };
+    let mut first = tx
+        .prepare_cached("SELECT scope, schedule, body_ref, content, sum FROM held WHERE id = ?1")?;
+    let mut rows = first.query([id])?;
     match rows.next()? {
         Some(row) if HELD.holds(row)? => {
             let body = HeldBody { body_ref: Ref(row.get(2)?), schedule, content: row.get(3)? };
