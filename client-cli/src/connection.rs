@@ -34,6 +34,9 @@ const SILENCE_MAX: Duration = Duration::from_secs(600);
 /// How often to look for what other terminals have put into the outbox.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// How often whoever listens may do what the clock asks for.
+const TICK: Duration = Duration::from_secs(1);
+
 /// What happens to a connection, for who shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -43,6 +46,8 @@ pub enum Event {
     Changed,
     /// The connection is gone; the next try is after so long.
     Cut(Duration),
+    /// A second has passed, or another terminal has changed something.
+    Tick,
 }
 
 /// Told of every event; breaks to end the connection.
@@ -101,22 +106,36 @@ pub async fn stay(
         if on_event(Event::Cut(wait), engine)?.is_break() {
             return Ok(());
         }
-        pause(engine, wait, may_be_cut).await?;
+        if pause(engine, wait, may_be_cut, on_event).await?.is_break() {
+            return Ok(());
+        }
     }
 }
 
 /// Waits, but tries at once when a person does something in another terminal; not where the relay
 /// said how long.
-async fn pause(engine: &mut Engine, wait: Duration, may_be_cut: bool) -> Result<()> {
+async fn pause(
+    engine: &mut Engine,
+    wait: Duration,
+    may_be_cut: bool,
+    on_event: &mut OnEvent<'_>,
+) -> Result<ControlFlow<()>> {
     let version = engine.state().version()?;
     let until = Instant::now() + wait;
+    let mut ticked = Instant::now();
     while Instant::now() < until {
         tokio::time::sleep(LOOK_EVERY.min(until.saturating_duration_since(Instant::now()))).await;
         if may_be_cut && engine.state().version()? != version {
             break;
         }
+        if ticked.elapsed() >= TICK {
+            ticked = Instant::now();
+            if on_event(Event::Tick, engine)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
     }
-    Ok(())
+    Ok(ControlFlow::Continue(()))
 }
 
 /// Anything from 0 up to 1.
@@ -192,7 +211,7 @@ impl Live<'_, '_> {
         let mut version = self.engine.state().version()?;
         let mut look = interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut silent = Duration::ZERO;
+        let (mut silent, mut ticked) = (Duration::ZERO, Instant::now());
         loop {
             let going = tokio::select! {
                 biased;
@@ -209,7 +228,15 @@ impl Live<'_, '_> {
                 _ = look.tick() => {
                     silent = silent.saturating_add(LOOK_EVERY);
                     let seen = std::mem::replace(&mut version, self.engine.state().version()?);
-                    let wake = seen != version || self.engine.pause_is_over(now_ms());
+                    let changed = seen != version;
+                    let tick = changed || ticked.elapsed() >= TICK;
+                    if tick {
+                        ticked = Instant::now();
+                        if (self.on_event)(Event::Tick, self.engine)?.is_break() {
+                            return self.enough().await;
+                        }
+                    }
+                    let wake = tick || self.engine.pause_is_over(now_ms());
                     silent < SILENCE_MAX && (!wake || self.send_commands().await?)
                 }
             };
@@ -252,12 +279,16 @@ impl Live<'_, '_> {
             return Ok(ControlFlow::Continue(false));
         }
         if (self.on_event)(event, self.engine)?.is_break() {
-            // What showing it has put into the outbox goes along.
-            let _gone_is_fine = self.send_commands().await?;
-            let _ = self.socket.close(None).await;
-            return Ok(ControlFlow::Break(Over::Enough));
+            return Ok(ControlFlow::Break(self.enough().await?));
         }
         Ok(ControlFlow::Continue(self.send_commands().await?))
+    }
+
+    /// Ends as asked. What showing something has put into the outbox goes along.
+    async fn enough(&mut self) -> Result<Over> {
+        let _gone_is_fine = self.send_commands().await?;
+        let _ = self.socket.close(None).await;
+        Ok(Over::Enough)
     }
 
     async fn send_commands(&mut self) -> Result<bool> {

@@ -16,6 +16,7 @@ use crate::home::Home;
 use crate::http;
 use crate::say::note;
 use crate::state::State;
+use crate::state::given;
 use crate::state::lane::{self, Listener};
 use crate::state::outbox::{self, Fate};
 use crate::sync::{self, Applied, Engine};
@@ -88,7 +89,7 @@ fn apply_all(engine: &mut Engine, mut answer: &[u8]) -> Result<Applied> {
 }
 
 /// Lets this home and the relay exchange what they have, itself or through a running listener,
-/// until `refs` found their end or cannot for now.
+/// until `refs` found their end or cannot for now, and what was asked for came.
 ///
 /// # Errors
 ///
@@ -140,6 +141,9 @@ fn waits(state: &State) -> Result<bool> {
 }
 
 fn all_ended(state: &State, refs: &[Ref]) -> Result<bool> {
+    if !given::asked(state.db())?.is_empty() {
+        return Ok(false);
+    }
     for entry_ref in refs {
         if outbox::fate(state.db(), *entry_ref)? == Some(Fate::Waits) {
             return Ok(false);

@@ -270,6 +270,16 @@ pub fn ring() {
     }
 }
 
+/// Shows a line on the desktop, where there is one: it says nothing of what was written.
+pub fn notify(text: &str) {
+    use std::process::Stdio;
+    let mut command = tokio::process::Command::new("notify-send");
+    command.args(["--app-name=Jiashu", "Jiashu", text]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // Where there is no such program there is no desktop to speak of.
+    let _ = command.spawn();
+}
+
 /// A quiet line on standard error.
 pub fn note(text: &str) {
     eprintln!("{text}");

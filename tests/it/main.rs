@@ -74,6 +74,10 @@ mod story_offline;
 
 mod story_schedules;
 
+mod story_reminders;
+
+mod story_banks;
+
 mod story_exactly_once;
 
 mod story_order;

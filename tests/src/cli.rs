@@ -1,11 +1,12 @@
 //! The command line as a process: `jiashu --home DIR …`, what it prints, how it ends.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
+use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::binary::binary;
@@ -106,18 +107,41 @@ impl Cli {
         command.stderr(Stdio::inherit());
         let mut child = command.spawn().expect("the binary runs");
         let stdout = child.stdout.take().expect("stdout is piped");
-        Running { child, lines: BufReader::new(stdout).lines() }
+        Running::new(child, Box::new(stdout))
+    }
+
+    /// As [`Cli::spawn`], but its lines are those on standard error.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started.
+    #[must_use]
+    pub fn spawn_telling(&self, args: &[&str], env: &[(&str, &str)]) -> Running {
+        let mut command = self.command(args);
+        command.stdout(Stdio::null()).envs(env.iter().copied());
+        let mut child = command.spawn().expect("the binary runs");
+        let stderr = child.stderr.take().expect("stderr is piped");
+        Running::new(child, Box::new(stderr))
     }
 }
 
 /// A command that goes on.
-#[derive(Debug)]
 pub struct Running {
     child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
+    lines: Lines<BufReader<Box<dyn AsyncRead + Send + Unpin>>>,
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("child", &self.child).finish_non_exhaustive()
+    }
 }
 
 impl Running {
+    fn new(child: Child, output: Box<dyn AsyncRead + Send + Unpin>) -> Self {
+        Self { child, lines: BufReader::new(output).lines() }
+    }
+
     /// The next line that it prints.
     ///
     /// # Panics

@@ -57,3 +57,22 @@ pub struct HeardArgs {
     #[arg(long, value_name = "NAME")]
     pub by: String,
 }
+
+/// Arguments of `jiashu done`.
+#[derive(Debug, clap::Args)]
+pub struct DoneArgs {
+    /// Numbers of the reminders, as the log shows them
+    #[arg(required = true, value_name = "SEQ")]
+    pub seqs: Vec<u64>,
+    /// Who did it [default: the first whom it is for of those whom this phone serves]
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
+}
+
+/// Arguments of `jiashu quiet`.
+#[derive(Debug, clap::Args)]
+pub struct QuietArgs {
+    /// From when to when, on this phone's clock: 21:00-07:00; or off [default: show]
+    #[arg(value_name = "HH:MM-HH:MM|off")]
+    pub hours: Option<String>,
+}

@@ -65,6 +65,14 @@ pub enum Verb {
     /// Letters that arrive at their hour
     #[command(subcommand)]
     Schedule(schedule::ScheduleCommand),
+    /// Remind somebody: it rings there until it is done
+    Remind(Box<schedule::RemindArgs>),
+    /// Say that what a reminder asked for is done: it rings nowhere any more
+    Done(letters::DoneArgs),
+    /// Hours in which nothing rings here; what comes then is shown after
+    Quiet(letters::QuietArgs),
+    /// Write what is planned into a file for any calendar program
+    Calendar(schedule::CalendarArgs),
     /// Show who is in the family, their phones and open cards, and what changed
     Family {
         /// What else.

@@ -89,7 +89,7 @@ async fn wait_connected(
     let (home, ca, out) = (&context.home, context.globals.ca.as_deref(), &mut *context.out);
     let mut on_event = |event: Event, engine: &mut Engine| {
         // Connected, too: a log that was read again was read before, round by round.
-        if !matches!(event, Event::Cut(_)) {
+        if !matches!(event, Event::Cut(_) | Event::Tick) {
             let people = people_of(engine)?;
             shown = show_new(home, engine.state(), &people, reading, out)?;
         }

@@ -7,6 +7,7 @@ use std::io::Write;
 
 use jiashu_proto::entry::{MessageKind, Rung};
 use jiashu_proto::id::{MemberId, Millis};
+use jiashu_proto::text::Ring;
 use jiashu_recurrence::utc_text;
 use serde::Serialize;
 
@@ -39,6 +40,22 @@ pub(super) struct Letter {
     adjust: Option<&'static str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     perhaps_shown: bool,
+    /// Of a reminder: how it rings until it is done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rings: Option<RingsJson>,
+}
+
+/// How a reminder rings, in `--json`.
+#[derive(Serialize)]
+struct RingsJson {
+    every_s: i64,
+    times: u32,
+}
+
+impl RingsJson {
+    fn of(ring: Ring) -> Self {
+        Self { every_s: ring.every_ms().div_euclid(1_000), times: ring.times() }
+    }
 }
 
 impl Letter {
@@ -59,6 +76,7 @@ impl Letter {
             late: is_late(stored),
             adjust: fired.and_then(|fired| fired.adjust).map(|adjust| adjust.name()),
             perhaps_shown: stored.perhaps_shown,
+            rings: text.ring.map(RingsJson::of),
         })
     }
 }
@@ -118,7 +136,8 @@ pub(super) fn show_new(
     Ok(count)
 }
 
-fn new_ones(state: &State, people: &People) -> Result<Vec<Stored>> {
+/// What is new, and for this device's members.
+pub(super) fn new_ones(state: &State, people: &People) -> Result<Vec<Stored>> {
     let mut new = message::not_shown(state.db(), people.me())?;
     new.retain(|stored| people.served().iter().any(|member| is_for(&stored.message, *member)));
     Ok(new)
@@ -174,6 +193,9 @@ pub(super) fn heading(stored: &Stored, people: &People) -> String {
         let late = if is_late(stored) { format!(", late: for {due}") } else { String::new() };
         let shifted = if fired.adjust.is_some() { ", the clocks changed" } else { "" };
         heading.push_str(&format!("  (planned{late}{shifted})"));
+    }
+    if stored.text.as_ref().is_some_and(|text| text.ring.is_some()) {
+        heading.push_str(&format!("  (reminder; once it is done: jiashu done {seq})"));
     }
     heading
 }

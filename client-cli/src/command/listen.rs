@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::inbox::{people_of, reading};
-use super::letter::show_new;
+use super::ringing::Bell;
 use super::{Context, changes};
 use crate::args::letters::ReaderArgs;
 use crate::clock::now_ms;
@@ -27,6 +27,7 @@ pub(super) async fn run(context: &mut Context<'_>, args: &ReaderArgs) -> Result<
     lane::set_listener(engine.db(), Listener::Offline)?;
     let stop = stopped()?;
     let (home, ca, out) = (&context.home, context.globals.ca.as_deref(), &mut *context.out);
+    let mut bell = Bell::default();
     let mut on_event = |event: Event, engine: &mut Engine| {
         match event {
             Event::Connected => say::note("connected"),
@@ -34,11 +35,11 @@ pub(super) async fn run(context: &mut Context<'_>, args: &ReaderArgs) -> Result<
                 say::note(&format!("no connection, next try in {} s", seconds(wait)))
             }
             Event::Changed => {}
+            Event::Tick if !bell.is_due(engine.state())? => return Ok(ControlFlow::Continue(())),
+            Event::Tick => {}
         }
         let people = people_of(engine)?;
-        if show_new(home, engine.state(), &people, &reading, out)? > 0 {
-            say::ring();
-        }
+        bell.look(home, engine.state(), &people, &reading, out)?;
         let (lane, family) = (engine.lane().clone(), engine.family().clone());
         changes::tell_new(engine.state(), &lane, &family, &people, reading.json, now_ms())?;
         Ok(ControlFlow::Continue(()))

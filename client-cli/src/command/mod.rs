@@ -37,6 +37,14 @@ pub mod heard;
 
 pub mod schedule;
 
+mod remind;
+
+mod quiet;
+
+mod calendar;
+
+mod ringing;
+
 pub mod family;
 
 mod changes;
@@ -82,6 +90,10 @@ pub async fn run(cli: Cli, out: &mut dyn Write) -> Result<()> {
         Verb::Log => log::run(&mut context).await,
         Verb::Heard(args) => heard::run(&mut context, &args).await,
         Verb::Schedule(command) => schedule::run(&mut context, command).await,
+        Verb::Remind(args) => remind::run(&mut context, &args).await,
+        Verb::Done(args) => heard::done(&mut context, &args).await,
+        Verb::Quiet(args) => quiet::run(&mut context, &args),
+        Verb::Calendar(args) => calendar::run(&mut context, &args).await,
         Verb::Family { command: None } => family::run(&mut context).await,
         Verb::Family { command: Some(FamilyCommand::Accept { yes }) } => {
             accept::run(&mut context, yes).await

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiashu_proto::bounds;
 use jiashu_proto::id::Ref;
+use jiashu_proto::text::Ring;
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -40,12 +41,12 @@ pub(super) async fn run(context: &mut Context<'_>, args: &SendArgs) -> Result<()
     let mut state = view.state;
     if !args.lines {
         let text = args.text.join(" ");
-        return send(context, &mut state, &parties, &[text]).await;
+        return send(context, &mut state, &parties, &[text], None).await;
     }
     let mut lines = lines_of_stdin();
     let mut result = Ok(());
     while let Some(batch) = next_batch(&mut lines).await? {
-        match send(context, &mut state, &parties, &batch).await {
+        match send(context, &mut state, &parties, &batch, None).await {
             Err(error) if matches!(error.code, ExitCode::BadInput | ExitCode::Refused) => {
                 result = Err(error);
             }
@@ -55,16 +56,22 @@ pub(super) async fn run(context: &mut Context<'_>, args: &SendArgs) -> Result<()
     result
 }
 
-async fn send(
+/// Queues these, reminders if they ring, lets the relay have them, and says what became of each.
+pub(super) async fn send(
     context: &mut Context<'_>,
     state: &mut State,
     parties: &Parties,
     texts: &[String],
+    ring: Option<Ring>,
 ) -> Result<()> {
     let tx = state.begin()?;
     let (mut refs, mut wrong) = (Vec::new(), None);
     for text in texts {
-        match draft::letter(&tx, parties.clone(), text, now_ms()) {
+        let drafted = match ring {
+            Some(ring) => draft::reminder(&tx, parties.clone(), text, ring, now_ms()),
+            None => draft::letter(&tx, parties.clone(), text, now_ms()),
+        };
+        match drafted {
             Ok(entry_ref) => refs.push(entry_ref),
             // A faulty line does not hold up its neighbours.
             Err(error) if error.code == ExitCode::BadInput => wrong = Some(error),

@@ -1,11 +1,11 @@
 //! Sealed entries: as received, and as opened. A ref stands here once, however often it comes.
 
-use jiashu_proto::entry::{Content, Generation, Message, Seq};
+use jiashu_proto::entry::{Content, Generation, Message, Rung, Seq};
 use jiashu_proto::id::{DeviceId, Millis, Ref};
 use jiashu_proto::text::{Ring, Text};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
-use super::damaged;
+use super::{damaged, receipt};
 use crate::error::Result;
 
 /// A sealed entry and what became of it.
@@ -137,6 +137,16 @@ pub fn refuse_repeats(db: &Connection, schedule: Ref, reason: &str) -> Result<()
     Ok(())
 }
 
+/// Whether a schedule has released that body.
+///
+/// # Errors
+///
+/// If the state cannot be read.
+pub fn has_fired(db: &Connection, schedule: Ref, body: Ref) -> Result<bool> {
+    let sql = "SELECT 1 FROM message WHERE schedule = ?1 AND body = ?2";
+    Ok(db.prepare_cached(sql)?.exists((schedule.0, body.0))?)
+}
+
 /// The message of that ref.
 ///
 /// # Errors
@@ -164,6 +174,59 @@ pub fn sealed(db: &Connection) -> Result<Vec<Stored>> {
 pub fn not_shown(db: &Connection, me: DeviceId) -> Result<Vec<Stored>> {
     let wanted = format!("shown < 2 AND key IS NULL AND device <> {me}");
     select(db, &format!("{wanted} AND (text IS NOT NULL OR refused IS NOT NULL)"))
+}
+
+/// A reminder that rings.
+#[derive(Clone, Debug)]
+pub struct Ringing {
+    /// The reminder.
+    pub stored: Stored,
+    /// How often it has rung here.
+    pub rang: u32,
+    /// When last.
+    pub rang_at: Option<Millis>,
+}
+
+impl Ringing {
+    /// When it rings next; the first time at once.
+    #[must_use]
+    pub fn rings_at(&self) -> Millis {
+        let ring = self.stored.text.as_ref().and_then(|text| text.ring);
+        let every = ring.map_or(0, Ring::every_ms);
+        self.rang_at.map_or(Millis::MIN, |at| at.saturating_add(every))
+    }
+}
+
+/// Reminders that were shown here, that nobody has done, and that have not rung as often as they shall.
+///
+/// # Errors
+///
+/// If the state cannot be read, or is damaged.
+pub fn ringing(db: &Connection) -> Result<Vec<Ringing>> {
+    let sql = format!(
+        "SELECT {COLUMNS}, rang, rang_at FROM message
+         WHERE ring_every IS NOT NULL AND rang < ring_times AND shown = 2 AND refused IS NULL
+             AND NOT EXISTS (SELECT 1 FROM receipt WHERE receipt.ref = message.ref AND rung = {})
+         ORDER BY seq",
+        receipt::number(Rung::Done)
+    );
+    let mut query = db.prepare_cached(&sql)?;
+    let rows = query.query_map([], |row| {
+        let (rang, rang_at) = (row.get("rang")?, row.get("rang_at")?);
+        Ok(Ringing { stored: from_row(row)?, rang, rang_at })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// It rang here once more.
+///
+/// # Errors
+///
+/// If the state cannot be written.
+pub fn rang(db: &Connection, rang: Ref, now: Millis) -> Result<()> {
+    db.prepare_cached("UPDATE message SET rang = rang + 1, rang_at = ?2 WHERE ref = ?1")?
+        .execute((rang.0, now))?;
+    Ok(())
 }
 
 /// All letters, in order; those of a former life of the log first.

@@ -2,9 +2,10 @@
 //!
 //! The rooms: who we are and how far we have read (`lane`), who is in the family (`chain`, and what
 //! another chain would make of it, `fork`), what was said (`message`), how far it came (`receipt`),
-//! clear facts (`fact`), what we have to say (`outbox`), what that makes of schedules (`planned`), what the relay holds for us (`held`), new
-//! phones that ask (`request`), what a person was told (`told`). Rules are left to `sync`: nothing
-//! here decides.
+//! clear facts (`fact`), what we have to say (`outbox`), what that makes of schedules (`planned`),
+//! what the relay holds for us (`held`) and gives back (`given`), new phones that ask (`request`),
+//! what a person was told (`told`) and has set (`setting`). Rules are left to `sync`: nothing here
+//! decides.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -39,12 +40,20 @@ pub mod request;
 
 pub mod told;
 
+pub mod given;
+
+pub mod setting;
+
 /// Version of the tables once all steps are done.
-const SCHEMA: u32 = 3;
+const SCHEMA: u32 = 4;
 
 /// Step n leads from version n to n + 1. Only added to: homes of every version are about.
-const MIGRATIONS: [&str; SCHEMA as usize] =
-    [include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const MIGRATIONS: [&str; SCHEMA as usize] = [
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 
 /// How long a process waits for another that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

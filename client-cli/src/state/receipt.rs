@@ -21,7 +21,7 @@ pub struct Heard {
 
 const RUNGS: [Rung; 5] = [Rung::Device, Rung::Opened, Rung::Played, Rung::Shown, Rung::Done];
 
-fn number(rung: Rung) -> u32 {
+pub(super) fn number(rung: Rung) -> u32 {
     match rung {
         Rung::Device => 1,
         Rung::Opened => 2,

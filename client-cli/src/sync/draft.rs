@@ -7,7 +7,7 @@ use jiashu_proto::bounds;
 use jiashu_proto::entry::{MessageKind, RuleText, Rung, Schedule, ScheduleState, name_key};
 use jiashu_proto::frame::{Card, ClientFrame, Hold, Plan, Post, Report, Turn};
 use jiashu_proto::id::{Epoch, MemberId, Millis, N, Ref};
-use jiashu_proto::text::Text;
+use jiashu_proto::text::{Ring, Text};
 use jiashu_seal::{BodyFields, Draft, FamilyKey, TAG_LEN, random};
 use rusqlite::Connection;
 
@@ -33,8 +33,24 @@ pub struct Parties {
 ///
 /// [`ExitCode::BadInput`] if there is nothing to send, or too much.
 pub fn letter(db: &Connection, parties: Parties, text: &str, now: Millis) -> Result<Ref> {
-    let sealed = letter_text(text, now)?;
+    let sealed = sealed_text(text, None, now)?;
     post(db, parties, MessageKind::Text, None, sealed, now)
+}
+
+/// Queues a reminder that rings from its arrival. Its name.
+///
+/// # Errors
+///
+/// As of [`letter`].
+pub fn reminder(
+    db: &Connection,
+    parties: Parties,
+    text: &str,
+    ring: Ring,
+    now: Millis,
+) -> Result<Ref> {
+    let sealed = sealed_text(text, Some(ring), now)?;
+    post(db, parties, MessageKind::Reminder, None, sealed, now)
 }
 
 /// Queues a member's name, for all.
@@ -43,19 +59,19 @@ pub fn letter(db: &Connection, parties: Parties, text: &str, now: Millis) -> Res
 ///
 /// [`ExitCode::BadInput`] if it is too long.
 pub fn name(db: &Connection, from: MemberId, of: MemberId, name: &str, now: Millis) -> Result<Ref> {
-    let sealed = letter_text(name, now)?;
+    let sealed = sealed_text(name, None, now)?;
     let parties = Parties { from, to: Vec::new() };
     post(db, parties, MessageKind::Name, Some(name_key(of)), sealed, now)
 }
 
-fn letter_text(text: &str, now: Millis) -> Result<Vec<u8>> {
+fn sealed_text(text: &str, ring: Option<Ring>, now: Millis) -> Result<Vec<u8>> {
     if text.trim().is_empty() {
         return Err(CliError::new(
             ExitCode::BadInput,
             "there is nothing to send: write a few words",
         ));
     }
-    let bytes = Text { written_at: now, content: text.to_owned(), ring: None }.to_bytes();
+    let bytes = Text { written_at: now, content: text.to_owned(), ring }.to_bytes();
     let most = bounds::MAX_SEALED.saturating_sub(TAG_LEN);
     if bytes.len() > most {
         let text =
@@ -88,8 +104,17 @@ pub struct Ahead<'a> {
     pub texts: &'a [String],
     /// Whether each occurrence releases the next of them.
     pub bank: bool,
-    /// How long after its hour a letter is worth something, in ms.
+    /// What holds for each of them.
+    pub manner: Manner,
+}
+
+/// How a letter goes that is held for its hour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// How long after its hour it is worth something, in ms.
     pub valid_for: Option<Millis>,
+    /// Of a reminder: how it rings.
+    pub ring: Option<Ring>,
 }
 
 /// Queues a schedule with its letters, the letters first. The schedule's id.
@@ -106,7 +131,7 @@ pub fn schedule(
 ) -> Result<Ref> {
     let id = Ref(random());
     for text in ahead.texts {
-        hold(db, parties.clone(), id, text, ahead.valid_for, now)?;
+        hold(db, parties.clone(), id, text, ahead.manner, now)?;
     }
     let Parties { from, to } = parties;
     let (state, bank) = (ScheduleState::Active, ahead.bank);
@@ -123,26 +148,60 @@ pub fn schedule(
 /// As of [`letter`].
 pub fn hold(
     db: &Connection,
-    Parties { from, to }: Parties,
+    parties: Parties,
     schedule: Ref,
     text: &str,
+    manner: Manner,
+    now: Millis,
+) -> Result<Ref> {
+    let sealed = sealed_text(text, manner.ring, now)?;
+    hold_text(db, parties, schedule, sealed, manner, None, now)
+}
+
+/// Queues a letter in the place of one that is held. The command's name.
+///
+/// # Errors
+///
+/// As of [`letter`].
+pub fn exchange(
+    db: &Connection,
+    parties: Parties,
+    schedule: Ref,
+    old: Ref,
+    text: &Text,
     valid_for: Option<Millis>,
     now: Millis,
 ) -> Result<Ref> {
+    let Text { written_at, content, ring } = text;
+    let sealed = sealed_text(content, *ring, *written_at)?;
+    let manner = Manner { valid_for, ring: *ring };
+    hold_text(db, parties, schedule, sealed, manner, Some(old), now)
+}
+
+fn hold_text(
+    db: &Connection,
+    Parties { from, to }: Parties,
+    schedule: Ref,
+    sealed: Vec<u8>,
+    Manner { valid_for, ring }: Manner,
+    replaces: Option<Ref>,
+    now: Millis,
+) -> Result<Ref> {
     let body_ref = Ref(random());
+    let kind = if ring.is_some() { MessageKind::Reminder } else { MessageKind::Text };
     let hold = Hold {
         n: 0,
         body_ref,
         epoch: 0,
         from,
         to,
-        kind: MessageKind::Text.number(),
-        sealed: letter_text(text, now)?,
+        kind: kind.number(),
+        sealed,
         schedule,
         valid_for,
         blob: None,
         again: None,
-        replaces: None,
+        replaces,
     };
     queue(db, body_ref, &ClientFrame::Hold(hold), Some(schedule), now)?;
     Ok(body_ref)
@@ -160,7 +219,7 @@ pub(super) fn again(db: &Connection, hold: Hold, now: Millis) -> Result<Ref> {
     Ok(entry_ref)
 }
 
-/// Queues a change of a schedule, which stands as `was`. The command's name.
+/// Queues a change of a schedule, which stands as `was`, in the name of `from`. The command's name.
 ///
 /// # Errors
 ///
@@ -168,12 +227,13 @@ pub(super) fn again(db: &Connection, hold: Hold, now: Millis) -> Result<Ref> {
 pub fn change(
     db: &Connection,
     was: Schedule,
+    from: MemberId,
     rule: RuleText,
     state: ScheduleState,
     now: Millis,
 ) -> Result<Ref> {
     let entry_ref = Ref(random());
-    let Schedule { id, from, to, bank, version, .. } = was;
+    let Schedule { id, to, bank, version, .. } = was;
     let (schedule, seen) = (Some(id), Some(version));
     let plan = Plan { n: 0, entry_ref, from, to, rule, state, schedule, bank, seen };
     queue(db, entry_ref, &ClientFrame::Plan(plan), Some(id), now)?;

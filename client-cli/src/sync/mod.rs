@@ -5,14 +5,14 @@
 //! Read in this order: what arrives (`reading`, which opens by `opening` and counts by `receipts`),
 //! then what leaves (`sending`). Where something is wrong: another chain than ours (`forks`), links
 //! that the relay lost or does not take (`recovery`), what it asks to be closed first (`closing`),
-//! held letters that are sealed again after a removal (`resealing`).
+//! held letters that are sealed again after a removal (`resealing`), or given back (`giving`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiashu_proto::entry::Cursor;
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{Ack, ClientFrame, Hello, Refused, RelayFrame, Welcome};
-use jiashu_proto::id::{Epoch, Millis, N};
+use jiashu_proto::id::{Epoch, Millis, N, Ref};
 use rusqlite::Connection;
 
 use self::recovery::HandIn;
@@ -33,6 +33,8 @@ mod sending;
 mod closing;
 
 mod resealing;
+
+pub mod giving;
 
 pub mod forks;
 
@@ -82,6 +84,8 @@ struct Flight {
     hand_in: HandIn,
     /// Links written because the relay asked, since it last took one.
     asked_links: u32,
+    /// Held letters that the relay was asked for: of which schedule, after which.
+    asked: BTreeSet<(Ref, Option<Ref>)>,
 }
 
 /// What a frame has changed.
@@ -180,13 +184,13 @@ impl Engine {
             }
             RelayFrame::Refused(refused) => self.turned_away(&refused, now),
             RelayFrame::HandedIn(_) => Ok(self.handed_in()),
+            RelayFrame::GivenBack(given) => self.given_back(&given, now),
             RelayFrame::Invited(_)
             | RelayFrame::Joined(_)
             | RelayFrame::Staffed(_)
             | RelayFrame::Enrolled(_)
             | RelayFrame::Requested(_)
             | RelayFrame::Previewed(_)
-            | RelayFrame::GivenBack(_)
             | RelayFrame::Beaten(_)
             | RelayFrame::Unknown(_) => Ok(Applied::default()),
         }

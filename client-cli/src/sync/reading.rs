@@ -12,7 +12,7 @@ use jiashu_seal::{FamilyKey, SealError, open_back, open_link_key};
 use rusqlite::Connection;
 
 use super::opening::{self, Opened};
-use super::{Applied, Engine, broken, forks, receipts, resealing};
+use super::{Applied, Engine, broken, forks, giving, receipts, resealing};
 use crate::error::{CliError, Result};
 use crate::state::chain::{self, Family};
 use crate::state::lane::Lane;
@@ -92,6 +92,7 @@ impl Engine {
         lane.store(&tx)?;
         receipts::derive(&tx, &lane, &family)?;
         resealing::queue_due(&tx, &lane, &family, now)?;
+        giving::ask_after_removal(&tx, &lane, &family)?;
         tx.commit()?;
         (self.lane, self.family) = (lane, family);
         self.note_caught_up();

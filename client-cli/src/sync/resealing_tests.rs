@@ -41,7 +41,11 @@ fn plan(engine: &mut Engine) -> Ref {
         engine.db(),
         parties,
         rule(),
-        &draft::Ahead { texts: &["good night".to_owned()], bank: false, valid_for: None },
+        &draft::Ahead {
+            texts: &["good night".to_owned()],
+            bank: false,
+            manner: draft::Manner::default(),
+        },
         NOON,
     )
     .unwrap()

@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::state::lane::Lane;
 use crate::state::message::{self, Place, Shown};
 use crate::state::outbox::{self, Command};
-use crate::state::{chain, held};
+use crate::state::{chain, given, held};
 
 /// How long to wait where the relay names no time, in ms.
 const PAUSE_MS: i64 = 15_000;
@@ -44,16 +44,23 @@ pub(super) struct No {
 }
 
 impl Engine {
-    /// What to send now: at most so many that no more than 16 are unanswered.
+    /// What to send now: commands, at most so many that no more than 16 are unanswered, and what the relay
+    /// is asked for.
     ///
     /// # Errors
     ///
     /// If the state cannot be read or written.
     pub fn commands(&mut self, now: Millis) -> Result<Vec<ClientFrame>> {
         let settling = self.flight.settling && !self.flight.unanswered.is_empty();
-        if settling || !self.has_more(now)? {
-            return Ok(Vec::new());
-        }
+        let mut frames = match settling || !self.may_send(now)? {
+            true => Vec::new(),
+            false => self.numbered(now)?,
+        };
+        frames.extend(self.asks()?);
+        Ok(frames)
+    }
+
+    fn numbered(&mut self, now: Millis) -> Result<Vec<ClientFrame>> {
         let paused = self.is_paused(now);
         let tx = self.state.begin()?;
         if self.flight.settling {
@@ -112,6 +119,10 @@ impl Engine {
     ///
     /// If the state cannot be read.
     pub fn has_more(&self, now: Millis) -> Result<bool> {
+        Ok(self.may_send(now)? || !given::asked(self.db())?.is_empty())
+    }
+
+    fn may_send(&self, now: Millis) -> Result<bool> {
         let waiting = outbox::waiting(self.db(), bounds::MAX_UNANSWERED)?;
         let paused = self.is_paused(now);
         let may_go = |c: &Command| !paused || matches!(c.frame, ClientFrame::Turn(_));

@@ -305,7 +305,11 @@ fn a_schedule_whose_letter_is_refused_is_not_made() {
         engine.db(),
         parties,
         rule,
-        &draft::Ahead { texts: &["good night".to_owned()], bank: false, valid_for: None },
+        &draft::Ahead {
+            texts: &["good night".to_owned()],
+            bank: false,
+            manner: draft::Manner::default(),
+        },
         NOON,
     )
     .unwrap();
@@ -359,7 +363,7 @@ fn a_change_of_what_has_changed_meanwhile_is_refused_for_good_and_not_tried_for_
     let mut engine = world.synced(PHONE);
     let was = daily(4);
     let (rule, paused) = (was.rule.clone(), ScheduleState::Paused);
-    let change = draft::change(engine.db(), was, rule, paused, NOON).unwrap();
+    let change = draft::change(engine.db(), was, MAMA, rule, paused, NOON).unwrap();
     let frames = engine.commands(NOON).unwrap();
 
     engine.apply(refused(1, ErrorCode::Stale, None), NOON).unwrap();
@@ -381,7 +385,7 @@ fn changes_without_a_signal_build_on_each_other() {
     for state in [ScheduleState::Paused, ScheduleState::Active, ScheduleState::Cancelled] {
         let was = standing(&engine).expect("it runs");
         let rule = was.rule.clone();
-        draft::change(engine.db(), was, rule, state, NOON).unwrap();
+        draft::change(engine.db(), was, MAMA, rule, state, NOON).unwrap();
     }
     let frames = engine.commands(NOON).unwrap();
 

@@ -1,69 +1,55 @@
-//! What becomes of a schedule: more letters, a pause, a day left out, its end.
+//! What becomes of a schedule: more letters, a pause, a day left out, another parent, its end.
 
 use jiashu_proto::entry::{RuleText, Schedule, ScheduleState};
 use jiashu_proto::frame::ClientFrame;
-use jiashu_proto::id::Ref;
+use jiashu_proto::id::{Ref, Role};
+use jiashu_proto::text::Text;
 use jiashu_recurrence::{Rule, next_occurrence};
 
 use super::super::{Context, View};
-use super::bad_rule;
+use super::{bad_rule, find, held, own, typed_texts};
 use crate::clock::{now, now_ms};
 use crate::error::{CliError, ExitCode, Result};
 use crate::round;
 use crate::state::outbox::{self, Fate};
-use crate::state::planned;
-use crate::sync::draft::{self, Parties};
+use crate::sync::draft::{self, Manner, Parties};
 
-/// The running schedule whose id begins so, of a member whom this phone serves.
-fn own(view: &View, id: &str) -> Result<Schedule> {
-    let running = planned::running(view.state.db())?.into_iter();
-    let mut running = running.filter(|schedule| schedule.id.to_string().starts_with(id));
-    let schedule = match (running.next(), running.next()) {
-        (Some(schedule), None) if !id.is_empty() => schedule,
-        (None, _) => {
-            let text = "nothing planned has that id: see jiashu schedule list";
-            return Err(CliError::new(ExitCode::BadInput, text));
-        }
-        _ => {
-            let text = "several begin so: give more of the id";
-            return Err(CliError::new(ExitCode::BadInput, text));
-        }
-    };
-    if view.people.served().contains(&schedule.from) {
-        return Ok(schedule);
-    }
-    let text = format!("only {} can change or end it", view.people.name(schedule.from));
-    Err(CliError::new(ExitCode::Refused, text))
-}
-
-pub(super) async fn fill(context: &mut Context<'_>, id: &str, letters: &[String]) -> Result<()> {
-    context.exchange_or_go_on().await?;
+pub(super) async fn fill(context: &mut Context<'_>, id: &str, typed: &[String]) -> Result<()> {
+    let texts = typed_texts(typed)?;
+    let fresh = held::ask(context, id).await?;
     let mut view = View::open_to_write(&context.home)?;
     let schedule = own(&view, id)?;
     if !schedule.bank {
         let text = "this is no letter bank: it says the same each time";
         return Err(CliError::new(ExitCode::BadInput, text));
     }
-    let valid_for = held_for(&view, schedule.id)?;
+    let manner = as_before(&view, &schedule, fresh)?;
     let tx = view.state.begin()?;
     let mut refs = Vec::new();
-    for letter in letters {
+    for text in &texts {
         let parties = Parties { from: schedule.from, to: schedule.to.clone() };
-        refs.push(draft::hold(&tx, parties, schedule.id, letter, valid_for, now_ms())?);
+        refs.push(draft::hold(&tx, parties, schedule.id, text, manner, now_ms())?);
     }
     tx.commit()?;
     let said = format!("{} more in the letter bank.", refs.len());
     settle(context, &view, schedule.id, &refs, &said).await
 }
 
-/// How long the letters of a bank are worth something that were written here before.
-fn held_for(view: &View, id: Ref) -> Result<Option<i64>> {
-    let held = outbox::about(view.state.db(), id)?.into_iter().rev();
-    let mut lengths = held.filter_map(|command| match command.frame {
-        ClientFrame::Hold(hold) => Some(hold.valid_for),
+/// How the letter goes that stands last in a bank, or that was last put there from here.
+fn as_before(view: &View, schedule: &Schedule, fresh: bool) -> Result<Manner> {
+    if let Some(last) = held::letters(view, schedule, fresh)?.pop() {
+        let ring = last.text.and_then(|text| text.ring);
+        return Ok(Manner { valid_for: last.valid_for, ring });
+    }
+    let written = outbox::about(view.state.db(), schedule.id)?.into_iter().rev();
+    let mut before = written.filter_map(|command| match command.frame {
+        ClientFrame::Hold(hold) => {
+            let ring = Text::from_bytes(hold.kind, &hold.sealed).ok().and_then(|text| text.ring);
+            Some(Manner { valid_for: hold.valid_for, ring })
+        }
         _ => None,
     });
-    Ok(lengths.next().flatten())
+    Ok(before.next().unwrap_or_default())
 }
 
 /// What shall become of a schedule.
@@ -90,9 +76,37 @@ pub(super) async fn change(context: &mut Context<'_>, id: &str, wanted: Wanted) 
             (schedule.state, format!("Left out: {}.", view.people.clock(at)))
         }
     };
-    let id = schedule.id;
+    let (id, from) = (schedule.id, schedule.from);
     let tx = view.state.begin()?;
-    let entry_ref = draft::change(&tx, schedule, rule, state, now_ms())?;
+    let entry_ref = draft::change(&tx, schedule, from, rule, state, now_ms())?;
+    tx.commit()?;
+    settle(context, &view, id, &[entry_ref], &said).await
+}
+
+/// Goes on with what another parent planned.
+pub(super) async fn take_over(
+    context: &mut Context<'_>,
+    id: &str,
+    speaker: Option<&str>,
+) -> Result<()> {
+    context.exchange_or_go_on().await?;
+    let mut view = View::open_to_write(&context.home)?;
+    let schedule = find(&view, id)?;
+    let from = view.people.speaker(speaker)?;
+    if schedule.from == from {
+        return Err(CliError::new(ExitCode::BadInput, "this is yours already"));
+    }
+    if view.people.role(from) != Some(Role::Parent) {
+        let text =
+            format!("{} is no parent: only a parent can go on with it", view.people.name(from));
+        return Err(CliError::new(ExitCode::Refused, text));
+    }
+    let (id, before) = (schedule.id, view.people.name(schedule.from));
+    let said =
+        format!("It goes on in your name. Letters that {before} wrote ahead stay as they are.");
+    let (rule, state) = (schedule.rule.clone(), schedule.state);
+    let tx = view.state.begin()?;
+    let entry_ref = draft::change(&tx, schedule, from, rule, state, now_ms())?;
     tx.commit()?;
     settle(context, &view, id, &[entry_ref], &said).await
 }
@@ -113,7 +127,7 @@ fn without_next(rule: &RuleText) -> Result<(RuleText, i64)> {
 }
 
 /// Lets the relay have these commands about a schedule, and says what became of them.
-async fn settle(
+pub(super) async fn settle(
     context: &mut Context<'_>,
     view: &View,
     id: Ref,
