@@ -11,6 +11,7 @@
 //! - `damage`: P3, the files are not as they were written
 //! - `failing_disk`: P4, the disk answers with errors
 //! - `full_disk`: P5, there is no room
+//! - `clocks` (P9): the wall clock jumps, and what is planned fires once
 //! - `neighbours` (P10): bad peers cut nobody off
 //! - `stampede` (P11): after an outage all come back, and not in one second
 //! - `tools`: the instruments do what they are said to do, or the rest would prove nothing
@@ -53,6 +54,8 @@ mod failing_disk;
 
 mod full_disk;
 
+mod clocks;
+
 mod neighbours;
 
 mod stampede;
@@ -92,6 +95,7 @@ fn main() {
             full_disk::without_inodes_a_running_relay_goes_on_and_a_new_one_says_why_not,
             [Mounts]
         ),
+        trial!(clocks::each_occurrence_fires_once_whatever_the_clock_does, [Faketime]),
         trial!(neighbours::bad_peers_cut_nobody_off, []),
         trial!(stampede::two_thousand_come_back_by_themselves_and_not_in_one_second, []),
         trial!(tools::a_power_cut_leaves_what_was_synced, [Mounts, Loop, Cc]),

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use crate::{apart, rounds};
+use crate::{apart, clocks, rounds};
 
 /// Something that not every machine has or allows.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +14,8 @@ pub(crate) enum Need {
     Loop,
     /// There is a C compiler.
     Cc,
+    /// A program can be shown another wall clock, by libfaketime.
+    Faketime,
     /// System calls can be met, by strace.
     Strace,
     /// Takes too long for every run.
@@ -31,6 +33,7 @@ impl Need {
             Self::Mounts => (*MOUNTS.get_or_init(can_mount), "no mounts: not root"),
             Self::Loop => (*LOOP.get_or_init(can_loop), "no loop device or mkfs.ext4"),
             Self::Strace => (*STRACE.get_or_init(can_trace), "no strace, or it may not trace"),
+            Self::Faketime => (clocks::libfaketime().is_some(), "no libfaketime"),
             Self::Long => (rounds::is_asked_for(), "belongs to tests/long"),
             Self::Cc => {
                 (*CC.get_or_init(|| succeeds(&mut Command::new("cc"), &["--version"])), "no cc")

@@ -7,10 +7,12 @@ use jiashu_proto::frame::{
     ClientFrame, GiveBack, GivenBack, Hold, Plan, Post, Preview, RelayFrame,
 };
 use jiashu_proto::id::{Millis, Ref};
+use jiashu_seal::random;
 use jiashu_tests::{RawDevice, until};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::operator::due_times;
 use crate::scene::{Scene, code};
 
 const ID: Ref = Ref([9; 12]);
@@ -203,4 +205,111 @@ async fn a_rule_is_previewed_on_several_clocks_within_bounds() {
     let early = scene.relay.raw().one(ClientFrame::Preview(asked("FREQ=DAILY", &[], 1))).await;
     let RelayFrame::Refused(early) = early else { panic!("{early:?}") };
     assert_eq!(early.code, ErrorCode::HelloFirst);
+}
+
+#[tokio::test]
+async fn ten_thousand_schedules_of_one_device_are_not_taken() {
+    const AT_ONCE: usize = 100;
+    let mut scene = Scene::li().await;
+    let tomorrow = second(&scene, 86_400).await;
+    let mother = &mut scene.phones[0];
+    let mut taken = 0;
+    let full = loop {
+        let plan = mother.plan(Ref(random()), &[3], at_each(&[tomorrow]));
+        match mother.command(ClientFrame::Plan(plan)).await {
+            Ok(_) => taken += 1,
+            Err(refused) => break refused.code,
+        }
+    };
+    let mut refused = 0;
+    while refused < 10_000 {
+        // Each with the counter that comes next: what is refused uses none.
+        let plans = (0..AT_ONCE).map(|_| {
+            let plan = mother.plan(Ref(random()), &[3], at_each(&[tomorrow]));
+            ClientFrame::Plan(Plan { n: mother.n + 1, ..plan })
+        });
+        let answers = mother.ask(plans.collect()).await;
+        let full = answers.iter().filter(|answer| match answer {
+            RelayFrame::Refused(refused) => refused.code == ErrorCode::Full,
+            _ => false,
+        });
+        assert_eq!(full.count(), AT_ONCE, "{answers:?}");
+        refused += AT_ONCE;
+    }
+
+    assert_eq!((taken, full), (256, ErrorCode::Full));
+    assert!(mother.post("the relay goes on").await.seq > 0);
+}
+
+#[tokio::test]
+async fn what_is_cancelled_while_it_fires_fires_once_or_not_at_all() {
+    const SCHEDULES: u8 = 24;
+    let mut scene = Scene::li().await;
+    let due_at = second(&scene, 5).await;
+    let [mother, home] = &mut scene.phones;
+    let daily = RuleText { rrule: Some("FREQ=DAILY".into()), ..at_each(&[due_at]) };
+    let mut ids = Vec::new();
+    for number in 0..SCHEDULES {
+        ids.push(mother.schedule(&format!("letter {number}"), &[3], daily.clone()).await);
+    }
+    until("its hour is near", async || (scene.relay.raw().now().await > due_at - 20).then_some(()))
+        .await;
+    for id in &ids {
+        let cancel = Plan {
+            entry_ref: Ref(random()),
+            state: ScheduleState::Cancelled,
+            schedule: Some(*id),
+            ..mother.plan(*id, &[3], daily.clone())
+        };
+        mother.command(ClientFrame::Plan(cancel)).await.unwrap();
+    }
+    // Fires after all of these, so they are settled then.
+    let last = (scene.relay.raw().now().await / 1_000 + 1) * 1_000;
+    mother.schedule("the last", &[3], at_each(&[last])).await;
+    until("the last has come", async || {
+        home.sync().await;
+        home.log.texts().contains(&"the last".to_owned()).then_some(())
+    })
+    .await;
+    scene.relay.term().await;
+
+    let mut texts = home.log.texts();
+    texts.sort_unstable();
+    let count = texts.len();
+    texts.dedup();
+    assert_eq!(texts.len(), count, "none came twice");
+    assert_eq!(due_times(&scene.relay.data_dir()), Vec::<Millis>::new(), "none comes tomorrow");
+    println!("{} of {SCHEDULES} fired before they were cancelled", count - 1);
+}
+
+#[tokio::test]
+async fn a_bank_that_is_filled_while_it_fires_gives_each_letter_once_and_in_order() {
+    const TIMES: i64 = 6;
+    let mut scene = Scene::li().await;
+    let first = second(&scene, 3).await;
+    let times: Vec<_> = (0..TIMES).map(|number| first + number * 1_000).collect();
+    let far = first + 86_400_000;
+    let [mother, home] = &mut scene.phones;
+    bank(mother, at_each(&[&times[..], &[far]].concat())).await;
+
+    let mut held = Vec::new();
+    until("all of these hours are past", async || {
+        if held.len() < 5 {
+            let text = format!("letter {}", held.len());
+            hold(mother, &text).await;
+            held.push(text);
+        }
+        mother.sync().await;
+        let came = mother.log.letters().len();
+        let told = notices(mother);
+        let missed = told.iter().filter(|one| one.what == Noticed::Missed).count();
+        (came + missed == times.len()).then_some(())
+    })
+    .await;
+    home.sync().await;
+    let left = given_back(mother).await.bodies.len();
+
+    let came = home.log.texts();
+    assert_eq!(came, held[..came.len()], "each once, in the order of filling");
+    assert_eq!(came.len() + left, held.len(), "and what has not gone is held still");
 }
