@@ -1,7 +1,7 @@
 //! What the relay does on this machine, measured against a real relay process.
 //!
 //! `cargo run --release -p bench -- all` prints a table. Read in this order: `figures` and `bytes`
-//! say what is measured, `load` drives pairs over `crowd`'s sockets, each speaking as its `wire`
+//! (of letters ahead `schedules`) say what is measured, `load` drives pairs over `crowd`'s sockets, each speaking as its `wire`
 //! says (`phone`, `mosquitto`); `system` and `relay` start what is measured, `seed` fills its store,
 //! `machine` reads the kernel's counts, `report` shows them.
 
@@ -14,6 +14,8 @@ use clap::{Parser, Subcommand};
 mod figures;
 
 mod bytes;
+
+mod schedules;
 
 mod load;
 
@@ -78,6 +80,12 @@ enum Figure {
     Bytes,
     /// Time to the first delivery after a kill.
     Restart,
+    /// 100,000 letters of schedules due at one instant.
+    Due,
+    /// 1,000,000 letters that wait for their hour.
+    Pending,
+    /// Rules of schedules by themselves.
+    Rules,
 }
 
 fn main() -> ExitCode {
@@ -151,6 +159,15 @@ fn measure(
     }
     if matches!(figure, Figure::All | Figure::Restart) {
         figures::restart(&relay.binary, effort, report)?;
+    }
+    if matches!(figure, Figure::All | Figure::Due) {
+        schedules::due(&relay.binary, effort, report)?;
+    }
+    if matches!(figure, Figure::All | Figure::Pending) {
+        schedules::pending(&relay.binary, report)?;
+    }
+    if matches!(figure, Figure::All | Figure::Rules) {
+        schedules::rules(report)?;
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ use crate::wire::body;
 pub(crate) const EPOCH: Epoch = 3;
 
 /// When they were enrolled, in ms.
-const ENROLLED_AT: Millis = 1_790_000_000_000;
+pub(crate) const ENROLLED_AT: Millis = 1_790_000_000_000;
 
 /// Commits handed in at once.
 const AT_ONCE: usize = 256;

@@ -17,6 +17,8 @@ mod relay;
 
 mod story;
 
+mod sundays;
+
 /// Shows Jiashu at work: a relay, a family in Prato and in a village of Gansu, letters between them.
 #[derive(Debug, Parser)]
 #[command(name = "demo", version)]
@@ -34,7 +36,11 @@ fn main() -> ExitCode {
         Some(relay::ROLE) => {
             jiashu_server::command_line::main(std::iter::once(program).chain(args))
         }
-        Some(phone::ROLE) => jiashu_cli::main(std::iter::once(program).chain(args)),
+        Some(sundays::ROLE) => sundays::relay(args),
+        Some(phone::ROLE) => {
+            phone::live_as_told();
+            jiashu_cli::main(std::iter::once(program).chain(args))
+        }
         _ => tell(&Args::parse()),
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::{Context, bail};
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
@@ -11,16 +12,39 @@ use tokio::process::{Child, ChildStdout, Command};
 /// The first argument of a process that is a client.
 pub(crate) const ROLE: &str = "as-phone";
 
+/// By this variable a phone is told at what time it lives.
+const NOW: &str = "JIASHU_DEMO_NOW";
+
+/// Sets the clock of this process, a phone, to where the story is.
+pub(crate) fn live_as_told() {
+    let now = std::env::var(NOW).ok().and_then(|now| now.parse().ok());
+    if let Some(now) = now {
+        jiashu_cli::clock::live_at(now);
+    }
+}
+
 /// One state folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Phone {
     home: PathBuf,
+    /// When it lives, if not now.
+    now: Option<Timestamp>,
 }
 
 impl Phone {
     /// A phone fresh from the shop.
     pub(crate) fn new(home: PathBuf) -> Self {
-        Self { home }
+        Self { home, now: None }
+    }
+
+    /// One that lives at another time.
+    pub(crate) fn at(home: PathBuf, now: Timestamp) -> Self {
+        Self { home, now: Some(now) }
+    }
+
+    /// It lives at that time from here on.
+    pub(crate) fn live_at(&mut self, now: Timestamp) {
+        self.now = Some(now);
     }
 
     /// Its folder.
@@ -32,6 +56,7 @@ impl Phone {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg(ROLE).arg("--home").arg(&self.home).arg("--json").args(args);
         command.stdin(Stdio::null()).kill_on_drop(true);
+        command.envs(self.now.map(|now| (NOW, now.to_string())));
         Ok(command)
     }
 
@@ -45,6 +70,13 @@ impl Phone {
             .lines()
             .map(|line| serde_json::from_str(line).context("not JSON"))
             .collect()
+    }
+
+    /// Runs one verb and gives what it told beside its answer, one object a line.
+    pub(crate) async fn told(&self, args: &[&str]) -> anyhow::Result<Vec<Value>> {
+        let output = self.command(args)?.output().await?;
+        let lines = String::from_utf8(output.stderr)?;
+        lines.lines().map(|line| serde_json::from_str(line).context("not JSON")).collect()
     }
 
     /// Runs one verb that prints one object.

@@ -11,10 +11,11 @@ use serde_json::Value;
 use crate::line::Line;
 use crate::phone::Phone;
 use crate::relay::Relay;
+use crate::sundays;
 
 /// A mother in Prato; grandmother and son in Gansu, with one phone for both. The second family is
 /// for whoever watches.
-const FAMILIES: &str = "\
+pub(crate) const FAMILIES: &str = "\
 case_code,member,role,name,time_zone,language,device,shared_device,consent_on,assent_on
 GS-001,1,parent,妈妈,Europe/Rome,zh-Hans,妈妈's phone,,2026-11-01,
 GS-001,2,caregiver,外婆,Asia/Shanghai,zh-Hans,family phone,,2026-11-01,
@@ -24,8 +25,8 @@ GS-002,2,caregiver,Grandma,Asia/Shanghai,en,Grandma's phone,,2026-11-01,
 GS-002,3,child,Bo,Asia/Shanghai,en,Grandma's phone,,2026-11-01,2026-11-01
 ";
 
-const MOTHER_ZONE: &str = "Europe/Rome";
-const CHILD_ZONE: &str = "Asia/Shanghai";
+pub(crate) const MOTHER_ZONE: &str = "Europe/Rome";
+pub(crate) const CHILD_ZONE: &str = "Asia/Shanghai";
 
 /// How far ahead the story's scheduled letter is. The journey is the same for three months.
 const AHEAD: SignedDuration = SignedDuration::from_secs(6);
@@ -58,6 +59,7 @@ pub(crate) async fn tell(once: bool) -> anyhow::Result<()> {
     stage.join(&cards).await?;
     stage.first_letter().await?;
     stage.scheduled_letter().await?;
+    sundays::tell(folder.path()).await?;
     stage.offline().await?;
     if !once {
         stage.stay_up(&cards).await?;
@@ -65,7 +67,7 @@ pub(crate) async fn tell(once: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn heading(text: &str) {
+pub(crate) fn heading(text: &str) {
     println!("\n== {text}");
 }
 
@@ -95,7 +97,12 @@ async fn enrol(began: Instant, folder: &Path, relay: &Relay) -> anyhow::Result<V
 }
 
 /// The join link of a card, by case and member, reached over this line.
-fn link(cards: &[Value], case: &str, member: &str, origin: &str) -> anyhow::Result<String> {
+pub(crate) fn link(
+    cards: &[Value],
+    case: &str,
+    member: &str,
+    origin: &str,
+) -> anyhow::Result<String> {
     let of_member = |card: &&Value| {
         text(card, "case_code") == case
             && card
@@ -109,7 +116,7 @@ fn link(cards: &[Value], case: &str, member: &str, origin: &str) -> anyhow::Resu
     Ok(format!("{origin}/join#{path}"))
 }
 
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+pub(crate) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -285,7 +292,7 @@ impl Stage {
 }
 
 /// `2027-03-28T19:30:00+08:00` as a person reads it: `2027-03-28  19:30 +08:00`.
-fn on_a_clock(local: &str) -> String {
+pub(crate) fn on_a_clock(local: &str) -> String {
     let part = |range: std::ops::Range<usize>| local.get(range).unwrap_or_default();
     let offset = local.get(19..).unwrap_or_default();
     format!("{}  {} {offset}", part(0..10), part(11..16))

@@ -153,7 +153,7 @@ pub(crate) async fn each_occurrence_fires_once_whatever_the_clock_does() {
     let came: BTreeSet<_> =
         fired.iter().map(|(text, fired)| (text.clone(), fired.planned.clone())).collect();
     let (missed, doubled) = (expected.difference(&came).count(), fired.len() - came.len());
-    println!(
+    eprintln!(
         "P9: {schedules} schedules, {days} days and 30: {} fired, {missed} missed, {doubled} doubled, \
          over {kills} kills, {stops} stops",
         fired.len()

@@ -279,7 +279,7 @@ async fn what_is_cancelled_while_it_fires_fires_once_or_not_at_all() {
     texts.dedup();
     assert_eq!(texts.len(), count, "none came twice");
     assert_eq!(due_times(&scene.relay.data_dir()), Vec::<Millis>::new(), "none comes tomorrow");
-    println!("{} of {SCHEDULES} fired before they were cancelled", count - 1);
+    eprintln!("{} of {SCHEDULES} fired before they were cancelled", count - 1);
 }
 
 #[tokio::test]
