@@ -31,7 +31,7 @@ const PENDING: (u64, u8) = (50_000, 20);
 const AT_ONCE: usize = 256;
 
 /// How often the relay is asked how far it is.
-const ASK_EVERY: Duration = Duration::from_millis(20);
+const ASK_EVERY: Duration = Duration::from_millis(50);
 
 /// How long after the store is filled the letters are due.
 const LEAD_MS: Millis = 5_000;
@@ -48,8 +48,8 @@ pub(crate) fn due(binary: &Path, effort: Effort, report: &mut Report) -> Result<
         let due_at = (now()? / 1_000 + 30) * 1_000;
         plan(folder.path(), &seeded, each, due_at)?;
         ensure!(now()? + LEAD_MS < due_at, "this machine is too slow to fill the store in time");
-        let relay = Relay::start(binary, folder.path(), &[])?;
         let before = file_bytes(folder.path())?;
+        let relay = Relay::start(binary, folder.path(), &[])?;
         while now()? < due_at {
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -61,6 +61,9 @@ pub(crate) fn due(binary: &Path, effort: Effort, report: &mut Report) -> Result<
         let took = began.elapsed().as_secs_f64();
         rates.push(float(all) / took);
         lateness.push(took);
+        drop(relay);
+        // What stands in the write-ahead log goes into the file.
+        close(folder.path())?;
         bytes.push((float(file_bytes(folder.path())?) - float(before)).max(0.0) / float(all));
     }
     let what = format!("{all} letters of {families} families due at once");
@@ -264,6 +267,14 @@ fn figure(relay: SocketAddr, name: &str) -> Result<u64> {
     stream.read_to_string(&mut answer)?;
     let value = answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     Ok(value.with_context(|| format!("no {name}"))?.trim().parse()?)
+}
+
+fn close(folder: &Path) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        EmbeddedStore::open(folder, Options::default())?.close().await;
+        Ok(())
+    })
 }
 
 fn file_bytes(folder: &Path) -> Result<u64> {
