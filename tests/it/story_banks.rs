@@ -182,3 +182,20 @@ async fn letters_of_a_phone_that_was_removed_are_taken_on_by_the_authors_other()
     assert_eq!(texts(&edited), ["one, again", "two"]);
     assert_eq!((&waits["waiting"], &waits["refused"]), (&json!(0), &json!([])));
 }
+
+#[tokio::test]
+async fn an_author_whose_only_phone_was_lost_goes_on_with_the_next() {
+    let home = Home::new().await;
+    let id = home.bank(&["one", "two"]).await;
+    let number = ask(&home.mama, &["status"]).await["device"].to_string();
+
+    ask(&home.papa, &["revoke", &number, "--yes"]).await;
+    let link = ask(&home.papa, &["invite", "--for", "Mama"]).await["link"].clone();
+    let next = home.office.join("next", link.as_str().unwrap()).await;
+    let left = ask_all(&next, &["schedule", "bank", &id]).await;
+    ask(&next, &["schedule", "edit", &id, "--letter", "2", "two, again"]).await;
+    let edited = ask_all(&next, &["schedule", "bank", &id]).await;
+
+    assert_eq!(texts(&left), ["one", "two"]);
+    assert_eq!(texts(&edited), ["one", "two, again"]);
+}

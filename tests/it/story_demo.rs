@@ -26,7 +26,7 @@ async fn the_demo_tells_its_story_to_the_end() {
         "mother sees: Lili – shown",
         "and the child answers",
         "it came due by itself",
-        "2027-03-28  19:30 +08:00     2027-03-28  13:30 +02:00",
+        "2027-03-28  19:30 +08:00   2027-03-28  13:30 +02:00",
         "Sun 14 Mar 12:30  Sunday, 19:30 in Gansu, for Lili: “第一封",
         "has 2 letters left",
         "she writes a fourth",

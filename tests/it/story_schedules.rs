@@ -342,6 +342,13 @@ async fn a_letter_that_could_not_go_in_time_does_not_come_and_its_author_is_told
     });
     told.await;
     let came = ask_all(&li.village, &["inbox"]).await;
+    let log = li.mother.run(&["log"]).await.success().stdout;
+    let folder = li.office.path("export").display().to_string();
+    ask(&li.mother, &["export", "--out", &folder]).await;
+    let notices = std::fs::read_to_string(li.office.path("export/notices.json")).unwrap();
+    for told in [log, notices] {
+        assert!(told.contains("could not go in time"), "{told}");
+    }
 
     assert_eq!(came, Vec::<Value>::new());
 }

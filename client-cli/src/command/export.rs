@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::letter::{heading, text_of};
-use super::{Context, View, family, log, schedule};
+use super::{Context, View, family, log, notices, schedule};
 use crate::args::family::ExportArgs;
 use crate::error::{CliError, ExitCode, Result};
 use crate::home::{make_private_dir, private_file};
@@ -28,6 +28,7 @@ pub(super) async fn run(context: &mut Context<'_>, args: &ExportArgs) -> Result<
         schedules.iter().map(|one| schedule::listed(&view, one)).collect::<Result<Vec<_>>>()?;
     write_json(&args.out, "schedules.json", &schedules)?;
     write_json(&args.out, "receipts.json", &receipts(&view, &letters)?)?;
+    write_json(&args.out, "notices.json", &notices::all(view.state.db(), &view.people)?)?;
     if context.globals.json {
         let folder = args.out.display().to_string();
         return context.json(&serde_json::json!({ "out": folder, "messages": letters.len() }));

@@ -6,6 +6,7 @@ use jiashu_proto::text::Text;
 use serde::Serialize;
 
 use super::letter::{Letter, heading, text_of, utc};
+use super::notices::{self, Told};
 use super::{Context, View};
 use crate::error::Result;
 use crate::say::{People, one_line, plain};
@@ -32,17 +33,35 @@ pub(super) struct HeardJson {
 pub(super) async fn run(context: &mut Context<'_>) -> Result<()> {
     context.exchange_or_go_on().await?;
     let view = View::open(&context.home)?;
+    let mut told = notices::all(view.state.db(), &view.people)?.into_iter().peekable();
+    let generation = view.lane.cursor.map(|cursor| cursor.generation);
     for stored in message::all(view.state.db())? {
+        // Letters of a former life of the log stand before all others.
+        let passed = |told: &Told| generation == Some(stored.generation) && told.seq < stored.seq;
+        while let Some(told) = told.next_if(passed) {
+            print_told(context, &told)?;
+        }
         if !context.globals.json {
             print(context, &view, &stored)?;
         } else if let Some(logged) = logged(&view, &stored)? {
             context.json(&logged)?;
         }
     }
+    for told in told {
+        print_told(context, &told)?;
+    }
     if !context.globals.json {
         print_waiting(context, &view)?;
     }
     Ok(())
+}
+
+/// What the relay told this phone's people, where they read on their own; for `--json` it is in the export.
+fn print_told(context: &mut Context<'_>, told: &Told) -> Result<()> {
+    if context.globals.json {
+        return Ok(());
+    }
+    Ok(writeln!(context.out, "{told}\n")?)
 }
 
 /// The letter with its receipts, if it was opened.

@@ -1,8 +1,11 @@
 //! What the relay tells this phone's people alone: what was missed, has expired or runs low, and what
 //! was handed out no more. A line each, said once, where letters are read.
 
-use jiashu_proto::entry::{Content, Notice, Noticed, Tombstone};
+use std::fmt;
+
+use jiashu_proto::entry::{Content, Notice, Noticed, Seq, Tombstone};
 use rusqlite::Connection;
+use serde::Serialize;
 use serde_json::json;
 
 use super::changes::line;
@@ -15,18 +18,43 @@ use crate::state::told;
 /// Says on standard error what came since it was last said.
 pub(super) fn tell_new(db: &Connection, people: &People, as_json: bool) -> Result<()> {
     let upto = told::upto(db, told::NOTICE)?.unwrap_or(0);
-    let mut new = fact::with_prefix(db, fact::NOTICES)?;
-    new.extend(fact::with_prefix(db, fact::TOMBSTONES)?);
-    new.retain(|fact| fact.seq.cast_signed() > upto);
-    new.sort_by_key(|fact| fact.seq);
-    let Some(last) = new.last().map(|fact| fact.seq) else { return Ok(()) };
+    let mut new = all(db, people)?;
+    new.retain(|told| told.seq.cast_signed() > upto);
+    let Some(last) = new.last().map(|told| told.seq) else { return Ok(()) };
     told::put(db, told::NOTICE, last.cast_signed())?;
-    for Fact { at, content, .. } in new {
-        let Some((what, words)) = in_words(&content, people) else { continue };
-        let object = json!({ "at": utc(at), "notice": what, "text": words });
-        line(&object, &words, as_json);
+    for Told { at, notice, text, .. } in new {
+        let object = json!({ "at": at, "notice": notice, "text": text });
+        line(&object, &text, as_json);
     }
     Ok(())
+}
+
+/// A notice in the log.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Told {
+    /// Its place in the log.
+    pub(super) seq: Seq,
+    at: String,
+    notice: &'static str,
+    text: String,
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}  {}", self.seq, self.text)
+    }
+}
+
+/// All that stand in the log as it is now, in order.
+pub(super) fn all(db: &Connection, people: &People) -> Result<Vec<Told>> {
+    let mut facts = fact::with_prefix(db, fact::NOTICES)?;
+    facts.extend(fact::with_prefix(db, fact::TOMBSTONES)?);
+    facts.sort_by_key(|fact| fact.seq);
+    let told = facts.into_iter().filter_map(|Fact { seq, at, content, .. }| {
+        let (notice, text) = in_words(&content, people)?;
+        Some(Told { seq, at: utc(at), notice, text })
+    });
+    Ok(told.collect())
 }
 
 fn in_words(content: &Content, people: &People) -> Option<(&'static str, String)> {

@@ -1,6 +1,8 @@
 //! Held letters given back to their author's phones: to be shown and changed, and to be taken on where
 //! the phone that wrote them was removed.
 
+use std::collections::BTreeSet;
+
 use jiashu_proto::entry::Message;
 use jiashu_proto::frame::{ClientFrame, GivenBack};
 use jiashu_proto::id::{DeviceId, MemberId, Millis, Ref};
@@ -62,22 +64,31 @@ impl Engine {
     }
 }
 
-/// After a removal: asks for what the schedules hold of those members whose letters this phone is to take
-/// on. Once for each removal.
-pub(super) fn ask_after_removal(db: &Connection, lane: &Lane, family: &Family) -> Result<()> {
+/// Asks for what the schedules hold of those members whose letters this phone is to take on: once after
+/// each removal of all, and of those just `met`, as by a phone that has joined since, that a removed phone
+/// wrote.
+pub(super) fn ask_after_removal(
+    db: &Connection,
+    lane: &Lane,
+    family: &Family,
+    met: &BTreeSet<Ref>,
+) -> Result<()> {
     let closing = i64::from(family.last_closing());
-    match told::upto(db, told::TAKEN_ON)? {
-        Some(upto) if upto >= closing => return Ok(()),
-        // A phone that has just joined is asked for what is removed from now on.
-        None if closing == 0 => return Ok(()),
-        _ => {}
+    let is_new = told::upto(db, told::TAKEN_ON)?.unwrap_or(0) < closing;
+    if !is_new && (closing == 0 || met.is_empty()) {
+        return Ok(());
     }
     for schedule in planned::running(db)? {
-        if is_elected(lane, family, schedule.from) {
+        let concerns = is_new || (met.contains(&schedule.id) && !is_in(family, schedule.device));
+        if concerns && is_elected(lane, family, schedule.from) {
             given::ask(db, schedule.id)?;
         }
     }
     told::put(db, told::TAKEN_ON, closing)
+}
+
+fn is_in(family: &Family, device: DeviceId) -> bool {
+    family.roster.devices().contains_key(&device)
 }
 
 /// Whether this phone has the lowest number of those that serve the member: one of them is enough.
@@ -96,9 +107,8 @@ fn take_on(
     schedule: Ref,
     now: Millis,
 ) -> Result<()> {
-    let is_in = |device: DeviceId| family.roster.devices().contains_key(&device);
     for Waiting { body_ref, message, text } in waiting(db, family, schedule)? {
-        let Some(text) = text.filter(|_| !is_in(message.device)) else { continue };
+        let Some(text) = text.filter(|_| !is_in(family, message.device)) else { continue };
         if !is_elected(lane, family, message.from) {
             continue;
         }

@@ -76,7 +76,7 @@ impl Engine {
         };
         reader.open_pending()?;
         reader.once_of_each_bank()?;
-        let Reader { mut lane, family, .. } = reader;
+        let Reader { mut lane, family, met, .. } = reader;
         lane.synced_at = Some(now);
         match &stopped {
             None => {
@@ -92,7 +92,7 @@ impl Engine {
         lane.store(&tx)?;
         receipts::derive(&tx, &lane, &family)?;
         resealing::queue_due(&tx, &lane, &family, now)?;
-        giving::ask_after_removal(&tx, &lane, &family)?;
+        giving::ask_after_removal(&tx, &lane, &family, &met)?;
         tx.commit()?;
         (self.lane, self.family) = (lane, family);
         self.note_caught_up();
