@@ -215,6 +215,15 @@ pub fn one_line(text: &str) -> String {
     text.chars().map(|c| if is_hidden(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// Its first line, and that there is more.
+#[must_use]
+pub fn first_line(text: &str) -> String {
+    match text.trim_start().split_once('\n') {
+        Some((first, _)) => format!("{} …", one_line(first)),
+        None => one_line(text),
+    }
+}
+
 /// As one line of JSON, with what is hidden as escapes: it means the same, and a terminal obeys none
 /// of it.
 ///

@@ -195,7 +195,10 @@ pub(super) fn heading(stored: &Stored, people: &People) -> String {
         heading.push_str(&format!("  (planned{late}{shifted})"));
     }
     if stored.text.as_ref().is_some_and(|text| text.ring.is_some()) {
-        heading.push_str(&format!("  (reminder; once it is done: jiashu done {seq})"));
+        let is_ours = people.served().iter().any(|member| is_for(message, *member));
+        let hint =
+            if is_ours { format!("; once it is done: jiashu done {seq}") } else { String::new() };
+        heading.push_str(&format!("  (reminder{hint})"));
     }
     heading
 }

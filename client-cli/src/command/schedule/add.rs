@@ -43,7 +43,7 @@ pub(in crate::command) async fn plan(
     let from = people.speaker(parties.speaker.as_deref())?;
     let to = people.addressees(&parties.to)?;
     let rule = rule_to_come(when, people, from, &to)?;
-    let entries = dates(&rule, people, from, PREVIEW)?;
+    let entries = dates(&rule, people.zone(from).unwrap_or(rule.zone()), PREVIEW)?;
     let tx = view.state.begin()?;
     let id = draft::schedule(&tx, Parties { from, to }, rule.text(), ahead, now_ms())?;
     tx.commit()?;

@@ -38,7 +38,8 @@ pub(super) async fn edit(context: &mut Context<'_>, args: &EditArgs) -> Result<(
         None
     };
     if let Some(rule) = rule.as_ref().filter(|_| !context.globals.json) {
-        print_preview(context, &dates(rule, &view.people, schedule.from, PREVIEW)?)?;
+        let zone = view.people.zone(schedule.from).unwrap_or(rule.zone());
+        print_preview(context, &dates(rule, zone, PREVIEW)?)?;
     }
     let tx = view.state.begin()?;
     let mut refs: Vec<Ref> = Vec::new();

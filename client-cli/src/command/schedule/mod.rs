@@ -13,7 +13,7 @@ use super::{Context, View};
 use crate::args::schedule::ScheduleCommand;
 use crate::clock::now;
 use crate::error::{CliError, ExitCode, Result};
-use crate::say::one_line;
+use crate::say::first_line;
 use crate::state::planned::{self, is_running};
 use crate::state::{fact, outbox};
 
@@ -86,7 +86,7 @@ async fn list(context: &mut Context<'_>) -> Result<()> {
             let (id, parties) = (short(schedule.id), listed.parties());
             let bank = if schedule.bank { ", a letter bank" } else { "" };
             let gone = if listed.phone_removed { PHONE_REMOVED } else { "" };
-            let text = listed.text.as_deref().map(one_line).unwrap_or_default();
+            let text = listed.text.as_deref().map(first_line).unwrap_or_default();
             writeln!(context.out, "{id}  {next}  {parties}{bank}{gone}  {text}")?;
         }
     }

@@ -11,7 +11,7 @@ use super::when::{PREVIEW, PreviewJson, dates, print_preview};
 use super::{Listed, PHONE_REMOVED, bad_rule, find, listed, own, short};
 use crate::clock::now;
 use crate::error::{CliError, ExitCode, Result};
-use crate::say::{on_clock, one_line};
+use crate::say::{first_line, on_clock, one_line};
 
 /// What `schedule show --json` says.
 #[derive(Serialize)]
@@ -42,8 +42,13 @@ pub(super) async fn show(context: &mut Context<'_>, id: &str) -> Result<()> {
     let schedule = find(&view, id)?;
     let letters = held::letters(&view, &schedule, fresh)?;
     let rule = active_rule(&schedule)?;
+    // A program is told the author's clock, a person their own.
+    let zone = match context.globals.json {
+        true => view.people.zone(schedule.from),
+        false => view.people.tz().iana_name(),
+    };
     let entries = match &rule {
-        Some(rule) => dates(rule, &view.people, schedule.from, PREVIEW)?,
+        Some(rule) => dates(rule, zone.unwrap_or(rule.zone()), PREVIEW)?,
         None => Vec::new(),
     };
     let listed = listed(&view, &schedule)?;
@@ -61,7 +66,7 @@ pub(super) async fn show(context: &mut Context<'_>, id: &str) -> Result<()> {
     writeln!(context.out, "{}", in_words(&schedule))?;
     match letters.as_slice() {
         [HeldLetter { text: Some(text), .. }] if !schedule.bank => {
-            writeln!(context.out, "    {}", one_line(&text.content))?;
+            writeln!(context.out, "    {}", first_line(&text.content))?;
         }
         letters if schedule.bank && view.people.served().contains(&schedule.from) => {
             writeln!(context.out, "Letters in the bank: {}", letters.len())?;
@@ -90,7 +95,7 @@ pub(super) async fn bank(context: &mut Context<'_>, id: &str) -> Result<()> {
     let mut dates = rule.iter().flat_map(|rule| to_come(rule).map(|at| on_clock(at, rule.tz())));
     for (place, letter) in letters.iter().enumerate() {
         let goes = dates.next().unwrap_or_else(|| "no time planned".to_owned());
-        let text = letter.text.as_ref().map(|text| one_line(&text.content));
+        let text = letter.text.as_ref().map(|text| first_line(&text.content));
         let text = text.unwrap_or_else(|| "(its key has not come yet)".to_owned());
         writeln!(context.out, "{:>3}  {goes:<18}  {text}", place.saturating_add(1))?;
     }

@@ -39,15 +39,9 @@ impl PreviewJson {
     }
 }
 
-/// The next so many, on the recipient's clock and the sender's.
-pub(super) fn dates(
-    rule: &Rule,
-    people: &People,
-    from: MemberId,
-    count: usize,
-) -> Result<Vec<PreviewEntry>> {
-    let sender_zone = people.zone(from).unwrap_or(rule.zone());
-    preview(rule, &[rule.zone(), sender_zone], now(), count).map_err(bad_rule)
+/// The next so many, on the clock that counts and on one more.
+pub(super) fn dates(rule: &Rule, zone: &str, count: usize) -> Result<Vec<PreviewEntry>> {
+    preview(rule, &[rule.zone(), zone], now(), count).map_err(bad_rule)
 }
 
 /// The rule that was typed.
