@@ -1,5 +1,6 @@
 //! Held letters that the relay gave back: what it is asked for, and what came.
 
+use jiashu_proto::bounds;
 use jiashu_proto::entry::{Content, Message};
 use jiashu_proto::frame::{GiveBack, GivenBack};
 use jiashu_proto::id::Ref;
@@ -59,8 +60,11 @@ pub fn put(db: &Connection, given: &GivenBack) -> Result<bool> {
         )?
         .execute((schedule.0, body.as_slice()))?;
     }
-    // A relay that has more and gives none would be asked for ever.
-    match last.filter(|_| *more) {
+    // A relay that has more and gives none, or more than may be held, would be asked for ever.
+    let sql = "SELECT count(*) FROM given WHERE schedule = ?1";
+    let kept: i64 = db.query_row(sql, [schedule.0], |row| row.get(0))?;
+    let has_room = usize::try_from(kept).is_ok_and(|kept| kept < bounds::MAX_HELD);
+    match last.filter(|_| *more && has_room) {
         Some(last) => {
             db.execute("UPDATE asked SET after = ?2 WHERE schedule = ?1", (schedule.0, last.0))?;
             Ok(false)
@@ -87,4 +91,86 @@ pub fn of(db: &Connection, schedule: Ref) -> Result<Vec<(u32, Message)>> {
         }
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiashu_proto::entry::Fired;
+    use jiashu_proto::id::{DeviceId, MemberId};
+
+    use super::*;
+    use crate::home::Home;
+    use crate::state::State;
+
+    const SCHEDULE: Ref = Ref([3; 12]);
+
+    fn body(number: u8) -> Vec<u8> {
+        let body_ref = Ref([number; 12]);
+        let fired = Fired {
+            body_ref,
+            schedule: SCHEDULE,
+            planned: String::new(),
+            due_at: 0,
+            adjust: None,
+            valid_for: None,
+            version: 0,
+        };
+        let message = Message {
+            device: DeviceId(1),
+            from: MemberId(1),
+            entry_ref: body_ref,
+            epoch: 2,
+            to: Vec::new(),
+            sealed: vec![0; 20],
+            key: None,
+            until: None,
+            blob: None,
+            fired: Some(fired),
+        };
+        Content::Message(1, message).to_bytes()
+    }
+
+    fn given(numbers: &[u8], more: bool) -> GivenBack {
+        let bodies = numbers.iter().map(|number| body(*number).into()).collect();
+        GivenBack { schedule: SCHEDULE, bodies, more }
+    }
+
+    fn held(db: &Connection) -> Vec<Ref> {
+        of(db, SCHEDULE).unwrap().into_iter().map(|(_, message)| message.entry_ref).collect()
+    }
+
+    #[test]
+    fn it_is_asked_for_page_by_page_and_each_time_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::create(&Home::find(Some(dir.path())).unwrap()).unwrap();
+        let db = state.db();
+
+        assert!(!put(db, &given(&[9], false)).unwrap(), "nobody asked");
+        ask(db, SCHEDULE).unwrap();
+        assert!(!put(db, &given(&[1, 2], true)).unwrap());
+        let next = GiveBack { schedule: SCHEDULE, after: Some(Ref([2; 12])) };
+        assert_eq!(asked(db).unwrap(), [next]);
+        assert!(put(db, &given(&[3], false)).unwrap());
+        assert_eq!(
+            (held(db), asked(db).unwrap()),
+            ([1, 2, 3].map(|n| Ref([n; 12])).into(), vec![])
+        );
+
+        ask(db, SCHEDULE).unwrap();
+        assert!(put(db, &given(&[3], false)).unwrap());
+        assert_eq!(held(db), [Ref([3; 12])]);
+    }
+
+    #[test]
+    fn a_relay_that_never_ends_is_not_asked_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::create(&Home::find(Some(dir.path())).unwrap()).unwrap();
+        let db = state.db();
+
+        ask(db, SCHEDULE).unwrap();
+        assert!(put(db, &given(&[], true)).unwrap(), "more, and none of it");
+        ask(db, SCHEDULE).unwrap();
+        let pages = (0..).find(|_| put(db, &given(&[1; 100], true)).unwrap()).unwrap();
+        assert!(pages * 100 <= bounds::MAX_HELD, "{pages}");
+    }
 }
