@@ -4,7 +4,7 @@
 //! devices are. What the words mean is decided above, in `family`, which is pure; a store checks
 //! preconditions and makes a batch durable, whole or not at all. Two stores are foreseen, one suite
 //! of promises (`conformance`) holds for both. `batch` is what one step changes, `scope` what is known beside
-//! the log.
+//! the log, `step` what a batch does to that in every store.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,6 +21,8 @@ pub use scope::{Invite, InviteState, ScopeKind, ScopeState, Seat, Ticket, short_
 mod batch;
 
 mod scope;
+
+mod step;
 
 pub mod embedded;
 

@@ -5,9 +5,7 @@
 
 use std::collections::HashMap;
 
-use jiashu_proto::bounds::MAX_UNANSWERED;
 use jiashu_proto::entry::Seq;
-use jiashu_proto::frame::ToClose;
 use jiashu_proto::id::{Millis, Ref, Scope};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef::{Blob, Integer, Null, Text};
@@ -18,8 +16,7 @@ use super::states::{self, States, Written};
 use super::sums::{CARD, DUE, HELD};
 use super::{holds, reader, schema, sums};
 use crate::store::{
-    Author, Batch, Change, Committed, DueItem, HeldBody, Invite, InviteState, Precondition,
-    ScopeState, Seat, StoreError, short_name,
+    Batch, Change, Committed, DueItem, HeldBody, Precondition, ScopeState, StoreError, step,
 };
 
 /// A scope that a group has looked at.
@@ -72,20 +69,13 @@ impl<'a> Group<'a> {
             Err(failure) => return Err(failure),
         };
         let state = &touched.state;
-        if let Some(author) = batch.author {
-            let Some(seat) = state.seats.get(&author.device).filter(|seat| !seat.revoked) else {
-                return Ok(Err(StoreError::NotLive));
-            };
-            if state.superseded {
-                return Ok(Err(StoreError::Superseded));
-            }
-            if let Some(first) = seat.place_of(author.entry_ref) {
+        match step::check_author(state, batch) {
+            Ok(None) => {}
+            Ok(Some(first)) => {
                 let at = facts::time_of(tx, scope, first)?.unwrap_or(batch.at);
                 return Ok(Ok(Committed { first, at, repeat: true }));
             }
-            if seat.last_n.checked_add(1) != Some(author.n) {
-                return Ok(Err(StoreError::Renumber { last_n: seat.last_n }));
-            }
+            Err(refused) => return Ok(Err(refused)),
         }
         if let Some(precondition) = holds::first_broken(tx, scope, Some(state), &batch.requires)? {
             return Ok(Err(StoreError::Stale { precondition }));
@@ -167,7 +157,7 @@ fn apply(
     }
     let first = first.unwrap_or(Place { seq: 0, at: batch.at });
     if let Some(author) = batch.author {
-        count(&mut touched.state, author, first.seq);
+        step::count(&mut touched.state, author, first.seq);
     }
     for change in &batch.changes {
         apply_change(tx, scope, &mut touched.state, first.seq, change)?;
@@ -175,43 +165,8 @@ fn apply(
     let forgets = |change: &Change| matches!(change, Change::Forget { .. });
     touched.superseded |= batch.changes.iter().any(forgets);
     touched.changed = true;
-    touched.wakes |= touched.state.head > head || batch.changes.iter().any(changes_access);
+    touched.wakes |= touched.state.head > head || batch.changes.iter().any(step::changes_access);
     Ok(Committed { first: first.seq, at: first.at, repeat: false })
-}
-
-fn count(state: &mut ScopeState, author: Author, first: Seq) {
-    let Some(seat) = state.seats.get_mut(&author.device) else { return };
-    seat.last_n = author.n;
-    seat.recent.push((short_name(author.entry_ref), first));
-    let surplus = seat.recent.len().saturating_sub(MAX_UNANSWERED);
-    seat.recent.drain(..surplus);
-}
-
-fn changes_access(change: &Change) -> bool {
-    match change {
-        Change::Create(_)
-        | Change::Turn { .. }
-        | Change::SetActive(_)
-        | Change::AddSeat { .. }
-        | Change::RevokeSeat(_)
-        | Change::SetMembers(..)
-        | Change::AddInvite { .. }
-        | Change::UseInvite(..)
-        | Change::CloseInvite(_)
-        | Change::Supersede => true,
-        Change::AskToClose(_)
-        | Change::Closed(_)
-        | Change::SetTickets(_)
-        | Change::Forget { .. }
-        | Change::PutHeld(_)
-        | Change::ReplaceHeld(..)
-        | Change::DropHeld(..)
-        | Change::DropHeldOf(_)
-        | Change::SetDue(..)
-        | Change::SetOccurrence { .. }
-        | Change::SetExpiry(_)
-        | Change::ClearDue(_) => false,
-    }
 }
 
 fn apply_change(
@@ -222,26 +177,9 @@ fn apply_change(
     change: &Change,
 ) -> Result<(), Failure> {
     let id = scope.0.cast_signed();
+    step::apply(state, first, change);
     match change {
-        // Done when the state was made.
-        Change::Create(_) => {}
-        Change::Turn { epoch, head } => (state.epoch, state.roster_head) = (*epoch, *head),
-        Change::SetActive(active) => state.active = *active,
-        Change::AddSeat { device, token_hash, members } => {
-            let (token_hash, members) = (*token_hash, members.clone());
-            let seat = Seat { token_hash, members, revoked: false, last_n: 0, recent: Vec::new() };
-            state.seats.insert(*device, Box::new(seat));
-        }
-        Change::RevokeSeat(device) => {
-            state.seats.entry(*device).and_modify(|seat| seat.revoked = true);
-        }
-        Change::SetMembers(device, members) => {
-            state.seats.entry(*device).and_modify(|seat| seat.members.clone_from(members));
-        }
-        Change::AddInvite { invite, code_hash, expires_at, blob } => {
-            let (code_hash, expires_at) = (*code_hash, *expires_at);
-            let opened = Invite { code_hash, expires_at, state: InviteState::Open };
-            state.invites.insert(*invite, Box::new(opened));
+        Change::AddInvite { invite, code_hash, blob, .. } => {
             // Nobody can ask for the card of one without a code.
             if code_hash.is_none() {
                 return Ok(());
@@ -251,26 +189,10 @@ fn apply_change(
             let row = [Integer(id), Integer(invite.0.into()), Blob(blob)];
             tx.prepare_cached(sql)?.execute((id, invite.0, blob, CARD.sum(row)))?;
         }
-        Change::UseInvite(invite, device, token_hash) => {
-            let used = InviteState::Used(*device, *token_hash, first);
-            state.invites.entry(*invite).and_modify(|invite| invite.state = used);
+        Change::UseInvite(invite, ..) | Change::CloseInvite(invite) => {
             delete(tx, "DELETE FROM card WHERE scope = ?1 AND invite = ?2", (id, invite.0))?;
         }
-        Change::CloseInvite(invite) => {
-            state.invites.entry(*invite).and_modify(|invite| invite.state = InviteState::Closed);
-            delete(tx, "DELETE FROM card WHERE scope = ?1 AND invite = ?2", (id, invite.0))?;
-        }
-        Change::AskToClose(asked) => {
-            let all = &mut state.to_close;
-            add(&mut all.devices, &asked.devices);
-            add(&mut all.invites, &asked.invites);
-        }
-        Change::Closed(closed) => {
-            state.to_close.devices.retain(|device| !closed.devices.contains(device));
-            state.to_close.invites.retain(|invite| !closed.invites.contains(invite));
-        }
-        Change::SetTickets(tickets) => state.tickets.clone_from(tickets),
-        Change::Supersede => supersede(tx, id, state)?,
+        Change::Supersede => supersede(tx, id)?,
         Change::Forget { before, most } => {
             state.floor = facts::forget_old(tx, scope, state, *before, *most)?;
         }
@@ -295,26 +217,21 @@ fn apply_change(
                 (id, schema::to_cbor(item)),
             )?;
         }
+        // The state is all that they change.
+        Change::Create(_)
+        | Change::Turn { .. }
+        | Change::SetActive(_)
+        | Change::AddSeat { .. }
+        | Change::RevokeSeat(_)
+        | Change::SetMembers(..)
+        | Change::AskToClose(_)
+        | Change::Closed(_)
+        | Change::SetTickets(_) => {}
     }
     Ok(())
 }
 
-/// Ascending, each once.
-fn add<T: Copy + Ord>(to: &mut Vec<T>, more: &[T]) {
-    to.extend(more);
-    to.sort_unstable();
-    to.dedup();
-}
-
-fn supersede(tx: &Connection, id: i64, state: &mut ScopeState) -> rusqlite::Result<()> {
-    state.superseded = true;
-    state.tickets.clear();
-    state.to_close = ToClose::default();
-    for invite in state.invites.values_mut() {
-        if invite.state == InviteState::Open {
-            invite.state = InviteState::Closed;
-        }
-    }
+fn supersede(tx: &Connection, id: i64) -> rusqlite::Result<()> {
     delete(tx, "DELETE FROM card WHERE scope = ?1", [id])?;
     // Its letters still grow old.
     let stays = schema::to_cbor(&DueItem::Retention);

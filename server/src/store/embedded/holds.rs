@@ -1,11 +1,11 @@
 //! Whether a batch's preconditions hold, as the group's transaction sees it.
 
-use jiashu_proto::id::{LinkHash, Scope};
+use jiashu_proto::id::Scope;
 use rusqlite::Connection;
 
 use super::condition::Failure;
 use super::{facts, reader};
-use crate::store::{InviteState, Precondition, ScopeState};
+use crate::store::{Precondition, ScopeState, step};
 
 /// The first that does not hold. `state` is `None` for a scope that is yet to be made.
 pub(super) fn first_broken(
@@ -28,24 +28,10 @@ fn holds(
     state: Option<&ScopeState>,
     precondition: &Precondition,
 ) -> Result<bool, Failure> {
+    if let Some(holds) = step::holds(state, precondition) {
+        return Ok(holds);
+    }
     Ok(match precondition {
-        Precondition::Absent => state.is_none(),
-        Precondition::Active => state.is_some_and(|state| state.active),
-        Precondition::ToCloseWithin(these) => state.is_none_or(|state| {
-            let asked = &state.to_close;
-            asked.devices.iter().all(|device| these.devices.contains(device))
-                && asked.invites.iter().all(|invite| these.invites.contains(invite))
-        }),
-        Precondition::Tickets(tickets) => {
-            state.map_or(&[][..], |state| &state.tickets) == tickets.as_slice()
-        }
-        Precondition::Epoch(epoch) => state.map_or(0, |state| state.epoch) == *epoch,
-        Precondition::RosterHead(head) => {
-            state.map_or(LinkHash::NONE, |state| state.roster_head) == *head
-        }
-        Precondition::InviteOpen(invite) => state
-            .and_then(|state| state.invites.get(invite))
-            .is_some_and(|invite| invite.state == InviteState::Open),
         Precondition::FactAt(key, seq) => {
             facts::standing(tx, scope, key)?.map(|fact| fact.place.seq) == *seq
         }
@@ -67,5 +53,12 @@ fn holds(
         Precondition::HeldAre { schedule, first, count } => {
             reader::first_held(tx, scope, *schedule)? == (first.clone(), *count)
         }
+        Precondition::Absent
+        | Precondition::Active
+        | Precondition::ToCloseWithin(_)
+        | Precondition::Tickets(_)
+        | Precondition::Epoch(_)
+        | Precondition::RosterHead(_)
+        | Precondition::InviteOpen(_) => unreachable!("the state told"),
     })
 }

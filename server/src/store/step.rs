@@ -1,0 +1,170 @@
+//! What a batch asks of a scope's state and does to it: the same in every store. Pure; what stands beside
+//! the state (entries, facts, held bodies, cards, what is due) is a store's own.
+
+use jiashu_proto::bounds::MAX_UNANSWERED;
+use jiashu_proto::entry::Seq;
+use jiashu_proto::frame::ToClose;
+use jiashu_proto::id::LinkHash;
+
+use super::{
+    Author, Batch, Change, Invite, InviteState, Precondition, ScopeState, Seat, StoreError,
+    short_name,
+};
+
+/// Whether the batch's author may write, before any precondition. The place that a command had which is
+/// repeated.
+///
+/// # Errors
+///
+/// [`StoreError::NotLive`], [`StoreError::Superseded`], [`StoreError::Renumber`].
+pub(super) fn check_author(state: &ScopeState, batch: &Batch) -> Result<Option<Seq>, StoreError> {
+    let Some(author) = batch.author else { return Ok(None) };
+    let Some(seat) = state.seats.get(&author.device).filter(|seat| !seat.revoked) else {
+        return Err(StoreError::NotLive);
+    };
+    if state.superseded {
+        return Err(StoreError::Superseded);
+    }
+    if let Some(first) = seat.place_of(author.entry_ref) {
+        return Ok(Some(first));
+    }
+    if seat.last_n.checked_add(1) != Some(author.n) {
+        return Err(StoreError::Renumber { last_n: seat.last_n });
+    }
+    Ok(None)
+}
+
+/// Whether it holds, if the state alone tells. `state` is `None` for a scope that is yet to be made.
+pub(super) fn holds(state: Option<&ScopeState>, precondition: &Precondition) -> Option<bool> {
+    Some(match precondition {
+        Precondition::Absent => state.is_none(),
+        Precondition::Active => state.is_some_and(|state| state.active),
+        Precondition::ToCloseWithin(these) => state.is_none_or(|state| {
+            let asked = &state.to_close;
+            asked.devices.iter().all(|device| these.devices.contains(device))
+                && asked.invites.iter().all(|invite| these.invites.contains(invite))
+        }),
+        Precondition::Tickets(tickets) => {
+            state.map_or(&[][..], |state| &state.tickets) == tickets.as_slice()
+        }
+        Precondition::Epoch(epoch) => state.map_or(0, |state| state.epoch) == *epoch,
+        Precondition::RosterHead(head) => {
+            state.map_or(LinkHash::NONE, |state| state.roster_head) == *head
+        }
+        Precondition::InviteOpen(invite) => state
+            .and_then(|state| state.invites.get(invite))
+            .is_some_and(|invite| invite.state == InviteState::Open),
+        Precondition::FactAt(..)
+        | Precondition::DueAt(..)
+        | Precondition::NotDue(..)
+        | Precondition::HeldBelow(_)
+        | Precondition::Holds(..)
+        | Precondition::HeldAre { .. } => return None,
+    })
+}
+
+/// The author's command was done, at that place.
+pub(super) fn count(state: &mut ScopeState, author: Author, first: Seq) {
+    let Some(seat) = state.seats.get_mut(&author.device) else { return };
+    seat.last_n = author.n;
+    seat.recent.push((short_name(author.entry_ref), first));
+    let surplus = seat.recent.len().saturating_sub(MAX_UNANSWERED);
+    seat.recent.drain(..surplus);
+}
+
+/// Whether somebody may do more or less by it than before: who is connected is looked at again.
+pub(super) fn changes_access(change: &Change) -> bool {
+    match change {
+        Change::Create(_)
+        | Change::Turn { .. }
+        | Change::SetActive(_)
+        | Change::AddSeat { .. }
+        | Change::RevokeSeat(_)
+        | Change::SetMembers(..)
+        | Change::AddInvite { .. }
+        | Change::UseInvite(..)
+        | Change::CloseInvite(_)
+        | Change::Supersede => true,
+        Change::AskToClose(_)
+        | Change::Closed(_)
+        | Change::SetTickets(_)
+        | Change::Forget { .. }
+        | Change::PutHeld(_)
+        | Change::ReplaceHeld(..)
+        | Change::DropHeld(..)
+        | Change::DropHeldOf(_)
+        | Change::SetDue(..)
+        | Change::SetOccurrence { .. }
+        | Change::SetExpiry(_)
+        | Change::ClearDue(_) => false,
+    }
+}
+
+/// What a change does to the state itself; `first` is the place of the batch's first entry.
+pub(super) fn apply(state: &mut ScopeState, first: Seq, change: &Change) {
+    match change {
+        Change::Turn { epoch, head } => (state.epoch, state.roster_head) = (*epoch, *head),
+        Change::SetActive(active) => state.active = *active,
+        Change::AddSeat { device, token_hash, members } => {
+            let (token_hash, members) = (*token_hash, members.clone());
+            let seat = Seat { token_hash, members, revoked: false, last_n: 0, recent: Vec::new() };
+            state.seats.insert(*device, Box::new(seat));
+        }
+        Change::RevokeSeat(device) => {
+            state.seats.entry(*device).and_modify(|seat| seat.revoked = true);
+        }
+        Change::SetMembers(device, members) => {
+            state.seats.entry(*device).and_modify(|seat| seat.members.clone_from(members));
+        }
+        Change::AddInvite { invite, code_hash, expires_at, .. } => {
+            let (code_hash, expires_at) = (*code_hash, *expires_at);
+            let opened = Invite { code_hash, expires_at, state: InviteState::Open };
+            state.invites.insert(*invite, Box::new(opened));
+        }
+        Change::UseInvite(invite, device, token_hash) => {
+            let used = InviteState::Used(*device, *token_hash, first);
+            state.invites.entry(*invite).and_modify(|invite| invite.state = used);
+        }
+        Change::CloseInvite(invite) => {
+            state.invites.entry(*invite).and_modify(|invite| invite.state = InviteState::Closed);
+        }
+        Change::AskToClose(asked) => {
+            let all = &mut state.to_close;
+            add(&mut all.devices, &asked.devices);
+            add(&mut all.invites, &asked.invites);
+        }
+        Change::Closed(closed) => {
+            state.to_close.devices.retain(|device| !closed.devices.contains(device));
+            state.to_close.invites.retain(|invite| !closed.invites.contains(invite));
+        }
+        Change::SetTickets(tickets) => state.tickets.clone_from(tickets),
+        Change::Supersede => {
+            state.superseded = true;
+            state.tickets.clear();
+            state.to_close = ToClose::default();
+            for invite in state.invites.values_mut() {
+                if invite.state == InviteState::Open {
+                    invite.state = InviteState::Closed;
+                }
+            }
+        }
+        // Done when the state was made; and what stands beside it.
+        Change::Create(_)
+        | Change::Forget { .. }
+        | Change::PutHeld(_)
+        | Change::ReplaceHeld(..)
+        | Change::DropHeld(..)
+        | Change::DropHeldOf(_)
+        | Change::SetDue(..)
+        | Change::SetOccurrence { .. }
+        | Change::SetExpiry(_)
+        | Change::ClearDue(_) => {}
+    }
+}
+
+/// Ascending, each once.
+fn add<T: Copy + Ord>(to: &mut Vec<T>, more: &[T]) {
+    to.extend(more);
+    to.sort_unstable();
+    to.dedup();
+}
