@@ -17,7 +17,9 @@ use tracing::subscriber::set_global_default;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::store::Store;
 use crate::store::embedded::{self, EmbeddedStore, Look, Options};
+use crate::store::redis::RedisStore;
 use crate::{Started, serve};
 
 /// The Jiashu relay: carries sealed letters between a parent far away and the child at home.
@@ -33,6 +35,12 @@ struct Args {
     /// The folder that holds everything (key data, JIASHU_DATA).
     #[arg(long, global = true)]
     data: Option<PathBuf>,
+    /// Where letters are kept: embedded, or the address of a Redis (key store, JIASHU_STORE).
+    #[arg(long, global = true)]
+    store: Option<String>,
+    /// Use a Redis that may lose letters (key accept_loss, JIASHU_ACCEPT_LOSS).
+    #[arg(long, global = true)]
+    accept_loss: bool,
     /// A configuration file; `jiashu-server config` prints one to start from.
     #[arg(long, global = true)]
     config: Option<PathBuf>,
@@ -96,18 +104,30 @@ fn run(args: Args) -> anyhow::Result<()> {
     let mut config = Config::load(args.config.as_deref())?;
     config.listen = args.listen.unwrap_or(config.listen);
     config.data = args.data.unwrap_or(config.data);
+    config.store = args.store.unwrap_or(config.store);
+    config.accept_loss |= args.accept_loss;
     log(&config)?;
     raise_open_files(config.limits.connections);
-    let store = EmbeddedStore::open(&config.data, Options::default())
-        .with_context(|| format!("cannot open the store in {}", config.data.display()))?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     runtime.block_on(async {
+        let store = open_store(&config).await?;
         let stop = CancellationToken::new();
         tokio::spawn(stop_on_signal(stop.clone()));
-        serve(config, Arc::new(store), Clock::system(), stop, announce).await
-    })?;
-    Ok(())
+        Ok(serve(config, store, Clock::system(), stop, announce).await?)
+    })
 }
+
+async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    if config.store == EMBEDDED {
+        let store = EmbeddedStore::open(&config.data, Options::default())
+            .with_context(|| format!("cannot open the store in {}", config.data.display()))?;
+        return Ok(Arc::new(store));
+    }
+    Ok(Arc::new(RedisStore::open(&config.store, config.accept_loss).await?))
+}
+
+/// The store that needs nothing installed.
+const EMBEDDED: &str = "embedded";
 
 /// Files beside connections: the store, the log, those to whom it is said that there is no place.
 const OTHER_FILES: u64 = 200;

@@ -25,6 +25,15 @@ pub struct Config {
     #[config(env = "JIASHU_DATA", default = "jiashu-data")]
     pub data: PathBuf,
 
+    /// Where letters are kept: `embedded`, in the folder of `data`, or `redis://HOST:PORT`,
+    /// `redis+unix:///PATH` for several relays at one Redis.
+    #[config(env = "JIASHU_STORE", default = "embedded")]
+    pub store: String,
+
+    /// Use a Redis that may lose letters which it has acknowledged.
+    #[config(env = "JIASHU_ACCEPT_LOSS", default = false)]
+    pub accept_loss: bool,
+
     /// What links begin with, as phones see the relay: `https://relay.example`. Default: the
     /// address it listens on.
     #[config(env = "JIASHU_PUBLIC_URL")]

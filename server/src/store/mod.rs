@@ -26,6 +26,10 @@ mod step;
 
 pub mod embedded;
 
+pub mod redis;
+
+mod noted;
+
 #[cfg(test)]
 pub(crate) mod conformance;
 

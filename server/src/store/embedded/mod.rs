@@ -20,10 +20,10 @@ use tokio::sync::broadcast;
 
 use self::condition::{Condition, Failure};
 use self::look_over::{Damaged, look_over};
-use self::noted::Noted;
 use self::reader::Readers;
 use self::states::States;
 use self::threads::Threads;
+use super::noted::{self, Noted};
 use super::{
     Batch, Committed, Due, DueCount, Health, HeldBody, Occurring, Page, PageLimit, Record,
     ScopeState, Store, StoreError, Wake,
@@ -45,7 +45,6 @@ mod wal;
 
 mod checkpoint;
 mod condition;
-mod noted;
 mod schema;
 mod states;
 

@@ -16,8 +16,8 @@ use super::Shared;
 use super::apply::{Group, Touched};
 use super::checkpoint::{self, WalFill};
 use super::condition::Failure;
-use super::noted::Cursors;
 use super::sums::CURSOR;
+use crate::store::noted::Cursors;
 use crate::store::{Batch, Committed, StoreError, Wake};
 
 /// Commits that share a transaction; more gains nothing and makes the first wait.

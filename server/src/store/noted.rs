@@ -1,25 +1,23 @@
-//! How far devices have read, kept in memory until the writer has time for it.
+//! How far devices have read, kept in memory until the store has time for it.
 //!
-//! What is being written stays visible here until it stands in the file, so a reader that looks
-//! here first and there next misses nothing.
+//! What is being written stays visible here until it is durable, so a reader that looks here first and
+//! there next misses nothing.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiashu_proto::frame::Reached;
 use jiashu_proto::id::{DeviceId, Scope};
-
-use super::lock;
 
 /// Rows written in one transaction: the commits that wait meanwhile should not notice.
 const CHUNK: usize = 2048;
 
 /// Cursors by whose they are.
-pub(super) type Cursors = BTreeMap<(Scope, DeviceId), Reached>;
+pub(in crate::store) type Cursors = BTreeMap<(Scope, DeviceId), Reached>;
 
 /// Cursors noted and not yet durable.
 #[derive(Debug, Default)]
-pub(super) struct Noted(Mutex<Inner>);
+pub(in crate::store) struct Noted(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -29,12 +27,12 @@ struct Inner {
 
 impl Noted {
     /// Notes how far a device is, unless it was further already.
-    pub(super) fn note(&self, scope: Scope, reached: Reached) {
+    pub(in crate::store) fn note(&self, scope: Scope, reached: Reached) {
         keep_further(&mut lock(&self.0).waiting, scope, reached);
     }
 
     /// What was noted for the devices of a scope, in no order.
-    pub(super) fn of(&self, scope: Scope) -> Vec<Reached> {
+    pub(in crate::store) fn of(&self, scope: Scope) -> Vec<Reached> {
         let all = (scope, DeviceId(0))..=(scope, DeviceId(u32::MAX));
         let inner = lock(&self.0);
         let waiting = inner.waiting.range(all.clone());
@@ -42,7 +40,7 @@ impl Noted {
     }
 
     /// The next to write; ended by [`Noted::written`] or [`Noted::not_written`].
-    pub(super) fn take_chunk(&self) -> Arc<Cursors> {
+    pub(in crate::store) fn take_chunk(&self) -> Arc<Cursors> {
         let mut inner = lock(&self.0);
         let mut chunk = Cursors::new();
         while chunk.len() < CHUNK
@@ -55,12 +53,12 @@ impl Noted {
     }
 
     /// The chunk is durable.
-    pub(super) fn written(&self) {
+    pub(in crate::store) fn written(&self) {
         lock(&self.0).in_writing = Arc::default();
     }
 
     /// The chunk is not; it waits again.
-    pub(super) fn not_written(&self) {
+    pub(in crate::store) fn not_written(&self) {
         let mut inner = lock(&self.0);
         let chunk = std::mem::take(&mut inner.in_writing);
         for ((scope, _), reached) in chunk.iter() {
@@ -70,7 +68,7 @@ impl Noted {
 }
 
 /// The further of those written and those noted, ascending by device.
-pub(super) fn merge(written: Vec<Reached>, noted: Vec<Reached>) -> Vec<Reached> {
+pub(in crate::store) fn merge(written: Vec<Reached>, noted: Vec<Reached>) -> Vec<Reached> {
     let mut merged = Cursors::new();
     for reached in written.into_iter().chain(noted) {
         keep_further(&mut merged, Scope::RELAY, reached);
@@ -84,4 +82,9 @@ fn keep_further(cursors: &mut Cursors, scope: Scope, reached: Reached) {
     if reached.seq > kept.seq || (reached.seq == kept.seq && reached.at < kept.at) {
         *kept = reached;
     }
+}
+
+/// Nothing behind the lock is left half changed by a panic.
+fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
+    inner.lock().unwrap_or_else(PoisonError::into_inner)
 }

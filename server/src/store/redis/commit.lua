@@ -1,0 +1,33 @@
+-- Writes what a group has changed in one scope, all of it or nothing.
+--
+-- KEYS: what the scope is (hash), its facts (hash), what is due in it (hash), its held bodies (hash), its log
+-- (list), the due index of its bucket (sorted set). All of one hash tag.
+-- ARGV: the version that this was reckoned by ('' for a scope that is yet to be made), the new version, the state,
+-- the floor; then steps, each a letter and its arguments. 1 if it was written, 0 if another was first.
+if (redis.call('HGET', KEYS[1], 'v') or '') ~= ARGV[1] then
+    return 0
+end
+redis.call('HSET', KEYS[1], 'v', ARGV[2], 's', ARGV[3], 'b', ARGV[4])
+local at = 5
+local function arg()
+    at = at + 1
+    return ARGV[at - 1]
+end
+while at <= #ARGV do
+    local step = arg()
+    if step == 'S' then redis.call('HSET', KEYS[1], arg(), arg())
+    elseif step == 's' then redis.call('HDEL', KEYS[1], arg())
+    elseif step == 'F' then redis.call('HSET', KEYS[2], arg(), arg())
+    elseif step == 'D' then redis.call('HSET', KEYS[3], arg(), arg())
+    elseif step == 'd' then redis.call('HDEL', KEYS[3], arg())
+    elseif step == 'H' then redis.call('HSET', KEYS[4], arg(), arg())
+    elseif step == 'h' then redis.call('HDEL', KEYS[4], arg())
+    elseif step == 'P' then redis.call('RPUSH', KEYS[5], arg())
+    elseif step == 'L' then redis.call('LSET', KEYS[5], arg(), arg())
+    elseif step == 'T' then redis.call('LTRIM', KEYS[5], arg(), -1)
+    elseif step == 'Z' then redis.call('ZADD', KEYS[6], arg(), arg())
+    elseif step == 'z' then redis.call('ZREM', KEYS[6], arg())
+    elseif step == 'W' then redis.call('PUBLISH', arg(), arg())
+    end
+end
+return 1

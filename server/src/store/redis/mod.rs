@@ -1,0 +1,609 @@
+//! The store for more than one machine: Redis, shared by any number of relays.
+//!
+//! A commit is reckoned here on what stands (`work`, pure) and written by one script if nobody else was first
+//! (`queue`, `commit.lua`): the version of a scope changes with each, so what was read with it holds. What stands
+//! where is `layout`; the way there is `link`. No relay leads; two that fire the same occurrence meet at the version.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::StreamExt as _;
+use jiashu_proto::entry::{Cursor, Seq, schedule_key};
+use jiashu_proto::frame::Reached;
+use jiashu_proto::id::{DeviceId, InviteId, Millis, Ref, Scope};
+use redis::{Script, Value};
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::durability::Condition;
+use self::layout::{
+    BUCKETS, Damaged, DueRow, Element, FactRow, Keys, Says, WAKES, body_field, bucket_due,
+    card_field, cursor_value, order_field, read_cursor, read_due_member, read_order, score,
+    to_cbor,
+};
+use self::link::{Failure, Link, all_bytes, array, bytes, number, pairs};
+use self::queue::Queue;
+use super::noted::{self, Noted};
+use super::{
+    Batch, Committed, Due, DueCount, DueItem, Health, HeldBody, NEVER, Occurring, Page, PageLimit,
+    Record, ScopeState, Store, StoreError, Wake,
+};
+
+mod durability;
+
+mod layout;
+
+mod link;
+
+mod queue;
+
+mod work;
+
+#[cfg(test)]
+mod tests;
+
+/// Wakes that a slow listener may leave unread before it is told that it lost some.
+const WAKES_KEPT: usize = 4096;
+
+/// How often cursors are written, well within the 5 s promised.
+const TICK: Duration = Duration::from_secs(2);
+
+/// How long to wait before listening for wakes again.
+const LISTEN_AGAIN: Duration = Duration::from_secs(1);
+
+/// Commands asked at once.
+const AT_ONCE: usize = 512;
+
+/// No log has so many places.
+const MOST_PLACES: Seq = 1 << 50;
+
+/// How often what a schedule holds is read anew because it changed between two looks.
+const TRIES: usize = 16;
+
+/// Why the store could not be opened; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// No such server, or it does not answer.
+    #[error("cannot reach the store: {0}")]
+    Unreachable(String),
+    /// It would lose what it has acknowledged.
+    #[error("this Redis would lose letters: {0}; mend that, or say --accept-loss")]
+    Weak(String),
+}
+
+/// A store in Redis; see the module.
+pub struct RedisStore {
+    link: Link,
+    queue: Arc<Queue>,
+    read: Script,
+    wakes: broadcast::Sender<Wake>,
+    noted: Arc<Noted>,
+    condition: Arc<Condition>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl RedisStore {
+    /// Opens the store at that address, `redis://HOST:PORT` or `redis+unix:///PATH`. A Redis that would lose
+    /// what it has acknowledged is refused, unless `accept_loss`.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`].
+    pub async fn open(url: &str, accept_loss: bool) -> Result<Self, OpenError> {
+        let link =
+            Link::open(url).await.map_err(|failure| OpenError::Unreachable(failure.to_string()))?;
+        let weaknesses = durability::weaknesses(&link).await;
+        let weaknesses =
+            weaknesses.map_err(|failure| OpenError::Unreachable(failure.to_string()))?;
+        if !weaknesses.is_empty() && !accept_loss {
+            return Err(OpenError::Weak(weaknesses.join("; ")));
+        }
+        for weakness in &weaknesses {
+            tracing::warn!(weakness, "acknowledged letters may be lost, as was accepted");
+        }
+        let condition = Arc::new(Condition::default());
+        let wakes = broadcast::Sender::new(WAKES_KEPT);
+        let queue = Queue::new(link.clone(), wakes.clone());
+        let read = Script::new(include_str!("read.lua"));
+        let (noted, stop) = (Arc::new(Noted::default()), CancellationToken::new());
+        let tasks = TaskTracker::new();
+        tasks.spawn(hear_wakes(link.clone(), wakes.clone(), stop.clone()));
+        tasks.spawn(write_cursors(link.clone(), Arc::clone(&noted), stop.clone()));
+        let watch =
+            durability::watch(link.clone(), Arc::clone(&condition), accept_loss, stop.clone());
+        tasks.spawn(watch);
+        Ok(Self { link, queue, read, wakes, noted, condition, stop, tasks })
+    }
+
+    /// So many places from `first` on.
+    async fn places(
+        &self,
+        scope: Scope,
+        first: Seq,
+        most: usize,
+    ) -> Result<Option<Places>, Failure> {
+        let keys = Keys::of(scope);
+        let names: [&str; 3] = [&keys.scope, &keys.facts, &keys.log];
+        // Beyond any log, and still a number that a script can reckon with.
+        let first = first.min(MOST_PLACES);
+        let args = [first.to_string().into_bytes(), most.to_string().into_bytes()];
+        match self.link.script(&self.read, &names, &args).await? {
+            Value::Nil => Ok(None),
+            answer => Ok(Some(Places::read(answer)?)),
+        }
+    }
+
+    /// What is due of these, in their order.
+    async fn rows(&self, of: &[(Scope, DueItem)]) -> Result<Vec<Option<DueRow>>, Failure> {
+        let mut rows = Vec::with_capacity(of.len());
+        for some in of.chunks(AT_ONCE) {
+            let mut pipe = redis::pipe();
+            for (scope, item) in some {
+                pipe.cmd("HGET").arg(Keys::of(*scope).due).arg(to_cbor(item));
+            }
+            for answer in self.link.ask(&pipe).await? {
+                rows.push(bytes(answer)?.map(|row| DueRow::from_bytes(&row)).transpose()?);
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// A piece of a log.
+struct Places {
+    state: ScopeState,
+    places: Vec<Element>,
+    /// Of each place that is a fact's, the fact as it stands.
+    facts: Vec<Option<FactRow>>,
+    /// All facts, if the first place is not beyond the floor.
+    all_facts: Vec<FactRow>,
+}
+
+impl Places {
+    fn read(answer: Value) -> Result<Self, Damaged> {
+        let mut parts = array(answer)?.into_iter();
+        let mut next = || parts.next().ok_or(Damaged("an answer that is missing"));
+        let state = bytes(next()?)?.ok_or(Damaged("the state of a scope"))?;
+        let state = minicbor::decode(&state).map_err(|_| Damaged("the state of a scope"))?;
+        let elements = all_bytes(next()?)?;
+        let places =
+            elements.iter().map(|bytes| Element::from_bytes(bytes)).collect::<Result<_, _>>()?;
+        let facts = all_bytes(next()?)?.into_iter().map(|row| match row.as_slice() {
+            [] => Ok(None),
+            row => FactRow::from_bytes(row).map(Some),
+        });
+        let facts = facts.collect::<Result<_, _>>()?;
+        let all = all_bytes(next()?)?;
+        let all_facts = all.iter().map(|row| FactRow::from_bytes(row)).collect::<Result<_, _>>()?;
+        Ok(Self { state, places, facts, all_facts })
+    }
+
+    /// What the place says that has this number; `None` if it is superseded.
+    fn record(&self, place: usize, seq: Seq) -> Option<Record> {
+        let element = self.places.get(place)?;
+        match &element.says {
+            Says::Entry(content) => Some(Record { seq, at: element.at, content: content.clone() }),
+            Says::Fact(_) => {
+                let fact = self.facts.get(place)?.as_ref()?;
+                (fact.record.seq == seq).then(|| fact.record.clone())
+            }
+            Says::Gone => None,
+        }
+    }
+}
+
+/// Passes on what other relays have changed.
+async fn hear_wakes(link: Link, wakes: broadcast::Sender<Wake>, stop: CancellationToken) {
+    loop {
+        let heard = async {
+            let mut listening = link.listen().await?;
+            listening.subscribe(WAKES).await?;
+            let mut messages = listening.on_message();
+            while let Some(message) = messages.next().await {
+                if let Ok(scope) = message.get_payload_bytes().try_into() {
+                    let _ = wakes.send(Wake { scope: Scope(u64::from_be_bytes(scope)) });
+                }
+            }
+            Ok::<(), Failure>(())
+        };
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            _ = heard => {}
+        }
+        // What was said meanwhile is lost: the log is the truth, and each session looks again.
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LISTEN_AGAIN) => {}
+        }
+    }
+}
+
+/// Writes how far devices have read, now and then, and at the end.
+async fn write_cursors(link: Link, noted: Arc<Noted>, stop: CancellationToken) {
+    let script = Script::new(include_str!("cursor.lua"));
+    loop {
+        let ends = tokio::select! {
+            biased;
+            () = stop.cancelled() => true,
+            () = tokio::time::sleep(TICK) => false,
+        };
+        while write_chunk(&link, &noted, &script).await {}
+        if ends {
+            return;
+        }
+    }
+}
+
+/// Whether something was written, so that there may be more.
+async fn write_chunk(link: &Link, noted: &Noted, script: &Script) -> bool {
+    let chunk = noted.take_chunk();
+    if chunk.is_empty() {
+        return false;
+    }
+    let writes = chunk.iter().map(|((scope, device), reached)| {
+        let keys = Keys::of(*scope);
+        let args = [device.0.to_string(), reached.seq.to_string(), cursor_value(*reached)];
+        let args = args.map(String::into_bytes);
+        async move { link.script(script, &[&keys.cursors], &args).await.map(|_| ()) }
+    });
+    match futures_util::future::try_join_all(writes).await {
+        Ok(_) => {
+            noted.written();
+            true
+        }
+        Err(failure) => {
+            tracing::warn!(error = %failure, "how far devices have read is written later");
+            noted.not_written();
+            false
+        }
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn commit(&self, scope: Scope, batch: Batch) -> Result<Committed, StoreError> {
+        if self.stop.is_cancelled() {
+            return Err(Failure::Closed.into());
+        }
+        if let Some(why) = self.condition.refuses() {
+            return Err(Failure::Weak(why).into());
+        }
+        self.queue.commit(scope, batch).await
+    }
+
+    async fn state(&self, scope: Scope) -> Result<Option<Arc<ScopeState>>, StoreError> {
+        let mut pipe = redis::pipe();
+        pipe.cmd("HGET").arg(Keys::of(scope).scope).arg("s");
+        let answer = self.link.ask(&pipe).await?.pop().unwrap_or_default();
+        let Some(state) = bytes(answer).map_err(Failure::from)? else { return Ok(None) };
+        let state = minicbor::decode(&state);
+        let state = state.map_err(|_| Failure::from(Damaged("the state of a scope")))?;
+        Ok(Some(Arc::new(state)))
+    }
+
+    async fn read_after(
+        &self,
+        scope: Scope,
+        cursor: Cursor,
+        limit: PageLimit,
+    ) -> Result<Page, StoreError> {
+        // With the cursor's own place, whose tag is looked at.
+        let most = limit.entries.max(1).saturating_add(1);
+        let found = self.places(scope, cursor.seq, most).await?.ok_or(StoreError::NoScope)?;
+        page(&found, cursor, limit)
+    }
+
+    async fn record_at(&self, scope: Scope, seq: Seq) -> Result<Option<Record>, StoreError> {
+        let Some(found) = self.places(scope, seq, 1).await? else { return Ok(None) };
+        if seq <= found.state.floor {
+            let fact = found.all_facts.iter().find(|fact| fact.record.seq == seq);
+            return Ok(fact.map(|fact| fact.record.clone()));
+        }
+        Ok(found.record(0, seq))
+    }
+
+    async fn facts(&self, scope: Scope, prefix: &str) -> Result<Vec<(String, Record)>, StoreError> {
+        let mut pipe = redis::pipe();
+        pipe.cmd("HGETALL").arg(Keys::of(scope).facts);
+        let answer = self.link.ask(&pipe).await?.pop().unwrap_or_default();
+        let mut facts = BTreeMap::new();
+        for (key, row) in pairs(answer).map_err(Failure::from)? {
+            let key = String::from_utf8(key).map_err(|_| Failure::from(Damaged("a fact")))?;
+            facts.insert(key, FactRow::from_bytes(&row).map_err(Failure::from)?);
+        }
+        Ok(work::with_prefix(facts, prefix))
+    }
+
+    async fn held(&self, scope: Scope, schedule: Ref) -> Result<Vec<HeldBody>, StoreError> {
+        let keys = Keys::of(scope);
+        for _ in 0..TRIES {
+            let mut pipe = redis::pipe();
+            pipe.cmd("HMGET").arg(&keys.scope).arg("v").arg(order_field(schedule));
+            let answer = self.link.ask(&pipe).await?.pop().unwrap_or_default();
+            let mut fields = array(answer).map_err(Failure::from)?.into_iter();
+            let (version, order) = (fields.next(), fields.next().unwrap_or_default());
+            let Some(order) = bytes(order).map_err(Failure::from)? else { return Ok(Vec::new()) };
+            let order = read_order(&order).map_err(Failure::from)?;
+            let names: Vec<_> = order.iter().map(|body| body_field(schedule, *body)).collect();
+            let mut pipe = redis::pipe();
+            pipe.atomic();
+            pipe.cmd("HGET").arg(&keys.scope).arg("v").cmd("HMGET").arg(&keys.held).arg(names);
+            let mut answers = self.link.ask_atomic(&pipe, 2).await?.into_iter();
+            if answers.next() != version {
+                continue;
+            }
+            let bodies = all_bytes(answers.next().unwrap_or_default()).map_err(Failure::from)?;
+            let bodies = order.into_iter().zip(bodies);
+            let held = bodies.map(|(body_ref, content)| HeldBody { body_ref, schedule, content });
+            return Ok(held.collect());
+        }
+        Err(Failure::Crowded.into())
+    }
+
+    async fn card(&self, scope: Scope, invite: InviteId) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut pipe = redis::pipe();
+        pipe.cmd("HGET").arg(Keys::of(scope).scope).arg(card_field(invite));
+        let answer = self.link.ask(&pipe).await?.pop().unwrap_or_default();
+        Ok(bytes(answer).map_err(Failure::from)?)
+    }
+
+    async fn due(&self, now: Millis, limit: usize) -> Result<Vec<Due>, StoreError> {
+        let mut pipe = redis::pipe();
+        for bucket in 0..BUCKETS {
+            pipe.cmd("ZRANGE").arg(bucket_due(bucket)).arg("-inf").arg(score(now)).arg("BYSCORE");
+            pipe.arg("LIMIT").arg(0).arg(limit).arg("WITHSCORES");
+        }
+        let mut found = Vec::new();
+        for answer in self.link.ask(&pipe).await? {
+            for (member, at) in pairs(answer).map_err(Failure::from)? {
+                let (scope, item) = read_due_member(&member).map_err(Failure::from)?;
+                found.push((read_score(&at)?, scope, item));
+            }
+        }
+        found.sort();
+        found.truncate(limit);
+        let of: Vec<_> = found.iter().map(|(_, scope, item)| (*scope, item.clone())).collect();
+        let rows = self.rows(&of).await?;
+        let due = found.into_iter().zip(rows).filter_map(|((_, scope, item), row)| {
+            // It was done meanwhile.
+            let DueRow { at, planned } = row?;
+            Some(Due { at, scope, item, planned })
+        });
+        Ok(due.collect())
+    }
+
+    async fn occurring(
+        &self,
+        of: Vec<(Scope, Ref)>,
+    ) -> Result<Vec<Result<Option<Occurring>, StoreError>>, StoreError> {
+        let mut all = Vec::with_capacity(of.len());
+        for some in of.chunks(AT_ONCE) {
+            let mut pipe = redis::pipe();
+            for (scope, schedule) in some {
+                let keys = Keys::of(*scope);
+                pipe.cmd("HGET").arg(keys.facts).arg(schedule_key(*schedule));
+                pipe.cmd("HGET").arg(keys.scope).arg(order_field(*schedule));
+            }
+            let answers = self.link.ask(&pipe).await?;
+            let mut found = Vec::with_capacity(some.len());
+            let mut bodies = redis::pipe();
+            for ((scope, schedule), answers) in some.iter().zip(answers.chunks(2)) {
+                let one = fact_and_order(answers);
+                if let Ok((Some(_), order)) = &one
+                    && let Some(first) = order.first()
+                {
+                    let field = body_field(*schedule, *first);
+                    bodies.cmd("HGET").arg(Keys::of(*scope).held).arg(field);
+                }
+                found.push(one);
+            }
+            let mut bodies = self.link.ask(&bodies).await?.into_iter();
+            for ((_, schedule), one) in some.iter().zip(found) {
+                all.push(occurring(*schedule, one, &mut bodies).map_err(StoreError::from));
+            }
+        }
+        Ok(all)
+    }
+
+    async fn occurrences(
+        &self,
+        after: Option<(Scope, Ref)>,
+        limit: usize,
+    ) -> Result<Vec<Due>, StoreError> {
+        let from = after.map_or(0, |(scope, _)| scope.0 % BUCKETS);
+        let mut found = Vec::new();
+        for bucket in from..BUCKETS {
+            let mut pipe = redis::pipe();
+            pipe.cmd("ZRANGE").arg(bucket_due(bucket)).arg(0).arg(-1);
+            let answer = self.link.ask(&pipe).await?.pop().unwrap_or_default();
+            let mut here = Vec::new();
+            for member in all_bytes(answer).map_err(Failure::from)? {
+                let (scope, item) = read_due_member(&member).map_err(Failure::from)?;
+                if let DueItem::Occurrence(schedule) = item {
+                    here.push((scope, schedule));
+                }
+            }
+            here.sort_unstable();
+            here.retain(|one| bucket != from || after.is_none_or(|after| *one > after));
+            found.append(&mut here);
+            if found.len() >= limit {
+                break;
+            }
+        }
+        found.truncate(limit);
+        let of: Vec<_> = found
+            .into_iter()
+            .map(|(scope, schedule)| (scope, DueItem::Occurrence(schedule)))
+            .collect();
+        let rows = self.rows(&of).await?;
+        let due = of.into_iter().zip(rows).filter_map(|((scope, item), row)| {
+            let DueRow { at, planned } = row?;
+            Some(Due { at, scope, item, planned })
+        });
+        Ok(due.collect())
+    }
+
+    async fn due_count(&self, now: Millis) -> Result<DueCount, StoreError> {
+        let mut pipe = redis::pipe();
+        for bucket in 0..BUCKETS {
+            pipe.cmd("ZCOUNT").arg(bucket_due(bucket)).arg("-inf").arg(score(now));
+            pipe.cmd("ZCARD").arg(bucket_due(bucket));
+        }
+        let mut count = DueCount::default();
+        for answers in self.link.ask(&pipe).await?.chunks(2) {
+            let [overdue, pending] = answers else { continue };
+            count.overdue += number(overdue).map_err(Failure::from)?;
+            count.pending += number(pending).map_err(Failure::from)?;
+        }
+        Ok(count)
+    }
+
+    async fn running(&self, scope: Scope) -> Result<usize, StoreError> {
+        let mut pipe = redis::pipe();
+        pipe.cmd("HKEYS").arg(Keys::of(scope).due);
+        let answer = self.link.ask(&pipe).await?.pop().unwrap_or_default();
+        let items = all_bytes(answer).map_err(Failure::from)?;
+        let is_occurrence = |item: &Vec<u8>| {
+            matches!(minicbor::decode::<DueItem>(item), Ok(DueItem::Occurrence(_)))
+        };
+        Ok(items.iter().filter(|item| is_occurrence(item)).count())
+    }
+
+    async fn next_due(&self) -> Result<Option<Millis>, StoreError> {
+        let mut pipe = redis::pipe();
+        for bucket in 0..BUCKETS {
+            pipe.cmd("ZRANGE").arg(bucket_due(bucket)).arg(0).arg(0).arg("WITHSCORES");
+        }
+        let mut next = None;
+        for answer in self.link.ask(&pipe).await? {
+            for (_, at) in pairs(answer).map_err(Failure::from)? {
+                let at = read_score(&at)?;
+                next = Some(next.map_or(at, |next: Millis| next.min(at)));
+            }
+        }
+        Ok(next)
+    }
+
+    fn note_cursor(&self, scope: Scope, device: DeviceId, seq: Seq, now: Millis) {
+        self.noted.note(scope, Reached { device, seq, at: now });
+    }
+
+    async fn cursors(&self, scope: Scope) -> Result<Vec<Reached>, StoreError> {
+        // In this order: what leaves the memory in between stands in Redis already.
+        let noted = self.noted.of(scope);
+        let mut pipe = redis::pipe();
+        pipe.cmd("HGETALL").arg(Keys::of(scope).cursors);
+        let answer = self.link.ask(&pipe).await?.pop().unwrap_or_default();
+        let mut written = Vec::new();
+        for (device, value) in pairs(answer).map_err(Failure::from)? {
+            written.push(read_cursor(&device, &value).map_err(Failure::from)?);
+        }
+        Ok(noted::merge(written, noted))
+    }
+
+    fn wakes(&self) -> broadcast::Receiver<Wake> {
+        self.wakes.subscribe()
+    }
+
+    fn health(&self) -> Health {
+        self.condition.health()
+    }
+
+    async fn close(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        while !self.queue.is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore").finish_non_exhaustive()
+    }
+}
+
+/// The page behind a cursor; `found` begins with the cursor's own place, or behind the floor.
+fn page(found: &Places, cursor: Cursor, limit: PageLimit) -> Result<Page, StoreError> {
+    let Places { state, places, all_facts, .. } = found;
+    let (head, floor) = (state.head, state.floor);
+    if cursor.generation != state.generation || cursor.seq > head {
+        return Err(StoreError::OtherLog);
+    }
+    let is_beyond = cursor.seq > floor;
+    if is_beyond && places.first().map(|place| place.tag) != Some(cursor.tag) {
+        return Err(StoreError::OtherLog);
+    }
+    let tag = if cursor.seq == 0 { 0 } else { cursor.tag };
+    let mut page = Page { upto: Cursor { tag, ..cursor }, head, floor, records: Vec::new() };
+    let mut below: Vec<_> = all_facts
+        .iter()
+        .filter(|fact| fact.record.seq > cursor.seq && fact.record.seq <= floor)
+        .map(|fact| (fact.record.seq, fact.tag, Some(fact.record.clone())))
+        .collect();
+    below.sort_by_key(|(seq, ..)| *seq);
+    let skip = usize::from(is_beyond);
+    let beyond = places.iter().enumerate().skip(skip).map(|(place, element)| {
+        let seq = floor.max(cursor.seq.saturating_sub(1)).saturating_add(1 + place as u64);
+        (seq, element.tag, found.record(place, seq))
+    });
+    let mut size = 0_usize;
+    for (seq, tag, record) in below.into_iter().chain(beyond).take(limit.entries.max(1)) {
+        if let Some(record) = record {
+            size = size.saturating_add(record.content.len());
+            if size > limit.bytes && !page.records.is_empty() {
+                break;
+            }
+            page.records.push(record);
+        }
+        (page.upto.seq, page.upto.tag) = (seq, tag);
+    }
+    Ok(page)
+}
+
+fn fact_and_order(answers: &[Value]) -> Result<(Option<FactRow>, Vec<Ref>), Failure> {
+    let [fact, order] = answers else { return Err(Damaged("an answer").into()) };
+    let fact = bytes(fact.clone())?.map(|fact| FactRow::from_bytes(&fact)).transpose()?;
+    let order = bytes(order.clone())?.map(|order| read_order(&order)).transpose()?;
+    Ok((fact, order.unwrap_or_default()))
+}
+
+fn occurring(
+    schedule: Ref,
+    one: Result<(Option<FactRow>, Vec<Ref>), Failure>,
+    bodies: &mut impl Iterator<Item = Value>,
+) -> Result<Option<Occurring>, Failure> {
+    let (Some(fact), order) = one? else { return Ok(None) };
+    let first = match order.first() {
+        None => None,
+        Some(body_ref) => {
+            let body = bytes(bodies.next().unwrap_or_default())?;
+            let content = body.ok_or(Damaged("a held body"))?;
+            Some(HeldBody { body_ref: *body_ref, schedule, content })
+        }
+    };
+    Ok(Some(Occurring { schedule: fact.record, first, held: order.len() }))
+}
+
+fn read_score(score: &[u8]) -> Result<Millis, Failure> {
+    let text = std::str::from_utf8(score).map_err(|_| Damaged("the due index"))?;
+    if text == "inf" {
+        return Ok(NEVER);
+    }
+    Ok(text.parse().map_err(|_| Damaged("the due index"))?)
+}
+
+/// Nothing behind these locks is left half changed by a panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,105 @@
+//! The promises of every store, kept by a real redis-server.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+
+use super::RedisStore;
+use crate::store::conformance::{FAMILY, Home, PHONE, founding, message, store_conformance};
+use crate::store::{Store, StoreError};
+
+/// A redis-server of its own, on a socket in a folder that goes with it; as durable as a relay asks for.
+struct Server {
+    folder: tempfile::TempDir,
+    process: Child,
+}
+
+impl Server {
+    fn start(appendfsync: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let process = Self::run(folder.path(), appendfsync);
+        Self { folder, process }
+    }
+
+    fn run(folder: &Path, appendfsync: &str) -> Child {
+        let socket = folder.join("socket");
+        let process = Command::new("redis-server")
+            .args(["--port", "0", "--unixsocket"])
+            .arg(&socket)
+            .args(["--appendonly", "yes", "--appendfsync", appendfsync, "--save", "", "--dir"])
+            .arg(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("tests/run installs redis-server");
+        let began = Instant::now();
+        while std::os::unix::net::UnixStream::connect(&socket).is_err() {
+            assert!(began.elapsed() < Duration::from_secs(30), "redis-server listens");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        process
+    }
+
+    fn url(&self) -> String {
+        format!("redis+unix://{}", self.folder.path().join("socket").display())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[async_trait]
+impl Home for Server {
+    async fn open(&self) -> Arc<dyn Store> {
+        Arc::new(RedisStore::open(&self.url(), false).await.unwrap())
+    }
+}
+
+fn a_server() -> Server {
+    Server::start("always")
+}
+
+store_conformance!(a_server);
+
+#[tokio::test]
+async fn a_redis_that_would_lose_letters_is_refused_unless_that_is_accepted() {
+    let server = Server::start("everysec");
+
+    let refused = RedisStore::open(&server.url(), false).await.unwrap_err();
+    let accepted = RedisStore::open(&server.url(), true).await;
+
+    assert!(refused.to_string().contains("appendfsync is everysec, not always"), "{refused}");
+    accepted.unwrap().close().await;
+}
+
+#[tokio::test]
+async fn a_commit_in_doubt_is_answered_as_such_and_its_repeat_finds_out() {
+    let mut server = a_server();
+    let store = server.open().await;
+    store.commit(FAMILY, founding([PHONE])).await.unwrap();
+    let mut told = Vec::new();
+    for n in 1..=5 {
+        server.process.kill().unwrap();
+        server.process.wait().unwrap();
+        let in_doubt = store.commit(FAMILY, message(PHONE, n, b"x")).await;
+        assert!(matches!(in_doubt, Err(StoreError::Unavailable { .. })), "{in_doubt:?}");
+        server.process = Server::run(server.folder.path(), "always");
+        let repeated = loop {
+            match store.commit(FAMILY, message(PHONE, n, b"x")).await {
+                Err(StoreError::Unavailable { .. }) => {}
+                answered => break answered.unwrap(),
+            }
+        };
+        told.push(repeated.first);
+    }
+    store.close().await;
+
+    assert_eq!(told, [1, 2, 3, 4, 5]);
+}
