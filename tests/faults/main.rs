@@ -6,6 +6,7 @@
 //! `disk` and `shim` harm a disk. A module for each promise:
 //!
 //! - `kill9`: P1, the relay is killed
+//! - `redis`: P1, the relay and its Redis are killed
 //! - `sweep`: P1, the relay is killed at the k-th system call
 //! - `power_loss`: P2, the disk forgets what was not synced
 //! - `damage`: P3, the files are not as they were written
@@ -44,6 +45,8 @@ mod rounds;
 
 mod kill9;
 
+mod redis;
+
 mod sweep;
 
 mod power_loss;
@@ -76,6 +79,7 @@ fn main() {
     }
     let trials = vec![
         trial!(kill9::what_was_acknowledged_survives_at_any_moment, [Cc]),
+        trial!(redis::what_was_acknowledged_survives_kills_of_relay_and_redis, []),
         trial!(sweep::killed_at_any_call_it_keeps_what_it_acknowledged, [Strace, Long]),
         trial!(power_loss::what_was_acknowledged_survives, [Mounts, Loop, Cc]),
         trial!(power_loss::the_harness_sees_loss_where_syncs_are_not_done, [Mounts, Loop, Cc]),

@@ -58,6 +58,8 @@ mod schedules;
 
 mod banks;
 
+mod redis;
+
 mod limits;
 
 mod canaries;

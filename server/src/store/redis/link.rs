@@ -16,8 +16,11 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// How long a connection may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 
+/// How often a command that finds no connection tries to make one before it fails; the next tries again.
+const RETRIES: usize = 2;
+
 /// How long it waits at most before it tries again to connect.
-const RETRY_WITHIN: Duration = Duration::from_secs(1);
+const RETRY_WITHIN: Duration = Duration::from_millis(250);
 
 /// Why something could not be had of Redis.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +62,7 @@ impl Link {
         let config = ConnectionManagerConfig::new()
             .set_response_timeout(Some(ANSWER_WITHIN))
             .set_connection_timeout(Some(CONNECT_WITHIN))
+            .set_number_of_retries(RETRIES)
             .set_max_delay(RETRY_WITHIN);
         let shared = client.get_connection_manager_with_config(config).await?;
         Ok(Self { client, shared })

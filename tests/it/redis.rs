@@ -1,0 +1,155 @@
+//! Several relays at one Redis: what one takes the other hands out, and what is due comes once.
+
+use jiashu_proto::entry::RuleText;
+use jiashu_proto::frame::{ClientFrame, Entries, RelayFrame};
+use jiashu_proto::id::Millis;
+use jiashu_roster::{Asked, Op};
+use jiashu_tests::redis::TestRedis;
+use jiashu_tests::{FamilySpec, Programme, RawDevice, RawSocket, TestRelay, until};
+use tempfile::TempDir;
+
+/// Two relays of one programme, and a family: the mother's phone at the first, the one at home at the second.
+struct Two {
+    first: TestRelay,
+    second: TestRelay,
+    mother: RawDevice,
+    home: RawDevice,
+    redis: TestRedis,
+    _folders: [TempDir; 2],
+}
+
+impl Two {
+    async fn start() -> Self {
+        let redis = TestRedis::start().await;
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let first = TestRelay::on(folders[0].path(), &redis.settings()).await;
+        let programme = Programme::of(&first).await;
+        let second = TestRelay::on(folders[1].path(), &redis.settings()).await;
+        let family = programme.enrol("TWO-001", &FamilySpec::li()).await;
+        let [mother, mut home] = family.join_all::<2>().await;
+        home.raw = second.raw();
+        Self { first, second, mother, home, redis, _folders: folders }
+    }
+}
+
+async fn online(relay: &TestRelay, phone: &RawDevice) -> RawSocket {
+    let mut socket = relay.open().await;
+    socket.send(phone.hello()).await;
+    assert!(matches!(socket.next().await, (0, RelayFrame::Welcome(_))));
+    socket
+}
+
+fn entries(frame: &RelayFrame) -> Option<Entries> {
+    match frame {
+        RelayFrame::Entries(entries) => Some(entries.clone()),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn a_letter_taken_by_one_relay_reaches_a_phone_at_the_other_at_once() {
+    let mut two = Two::start().await;
+    let mut homes = online(&two.second, &two.home).await;
+
+    // The look at a heartbeat comes every 4 minutes: it is the wake that brings these.
+    for text in ["one", "two", "three"] {
+        two.mother.post(text).await;
+        let page = homes.wait_for(|_, frame| entries(frame)).await;
+        assert!(two.home.log.take(&page), "it joins on");
+    }
+
+    assert_eq!(two.home.log.texts(), ["one", "two", "three"]);
+}
+
+#[tokio::test]
+async fn a_phone_that_is_removed_at_one_relay_is_out_at_the_other() {
+    let mut two = Two::start().await;
+    let mut homes = online(&two.second, &two.home).await;
+
+    two.mother
+        .write(vec![Op::RemoveDevice { device: two.home.number(), asked: Asked::ByFamily }])
+        .await;
+    let (code, _) = homes.closed().await;
+
+    assert_eq!(code, jiashu_proto::error::close::UNAUTHORISED);
+    assert!(two.home.welcome().await.is_err(), "and stays out");
+}
+
+#[tokio::test]
+async fn what_is_due_at_two_relays_comes_once_also_where_one_is_killed() {
+    const SCHEDULES: usize = 24;
+    let mut two = Two::start().await;
+    let due_at: Millis = (two.first.raw().now().await / 1_000 + 4) * 1_000;
+    let start = jiff::Timestamp::from_millisecond(due_at).unwrap().to_string();
+    let rule = RuleText::new(start.trim_end_matches('Z'), "UTC", Some("FREQ=DAILY"));
+    for number in 0..SCHEDULES {
+        two.mother.schedule(&format!("letter {number}"), &[3], rule.clone()).await;
+    }
+
+    until("its hour has come", async || (two.second.raw().now().await >= due_at).then_some(()))
+        .await;
+    two.first.kill9();
+    let texts = until("all have come", async || {
+        two.home.sync().await;
+        let texts = two.home.log.texts();
+        (texts.len() >= SCHEDULES).then_some(texts)
+    })
+    .await;
+    two.first.restart().await;
+    two.home.sync().await;
+
+    let mut once = texts.clone();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(once.len(), SCHEDULES);
+    assert_eq!(two.home.log.texts().len(), SCHEDULES, "none came twice");
+}
+
+#[tokio::test]
+async fn while_redis_is_away_nothing_is_acknowledged_and_then_all_goes_on() {
+    let mut two = Two::start().await;
+    two.mother.post("before").await;
+
+    two.redis.kill9();
+    let letter = ClientFrame::Post(two.mother.letter("meanwhile", &[]));
+    let try_it = async || {
+        let answers = two.mother.raw.ask(vec![two.mother.hello(), letter.clone()]).await;
+        answers.into_iter().find_map(|answer| match answer {
+            RelayFrame::Posted(posted) => Some(posted),
+            _ => None,
+        })
+    };
+    let while_away = try_it().await;
+    two.redis.restart().await;
+    let posted = until("the relay is back", try_it).await;
+    until("it is at the other relay, too", async || {
+        let texts = read(&mut two.home).await?;
+        (texts == ["before", "meanwhile"]).then_some(())
+    })
+    .await;
+
+    assert_eq!(while_away, None, "nothing is acknowledged that cannot be kept");
+    assert!(posted.seq > 0);
+}
+
+/// The letters that a phone has, once it is let read.
+async fn read(phone: &mut RawDevice) -> Option<Vec<String>> {
+    phone.welcome().await.ok()?;
+    phone.sync().await;
+    Some(phone.log.texts())
+}
+
+#[tokio::test]
+async fn a_redis_that_would_lose_letters_is_refused_at_the_start() {
+    let redis = TestRedis::syncing("everysec").await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = jiashu_tests::relay::command(folder.path());
+    command.args(["--listen", "127.0.0.1:0"]).envs(redis.settings());
+
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success());
+    assert!(told.contains("appendfsync is everysec, not always"), "{told}");
+    assert!(told.contains("--accept-loss"), "{told}");
+}
