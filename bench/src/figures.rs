@@ -11,6 +11,7 @@ use crate::crowd::Crowd;
 use crate::load::{Load, Measured, Spans, come_back};
 use crate::machine::{resident_kib, share};
 use crate::phone::Phone;
+use crate::redis::AtRedis;
 use crate::relay::Relay;
 use crate::report::Report;
 use crate::seed::seed;
@@ -158,6 +159,23 @@ fn measured(
         let wires = both(&*running, usize::try_from(PAIRS)?);
         run(&mut Load::connect(running.address(), running.pid(), wires)?)
     })
+}
+
+/// (i) The relay at a Redis on the same machine.
+pub(crate) fn redis(binary: &Path, effort: Effort, report: &mut Report) -> Result<()> {
+    const RATE: u32 = 1_000;
+    let at_redis = AtRedis { binary: binary.to_owned() };
+    let systems: Systems<'_> = &[&at_redis];
+    let runs = measured(systems, effort, |load| load.at_full_rate(8, effort.spans))?;
+    let figure = format!("at Redis, {PAIRS} pairs, 8 in flight");
+    report.add(figure, "msg/s", each(&runs, |run| run.rate), Some((5_000.0, 10_000.0)));
+    report.add("  CPU of the relay a message", "µs", each(&runs, |run| run.cpu_us), None);
+    let runs = measured(systems, effort, |load| load.at_fixed_rate(RATE, effort.spans))?;
+    for (percent, bar) in [(50, None), (99, Some((25.0, 25.0)))] {
+        let figure = format!("at Redis, p{percent} at {RATE} msg/s");
+        report.add(figure, "ms", each(&runs, |run| run.percentile(percent)), bar);
+    }
+    Ok(())
 }
 
 /// (c) All second phones of the pairs come back at once.

@@ -17,6 +17,8 @@ mod bytes;
 
 mod schedules;
 
+mod redis;
+
 mod load;
 
 mod crowd;
@@ -86,6 +88,8 @@ enum Figure {
     Pending,
     /// Rules of schedules by themselves.
     Rules,
+    /// The relay at a Redis: messages a second with 8 in flight, latencies at 1,000 a second.
+    Redis,
 }
 
 fn main() -> ExitCode {
@@ -165,6 +169,9 @@ fn measure(
     }
     if matches!(figure, Figure::All | Figure::Pending) {
         schedules::pending(&relay.binary, report)?;
+    }
+    if figure == Figure::Redis {
+        figures::redis(&relay.binary, effort, report)?;
     }
     if matches!(figure, Figure::All | Figure::Rules) {
         schedules::rules(report)?;

@@ -71,7 +71,7 @@ pub(crate) fn seed(
             return fill(folder, families, messages).await;
         }
         let first = tempfile::tempdir()?;
-        let store = Arc::new(open(first.path())?);
+        let store: Arc<dyn Store> = Arc::new(open(first.path())?);
         let seeded = write(&store, families, messages).await?;
         std::fs::create_dir_all(folder)?;
         for file in [FILE.to_owned(), format!("{FILE}-wal")] {
@@ -83,7 +83,7 @@ pub(crate) fn seed(
 }
 
 async fn fill(folder: &Path, families: u64, messages: u64) -> Result<Vec<Family>> {
-    let store = Arc::new(open(folder)?);
+    let store: Arc<dyn Store> = Arc::new(open(folder)?);
     let seeded = write(&store, families, messages).await?;
     store.close().await;
     Ok(seeded)
@@ -93,7 +93,12 @@ fn open(folder: &Path) -> Result<EmbeddedStore> {
     Ok(EmbeddedStore::open(folder, Options::default())?)
 }
 
-async fn write(store: &Arc<EmbeddedStore>, families: u64, messages: u64) -> Result<Vec<Family>> {
+/// Fills any store.
+pub(crate) async fn write(
+    store: &Arc<dyn Store>,
+    families: u64,
+    messages: u64,
+) -> Result<Vec<Family>> {
     let mut tasks = JoinSet::new();
     let mut seeded = Vec::new();
     for number in 1..=families {
@@ -112,7 +117,7 @@ async fn write(store: &Arc<EmbeddedStore>, families: u64, messages: u64) -> Resu
     Ok(seeded)
 }
 
-async fn family(store: Arc<EmbeddedStore>, scope: Scope, messages: u64) -> Result<Family> {
+async fn family(store: Arc<dyn Store>, scope: Scope, messages: u64) -> Result<Family> {
     store.commit(scope, founding()).await?;
     for device in 1..=2 {
         store.commit(scope, join(scope, device)).await?;

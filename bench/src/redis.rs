@@ -1,0 +1,102 @@
+//! The relay at a Redis of its own, on the same machine.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use jiashu_server::store::Store;
+use jiashu_server::store::redis::RedisStore;
+
+use crate::phone::Phone;
+use crate::relay::Relay;
+use crate::seed::{Family, write};
+use crate::system::{Running, System};
+use crate::wire::Wire;
+
+/// A relay whose letters are kept by a Redis that syncs before it answers.
+pub(crate) struct AtRedis {
+    /// What is run.
+    pub(crate) binary: PathBuf,
+}
+
+/// A redis-server, killed when this is dropped.
+struct Server {
+    process: Child,
+    url: String,
+}
+
+impl Server {
+    fn start(folder: &Path) -> Result<Self> {
+        let socket = folder.join("socket");
+        let process = Command::new("redis-server")
+            .args(["--port", "0", "--unixsocket"])
+            .arg(&socket)
+            .args(["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--dir"])
+            .arg(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .context("no redis-server: apt-get install redis-server")?;
+        let server = Self { process, url: format!("redis+unix://{}", socket.display()) };
+        let began = Instant::now();
+        while std::os::unix::net::UnixStream::connect(&socket).is_err() {
+            ensure!(began.elapsed() < Duration::from_secs(30), "redis-server does not listen");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(server)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+struct RunningAtRedis {
+    relay: Relay,
+    families: Vec<Family>,
+    _server: Server,
+    _folder: tempfile::TempDir,
+}
+
+impl System for AtRedis {
+    fn name(&self) -> &'static str {
+        "at redis"
+    }
+
+    fn start(&self, pairs: u64, waiting: u64) -> Result<Box<dyn Running>> {
+        let folder = tempfile::tempdir()?;
+        let server = Server::start(folder.path())?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let families = runtime.block_on(async {
+            let store: Arc<dyn Store> = Arc::new(RedisStore::open(&server.url, false).await?);
+            let families = write(&store, pairs, waiting).await?;
+            store.close().await;
+            anyhow::Ok(families)
+        })?;
+        let settings = [("JIASHU_STORE", Path::new(&server.url))];
+        let relay = Relay::start(&self.binary, folder.path(), &settings)?;
+        Ok(Box::new(RunningAtRedis { relay, families, _server: server, _folder: folder }))
+    }
+}
+
+impl Running for RunningAtRedis {
+    fn address(&self) -> SocketAddr {
+        self.relay.address
+    }
+
+    fn pid(&self) -> u32 {
+        self.relay.pid()
+    }
+
+    fn wire(&self, pair: usize, gives: bool) -> Box<dyn Wire> {
+        let family = self.families.get(pair).expect("a family was written for each pair");
+        let token = family.token(if gives { 1 } else { 2 });
+        Box::new(Phone::new(self.address().to_string(), token, Some(family.cursor)))
+    }
+}
