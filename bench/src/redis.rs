@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use jiashu_server::store::Store;
-use jiashu_server::store::redis::RedisStore;
+use jiashu_server::store::redis::{Options, RedisStore};
 
 use crate::phone::Phone;
 use crate::relay::Relay;
@@ -74,7 +74,8 @@ impl System for AtRedis {
         let server = Server::start(folder.path())?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let families = runtime.block_on(async {
-            let store: Arc<dyn Store> = Arc::new(RedisStore::open(&server.url, false).await?);
+            let store: Arc<dyn Store> =
+                Arc::new(RedisStore::open(&server.url, Options::default()).await?);
             let families = write(&store, pairs, waiting).await?;
             store.close().await;
             anyhow::Ok(families)

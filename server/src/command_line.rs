@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::Store;
 use crate::store::embedded::{self, EmbeddedStore, Look, Options};
-use crate::store::redis::RedisStore;
+use crate::store::redis::{self, RedisStore};
 use crate::{Started, serve};
 
 /// The Jiashu relay: carries sealed letters between a parent far away and the child at home.
@@ -123,7 +123,9 @@ async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
             .with_context(|| format!("cannot open the store in {}", config.data.display()))?;
         return Ok(Arc::new(store));
     }
-    Ok(Arc::new(RedisStore::open(&config.store, config.accept_loss).await?))
+    let options =
+        redis::Options { accept_loss: config.accept_loss, replicas: usize::from(config.replicas) };
+    Ok(Arc::new(RedisStore::open(&config.store, options).await?))
 }
 
 /// The store that needs nothing installed.

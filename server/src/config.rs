@@ -25,14 +25,19 @@ pub struct Config {
     #[config(env = "JIASHU_DATA", default = "jiashu-data")]
     pub data: PathBuf,
 
-    /// Where letters are kept: `embedded`, in the folder of `data`, or `redis://HOST:PORT`,
-    /// `redis+unix:///PATH` for several relays at one Redis.
+    /// Where letters are kept: `embedded`, in the folder of `data`; or, for several relays at one Redis,
+    /// `redis://HOST:PORT`, `redis+unix:///PATH`, or `redis+sentinel://HOST:PORT,HOST:PORT/NAME` for the
+    /// master that its sentinels name.
     #[config(env = "JIASHU_STORE", default = "embedded")]
     pub store: String,
 
     /// Use a Redis that may lose letters which it has acknowledged.
     #[config(env = "JIASHU_ACCEPT_LOSS", default = false)]
     pub accept_loss: bool,
+
+    /// So many replicas of Redis must have a letter before it is acknowledged: 1 where it may fail over.
+    #[config(env = "JIASHU_REPLICAS", default = 0)]
+    pub replicas: u8,
 
     /// What links begin with, as phones see the relay: `https://relay.example`. Default: the
     /// address it listens on.

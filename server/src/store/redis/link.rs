@@ -2,12 +2,18 @@
 //!
 //! Every answer is read strictly: one that is not of the kind asked for is an error of the store, never a value.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, Pipeline, Script, Value};
+use redis::aio::MultiplexedConnection;
+use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
+use redis::{
+    AsyncConnectionConfig, Client, Pipeline, RedisConnectionInfo, RedisResult, Script, Value,
+};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
 
-use super::layout::Damaged;
+use super::layout::{Damaged, FENCE};
 use crate::store::StoreError;
 
 /// An fsync under load, a rewritten log: an answer may take so long. The library's default is half a second.
@@ -16,11 +22,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// How long a connection may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 
-/// How often a command that finds no connection tries to make one before it fails; the next tries again.
-const RETRIES: usize = 2;
-
-/// How long it waits at most before it tries again to connect.
-const RETRY_WITHIN: Duration = Duration::from_millis(250);
+/// How long replicas may take to have what was written.
+const REPLICAS_WITHIN: Duration = Duration::from_secs(2);
 
 /// Why something could not be had of Redis.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +40,18 @@ pub(super) enum Failure {
     /// It does not keep what it acknowledges any more.
     #[error("this Redis would lose letters: {0}")]
     Weak(String),
+    /// Too few replicas have it.
+    #[error("{0} replicas have it, of {1}")]
+    TooFew(u64, usize),
+    /// It was written to a server that is not the master any more, or may not be.
+    #[error("another server is the master now, and may not have it")]
+    InDoubt,
+    /// Nobody answered in time.
+    #[error("no answer in time")]
+    Silent,
+    /// The address is none.
+    #[error("{0}")]
+    Address(&'static str),
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
@@ -48,48 +63,115 @@ impl From<Failure> for StoreError {
     }
 }
 
-/// The shared connection; cheap to clone.
+/// Where the master is.
+enum Source {
+    /// At an address that stays.
+    Direct(Client),
+    /// Where the sentinels say.
+    Sentinel(Box<Mutex<SentinelClient>>),
+}
+
+/// Connections to one server, until one of them breaks.
+#[derive(Clone)]
+struct Current {
+    /// Another one with each connection that is made.
+    id: u64,
+    client: Client,
+    shared: MultiplexedConnection,
+    /// For what keeps a connection waiting.
+    fence: MultiplexedConnection,
+}
+
+#[derive(Default)]
+struct Connections {
+    made: u64,
+    current: Option<Current>,
+}
+
+/// The shared connections; cheap to clone.
 #[derive(Clone)]
 pub(super) struct Link {
-    client: Client,
-    shared: ConnectionManager,
+    source: Arc<Source>,
+    connections: Arc<Mutex<Connections>>,
 }
 
 impl Link {
     /// Connects.
     pub(super) async fn open(url: &str) -> Result<Self, Failure> {
-        let client = Client::open(url)?;
-        let config = ConnectionManagerConfig::new()
+        let source = match url.split_once("+sentinel://") {
+            Some((scheme, rest)) => Source::Sentinel(Box::new(Mutex::new(sentinel(scheme, rest)?))),
+            None => Source::Direct(Client::open(url)?),
+        };
+        let link = Self { source: Arc::new(source), connections: Arc::default() };
+        link.current().await?;
+        Ok(link)
+    }
+
+    async fn client(&self) -> Result<Client, Failure> {
+        match &*self.source {
+            Source::Direct(client) => Ok(client.clone()),
+            Source::Sentinel(sentinel) => {
+                let mut sentinel = sentinel.lock().await;
+                let client = timeout(CONNECT_WITHIN, sentinel.async_get_client()).await;
+                Ok(client.map_err(|_| Failure::Silent)??)
+            }
+        }
+    }
+
+    /// The connections; new ones where there are none.
+    async fn current(&self) -> Result<Current, Failure> {
+        let mut connections = self.connections.lock().await;
+        if let Some(current) = &connections.current {
+            return Ok(current.clone());
+        }
+        let client = self.client().await?;
+        let config = AsyncConnectionConfig::new()
             .set_response_timeout(Some(ANSWER_WITHIN))
-            .set_connection_timeout(Some(CONNECT_WITHIN))
-            .set_number_of_retries(RETRIES)
-            .set_max_delay(RETRY_WITHIN);
-        let shared = client.get_connection_manager_with_config(config).await?;
-        Ok(Self { client, shared })
+            .set_connection_timeout(Some(CONNECT_WITHIN));
+        let shared = client.get_multiplexed_async_connection_with_config(&config).await?;
+        let fence = client.get_multiplexed_async_connection_with_config(&config).await?;
+        connections.made = connections.made.wrapping_add(1);
+        let current = Current { id: connections.made, client, shared, fence };
+        connections.current = Some(current.clone());
+        Ok(current)
+    }
+
+    /// What came; a connection that broke, or that leads to a server which is no master any more, is not used
+    /// again.
+    async fn came<T>(&self, id: u64, answer: RedisResult<T>) -> Result<T, Failure> {
+        if let Err(error) = &answer
+            && (error.is_unrecoverable_error() || error.is_timeout() || is_elsewhere(error))
+        {
+            let mut connections = self.connections.lock().await;
+            connections.current.take_if(|current| current.id == id);
+        }
+        Ok(answer?)
     }
 
     /// A connection of its own, for what is pushed.
     pub(super) async fn listen(&self) -> Result<redis::aio::PubSub, Failure> {
-        Ok(self.client.get_async_pubsub().await?)
+        let client = self.current().await?.client;
+        let listening = timeout(CONNECT_WITHIN, client.get_async_pubsub()).await;
+        Ok(listening.map_err(|_| Failure::Silent)??)
     }
 
     /// The answers to commands, as many as were asked.
     pub(super) async fn ask(&self, pipe: &Pipeline) -> Result<Vec<Value>, Failure> {
-        let asked = pipe.len();
-        if asked == 0 {
+        if pipe.is_empty() {
             return Ok(Vec::new());
         }
-        let answers: Vec<Value> = pipe.query_async(&mut self.shared.clone()).await?;
-        if answers.len() == asked { Ok(answers) } else { Err(Damaged("an answer").into()) }
+        self.ask_atomic(pipe, pipe.len()).await
     }
 
-    /// The answers to so many commands, all as of one moment.
+    /// The answers to so many commands, all as of one moment if the pipeline is atomic.
     pub(super) async fn ask_atomic(
         &self,
         pipe: &Pipeline,
         asked: usize,
     ) -> Result<Vec<Value>, Failure> {
-        let answers: Vec<Value> = pipe.query_async(&mut self.shared.clone()).await?;
+        let mut current = self.current().await?;
+        let answers = pipe.query_async::<Vec<Value>>(&mut current.shared).await;
+        let answers = self.came(current.id, answers).await?;
         if answers.len() == asked { Ok(answers) } else { Err(Damaged("an answer").into()) }
     }
 
@@ -100,6 +182,16 @@ impl Link {
         keys: &[&str],
         args: &[Vec<u8>],
     ) -> Result<Value, Failure> {
+        self.script_over(script, keys, args).await.map(|(answer, _)| answer)
+    }
+
+    /// What a script answers, and over which connection.
+    pub(super) async fn script_over(
+        &self,
+        script: &Script,
+        keys: &[&str],
+        args: &[Vec<u8>],
+    ) -> Result<(Value, u64), Failure> {
         let mut invocation = script.prepare_invoke();
         for key in keys {
             invocation.key(*key);
@@ -107,8 +199,58 @@ impl Link {
         for arg in args {
             invocation.arg(arg);
         }
-        Ok(invocation.invoke_async(&mut self.shared.clone()).await?)
+        let mut current = self.current().await?;
+        let answer = invocation.invoke_async(&mut current.shared).await;
+        Ok((self.came(current.id, answer).await?, current.id))
     }
+
+    /// The connection in use.
+    pub(super) async fn id(&self) -> Result<u64, Failure> {
+        Ok(self.current().await?.id)
+    }
+
+    /// How many replicas have, on disk where they say so, what was written over that connection. Another
+    /// server may be the master by now, and its replicas know nothing of it: then it is in doubt.
+    pub(super) async fn replicas_with(&self, id: u64, wanted: usize) -> Result<u64, Failure> {
+        let mut current = self.current().await?;
+        if current.id != id {
+            return Err(Failure::InDoubt);
+        }
+        let mut pipe = redis::pipe();
+        pipe.cmd("INCR").arg(FENCE);
+        pipe.cmd("WAIT").arg(wanted).arg(REPLICAS_WITHIN.as_millis().to_string());
+        let answers = pipe.query_async::<Vec<Value>>(&mut current.fence).await;
+        let answers = self.came(id, answers).await?;
+        Ok(number(answers.get(1).unwrap_or(&Value::Nil))?)
+    }
+}
+
+/// A server that was the master, or will be.
+fn is_elsewhere(error: &redis::RedisError) -> bool {
+    matches!(error.code(), Some("READONLY" | "MASTERDOWN" | "LOADING"))
+}
+
+/// The sentinels of `HOST:PORT,HOST:PORT/NAME`, perhaps with the master's `USER:PASSWORD@` before.
+fn sentinel(scheme: &str, rest: &str) -> Result<SentinelClient, Failure> {
+    let wrong =
+        || Failure::Address("sentinels are written redis+sentinel://HOST:PORT,HOST:PORT/NAME");
+    let (place, name) =
+        rest.rsplit_once('/').filter(|(_, name)| !name.is_empty()).ok_or_else(wrong)?;
+    let (secret, hosts) = match place.rsplit_once('@') {
+        Some((secret, hosts)) => (Some(secret), hosts),
+        None => (None, place),
+    };
+    let sentinels: Vec<String> =
+        hosts.split(',').map(|host| format!("{scheme}://{host}")).collect();
+    let node = secret.map(|secret| {
+        let (user, password) = secret.split_once(':').unwrap_or(("", secret));
+        let mut login = RedisConnectionInfo::default().set_password(password);
+        if !user.is_empty() {
+            login = login.set_username(user);
+        }
+        SentinelNodeConnectionInfo::default().set_redis_connection_info(login)
+    });
+    Ok(SentinelClient::build(sentinels, name.to_owned(), node, SentinelServerType::Master)?)
 }
 
 /// Bytes, or nothing.

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::durability::Condition;
+use self::fence::Fence;
 use self::layout::{
     BUCKETS, Damaged, DueRow, Element, FactRow, Keys, Says, WAKES, body_field, bucket_due,
     card_field, cursor_value, order_field, read_cursor, read_due_member, read_order, score,
@@ -34,6 +35,8 @@ use super::{
 };
 
 mod durability;
+
+mod fence;
 
 mod layout;
 
@@ -64,6 +67,15 @@ const MOST_PLACES: Seq = 1 << 50;
 /// How often what a schedule holds is read anew because it changed between two looks.
 const TRIES: usize = 16;
 
+/// What an operator may choose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Whether a Redis is used that may lose what it has acknowledged.
+    pub accept_loss: bool,
+    /// So many replicas must have a commit before it is acknowledged.
+    pub replicas: usize,
+}
+
 /// Why the store could not be opened; nothing was changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -89,13 +101,15 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// Opens the store at that address, `redis://HOST:PORT` or `redis+unix:///PATH`. A Redis that would lose
+    /// Opens the store at that address: `redis://HOST:PORT`, `redis+unix:///PATH`, or of whom its sentinels name
+    /// the master, `redis+sentinel://HOST:PORT,HOST:PORT/NAME`. A Redis that would lose
     /// what it has acknowledged is refused, unless `accept_loss`.
     ///
     /// # Errors
     ///
     /// [`OpenError`].
-    pub async fn open(url: &str, accept_loss: bool) -> Result<Self, OpenError> {
+    pub async fn open(url: &str, options: Options) -> Result<Self, OpenError> {
+        let Options { accept_loss, replicas } = options;
         let link =
             Link::open(url).await.map_err(|failure| OpenError::Unreachable(failure.to_string()))?;
         let weaknesses = durability::weaknesses(&link).await;
@@ -109,10 +123,12 @@ impl RedisStore {
         }
         let condition = Arc::new(Condition::default());
         let wakes = broadcast::Sender::new(WAKES_KEPT);
-        let queue = Queue::new(link.clone(), wakes.clone());
+        let fence = Fence::new(link.clone(), replicas);
+        let queue = Queue::new(link.clone(), Arc::clone(&fence), wakes.clone());
         let read = Script::new(include_str!("read.lua"));
         let (noted, stop) = (Arc::new(Noted::default()), CancellationToken::new());
         let tasks = TaskTracker::new();
+        tasks.spawn(fence.run(stop.clone()));
         tasks.spawn(hear_wakes(link.clone(), wakes.clone(), stop.clone()));
         tasks.spawn(write_cursors(link.clone(), Arc::clone(&noted), stop.clone()));
         let watch =

@@ -12,6 +12,7 @@ use redis::{Script, Value};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::{broadcast, oneshot};
 
+use super::fence::Fence;
 use super::layout::{Damaged, DueRow, Element, FactRow, Keys, body_field, order_field, read_order};
 use super::link::{Failure, Link, array, bytes, pairs};
 use super::work::{Found, Needs, Outcome, Work};
@@ -32,15 +33,16 @@ struct Pending {
 /// Commits that wait, by scope; a scope stands here as long as its groups are under way.
 pub(super) struct Queue {
     link: Link,
+    fence: Arc<Fence>,
     commit: Script,
     waiting: Mutex<HashMap<Scope, Vec<Pending>>>,
     wakes: broadcast::Sender<Wake>,
 }
 
 impl Queue {
-    pub(super) fn new(link: Link, wakes: broadcast::Sender<Wake>) -> Arc<Self> {
+    pub(super) fn new(link: Link, fence: Arc<Fence>, wakes: broadcast::Sender<Wake>) -> Arc<Self> {
         let commit = Script::new(include_str!("commit.lua"));
-        Arc::new(Self { link, commit, waiting: Mutex::default(), wakes })
+        Arc::new(Self { link, fence, commit, waiting: Mutex::default(), wakes })
     }
 
     /// Hands it in, at the first poll; answers once it is written.
@@ -108,13 +110,22 @@ impl Queue {
         let keys = Keys::of(scope);
         let needs = Needs::of(group.iter().map(|pending| &pending.batch));
         for _ in 0..TRIES {
+            let mut over = self.link.id().await?;
             let found = find(&self.link, &keys, &needs).await?;
             let mut work = Work::new(scope, found, &needs);
             let outcomes: Vec<_> =
                 group.iter().map(|pending| work.commit(&pending.batch, &mut dice)).collect();
             let (floor, wakes) = (work.state().map_or(0, |state| state.floor), work.wakes);
-            if work.changed && !self.is_first(&keys, work).await? {
-                continue;
+            let is_answered = |outcome: &Outcome| !matches!(outcome, Outcome::Refused(_));
+            if work.changed {
+                match self.is_first(&keys, work).await? {
+                    (true, connection) => over = connection,
+                    (false, _) => continue,
+                }
+            }
+            // A repeat, too: what it repeats may have been answered to nobody.
+            if outcomes.iter().any(is_answered) {
+                self.fence.pass(over).await?;
             }
             if wakes {
                 let _ = self.wakes.send(Wake { scope });
@@ -124,15 +135,15 @@ impl Queue {
         Err(Failure::Crowded)
     }
 
-    /// Runs the script. Whether nobody else was first.
-    async fn is_first(&self, keys: &Keys, work: Work) -> Result<bool, Failure> {
+    /// Runs the script. Whether nobody else was first, and over which connection.
+    async fn is_first(&self, keys: &Keys, work: Work) -> Result<(bool, u64), Failure> {
         let version: [u8; 8] = random();
         let args = work.into_args(&version);
         let names: [&str; 6] =
             [&keys.scope, &keys.facts, &keys.due, &keys.held, &keys.log, &keys.bucket_due];
-        match self.link.script(&self.commit, &names, &args).await? {
-            Value::Int(1) => Ok(true),
-            Value::Int(0) => Ok(false),
+        match self.link.script_over(&self.commit, &names, &args).await? {
+            (Value::Int(1), over) => Ok((true, over)),
+            (Value::Int(0), over) => Ok((false, over)),
             _ => Err(Damaged("the answer of a script").into()),
         }
     }

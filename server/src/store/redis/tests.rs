@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
-use super::RedisStore;
+use super::{Options, RedisStore};
 use crate::store::conformance::{FAMILY, Home, PHONE, founding, message, store_conformance};
 use crate::store::{Store, StoreError};
 
@@ -58,7 +58,7 @@ impl Drop for Server {
 #[async_trait]
 impl Home for Server {
     async fn open(&self) -> Arc<dyn Store> {
-        Arc::new(RedisStore::open(&self.url(), false).await.unwrap())
+        Arc::new(RedisStore::open(&self.url(), Options::default()).await.unwrap())
     }
 }
 
@@ -72,8 +72,9 @@ store_conformance!(a_server);
 async fn a_redis_that_would_lose_letters_is_refused_unless_that_is_accepted() {
     let server = Server::start("everysec");
 
-    let refused = RedisStore::open(&server.url(), false).await.unwrap_err();
-    let accepted = RedisStore::open(&server.url(), true).await;
+    let refused = RedisStore::open(&server.url(), Options::default()).await.unwrap_err();
+    let accepted = Options { accept_loss: true, ..Options::default() };
+    let accepted = RedisStore::open(&server.url(), accepted).await;
 
     assert!(refused.to_string().contains("appendfsync is everysec, not always"), "{refused}");
     accepted.unwrap().close().await;
