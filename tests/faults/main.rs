@@ -80,6 +80,7 @@ fn main() {
     let trials = vec![
         trial!(kill9::what_was_acknowledged_survives_at_any_moment, [Cc]),
         trial!(redis::what_was_acknowledged_survives_kills_of_relay_and_redis, []),
+        trial!(redis::what_was_acknowledged_survives_the_master, []),
         trial!(sweep::killed_at_any_call_it_keeps_what_it_acknowledged, [Strace, Long]),
         trial!(power_loss::what_was_acknowledged_survives, [Mounts, Loop, Cc]),
         trial!(power_loss::the_harness_sees_loss_where_syncs_are_not_done, [Mounts, Loop, Cc]),

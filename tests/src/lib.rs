@@ -18,6 +18,8 @@ pub mod relay;
 
 pub mod redis;
 
+pub mod sentinel;
+
 pub mod binary;
 
 pub mod raw;
