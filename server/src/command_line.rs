@@ -123,6 +123,8 @@ async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
             .with_context(|| format!("cannot open the store in {}", config.data.display()))?;
         return Ok(Arc::new(store));
     }
+    // The setup link stands there until it is used.
+    embedded::make_folder(&config.data)?;
     let options =
         redis::Options { accept_loss: config.accept_loss, replicas: usize::from(config.replicas) };
     Ok(Arc::new(RedisStore::open(&config.store, options).await?))

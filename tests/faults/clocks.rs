@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use jiashu_proto::entry::RuleText;
 use jiashu_proto::id::Millis;
+use jiashu_tests::redis::TestRedis;
 use jiashu_tests::{FamilySpec, Programme, RawDevice, TestRelay, until};
 use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
@@ -54,7 +55,7 @@ impl WallClock {
     }
 }
 
-async fn relay_under(clock: &WallClock) -> TestRelay {
+async fn relay_under(clock: &WallClock, store: &[(String, String)]) -> TestRelay {
     let library = libfaketime().expect("it was looked for").display().to_string();
     let file = clock.file.display().to_string();
     let settings = [
@@ -66,7 +67,8 @@ async fn relay_under(clock: &WallClock) -> TestRelay {
         // All letters are counted at the end.
         ("JIASHU_RETENTION_DAYS", "400"),
     ];
-    TestRelay::with(&settings).await
+    let store = store.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    TestRelay::with(&settings.into_iter().chain(store).collect::<Vec<_>>()).await
 }
 
 /// Waits until nothing is due by the relay's own clock.
@@ -89,10 +91,19 @@ async fn plan(mother: &mut RawDevice, number: i64, now: Timestamp) -> DateTime {
 }
 
 pub(crate) async fn each_occurrence_fires_once_whatever_the_clock_does() {
+    fire(&[]).await;
+}
+
+pub(crate) async fn each_occurrence_fires_once_with_redis_too() {
+    let redis = TestRedis::start().await;
+    fire(&redis.settings()).await;
+}
+
+async fn fire(store: &[(String, String)]) {
     let (schedules, days) = if rounds::is_asked_for() { (200, 90) } else { (10, 10) };
     let folder = tempfile::tempdir().unwrap();
     let mut clock = WallClock::in_folder(folder.path());
-    let mut relay = relay_under(&clock).await;
+    let mut relay = relay_under(&clock, store).await;
     let family = Programme::of(&relay).await.enrol("P9-001", &FamilySpec::li()).await;
     let [mut mother, mut home] = family.join_all::<2>().await;
     let now = Timestamp::from_millisecond(relay.raw().now().await).unwrap();

@@ -55,6 +55,13 @@ impl Crowd {
         self
     }
 
+    /// Its phones are at these relays of one store, one after the other.
+    pub(crate) fn spread(&mut self, relays: &[TestRelay]) {
+        for (writer, relay) in self.writers.iter_mut().zip(relays.iter().cycle()) {
+            writer.phone.raw = relay.raw();
+        }
+    }
+
     /// All phones write until they cannot.
     pub(crate) fn start_writing(&mut self) -> Writing {
         let mut tasks = JoinSet::new();

@@ -81,6 +81,7 @@ fn main() {
         trial!(kill9::what_was_acknowledged_survives_at_any_moment, [Cc]),
         trial!(redis::what_was_acknowledged_survives_kills_of_relay_and_redis, []),
         trial!(redis::what_was_acknowledged_survives_the_master, []),
+        trial!(redis::what_two_relays_acknowledged_survives_kills_of_either, []),
         trial!(sweep::killed_at_any_call_it_keeps_what_it_acknowledged, [Strace, Long]),
         trial!(power_loss::what_was_acknowledged_survives, [Mounts, Loop, Cc]),
         trial!(power_loss::the_harness_sees_loss_where_syncs_are_not_done, [Mounts, Loop, Cc]),
@@ -101,6 +102,7 @@ fn main() {
             [Mounts]
         ),
         trial!(clocks::each_occurrence_fires_once_whatever_the_clock_does, [Faketime]),
+        trial!(clocks::each_occurrence_fires_once_with_redis_too, [Faketime]),
         trial!(neighbours::bad_peers_cut_nobody_off, []),
         trial!(stampede::two_thousand_come_back_by_themselves_and_not_in_one_second, []),
         trial!(tools::a_power_cut_leaves_what_was_synced, [Mounts, Loop, Cc]),

@@ -80,3 +80,39 @@ pub(crate) async fn what_was_acknowledged_survives_the_master() {
     assert!(verdict.complaints.is_empty(), "{verdict:?}");
     eprintln!("P1, Sentinel: the master killed, {} letters, 0 acknowledged lost", verdict.sent);
 }
+
+pub(crate) async fn what_two_relays_acknowledged_survives_kills_of_either() {
+    let redis = TestRedis::start().await;
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let first = TestRelay::on(folders[0].path(), &redis.settings()).await;
+    let programme = Programme::of(&first).await;
+    let second = TestRelay::on(folders[1].path(), &redis.settings()).await;
+    let mut relays = [first, second];
+    let mut crowd = Crowd::join(&programme, "EITHER-9").await;
+    crowd.spread(&relays);
+    let (mut rounds, mut dice) = (Rounds::of(10, 150), Dice::new(5));
+
+    while rounds.more() {
+        let writing = crowd.start_writing();
+        let which = usize::try_from(dice.below(2)).unwrap();
+        // The moments are the fault, so they are drawn: there is nothing to wait for.
+        tokio::time::sleep(std::time::Duration::from_micros(20_000 + dice.below(150_000))).await;
+        relays[which].kill9();
+        // Those at the other go on meanwhile.
+        tokio::time::sleep(std::time::Duration::from_micros(20_000 + dice.below(100_000))).await;
+        relays[1 - which].kill9();
+        crowd.end_of(writing).await;
+        rounds.count(crowd.has_unsent());
+        for relay in &mut relays {
+            relay.restart().await;
+        }
+        crowd.read().await.unwrap();
+        crowd.send_what_waits().await;
+    }
+
+    crowd.read().await.unwrap();
+    let verdict = crowd.verdict();
+    assert!(verdict.complaints.is_empty(), "{verdict:?}");
+    assert_eq!(verdict.acked, verdict.sent, "what waited was sent in the end");
+    eprintln!("P1, two relays: {}, {} letters, 0 acknowledged lost", rounds.told(), verdict.sent);
+}

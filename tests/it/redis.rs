@@ -120,6 +120,7 @@ async fn while_redis_is_away_nothing_is_acknowledged_and_then_all_goes_on() {
         })
     };
     let while_away = try_it().await;
+    let health = two.first.raw().get("/healthz").await;
     two.redis.restart().await;
     let posted = until("the relay is back", try_it).await;
     until("it is at the other relay, too", async || {
@@ -128,6 +129,10 @@ async fn while_redis_is_away_nothing_is_acknowledged_and_then_all_goes_on() {
     })
     .await;
 
+    let health_after = two.first.raw().get("/healthz").await;
+
+    assert_eq!((health.status, health_after.status), (503, 200));
+    assert!(String::from_utf8(health.body).unwrap().contains("degraded: redis: "));
     assert_eq!(while_away, None, "nothing is acknowledged that cannot be kept");
     assert!(posted.seq > 0);
 }

@@ -228,7 +228,8 @@ impl EmbeddedStore {
     }
 }
 
-fn make_folder(folder: &Path) -> Result<(), OpenError> {
+/// Makes a relay's folder, which is for its user alone.
+pub(crate) fn make_folder(folder: &Path) -> Result<(), OpenError> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(|source| OpenError::Io { path: folder.to_owned(), source })
 }

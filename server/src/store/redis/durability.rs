@@ -2,6 +2,7 @@
 //! operator may set it otherwise.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,11 +11,11 @@ use tokio_util::sync::CancellationToken;
 use super::link::{Failure, Link, bytes, pairs};
 use crate::store::Health;
 
-/// How often it is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// How often it is looked at while something is wrong.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// How often while something is wrong.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// While all is well only each so manyth time: once a minute.
+const LOOKS: u32 = 30;
 
 /// What it is to be set to, and why.
 const SETTINGS: [(&str, &str, &str); 3] = [
@@ -29,7 +30,11 @@ const SETTINGS: [(&str, &str, &str); 3] = [
 
 /// How it was found last.
 #[derive(Debug, Default)]
-pub(super) struct Condition(Mutex<Found>);
+pub(super) struct Condition {
+    found: Mutex<Found>,
+    /// Looked at with every answer, so without the lock.
+    is_unreachable: AtomicBool,
+}
 
 #[derive(Debug, Default)]
 struct Found {
@@ -42,28 +47,38 @@ struct Found {
 impl Condition {
     /// Why nothing may be committed, if so.
     pub(super) fn refuses(&self) -> Option<String> {
-        super::lock(&self.0).weak.clone()
+        super::lock(&self.found).weak.clone()
     }
 
     pub(super) fn health(&self) -> Health {
-        let found = super::lock(&self.0);
+        let found = super::lock(&self.found);
         let why = found.weak.as_ref().or(found.unreachable.as_ref());
         why.map_or(Health::Ok, |why| Health::Degraded(format!("redis: {why}")))
     }
 
-    fn set(&self, looked: Result<Vec<String>, Failure>, accept_loss: bool) -> bool {
-        let found = match looked {
-            Ok(weak) if weak.is_empty() || accept_loss => Found::default(),
-            Ok(weak) => Found { weak: Some(weak.join("; ")), unreachable: None },
-            // What it was found to be before still counts.
-            Err(failure) => {
-                let weak = super::lock(&self.0).weak.take();
-                Found { weak, unreachable: Some(failure.to_string()) }
-            }
-        };
-        let is_well = found.weak.is_none() && found.unreachable.is_none();
-        *super::lock(&self.0) = found;
-        is_well
+    /// It did not answer, or with an error: told once.
+    pub(super) fn failed(&self, why: &str) {
+        let before = super::lock(&self.found).unreachable.replace(why.to_owned());
+        self.is_unreachable.store(true, Ordering::Relaxed);
+        if before.is_none() {
+            tracing::error!(why, "the store cannot be used for now");
+        }
+    }
+
+    /// It answered.
+    pub(super) fn worked(&self) {
+        if self.is_unreachable.swap(false, Ordering::Relaxed) {
+            super::lock(&self.found).unreachable = None;
+            tracing::info!("the store can be used again");
+        }
+    }
+
+    fn found_weak(&self, weaknesses: &[String]) {
+        let weak = (!weaknesses.is_empty()).then(|| weaknesses.join("; "));
+        let before = std::mem::replace(&mut super::lock(&self.found).weak, weak.clone());
+        if let Some(why) = weak.filter(|_| before.is_none()) {
+            tracing::error!(why, "acknowledged letters could be lost: none is taken");
+        }
     }
 }
 
@@ -74,18 +89,23 @@ pub(super) async fn watch(
     accept_loss: bool,
     stop: CancellationToken,
 ) {
-    let mut pause = LOOK_EVERY;
+    let mut looks = 0_u32;
     loop {
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
         }
-        let is_well = condition.set(weaknesses(&link).await, accept_loss);
-        if !is_well {
-            tracing::error!(health = ?condition.health(), "the store is not as it should be");
+        looks = looks.wrapping_add(1);
+        if condition.health() == Health::Ok && !looks.is_multiple_of(LOOKS) {
+            continue;
         }
-        pause = if is_well { LOOK_EVERY } else { LOOK_AGAIN };
+        // Whether it answers the link has noted.
+        if let Ok(weaknesses) = weaknesses(&link).await
+            && !accept_loss
+        {
+            condition.found_weak(&weaknesses);
+        }
     }
 }
 

@@ -21,6 +21,9 @@ use crate::store::{DueItem, NEVER, Record};
 /// Buckets of a store, fixed when it is made: a cluster spreads them over its nodes.
 pub(super) const BUCKETS: u64 = 256;
 
+/// The relays that live.
+pub(super) const RELAYS: &str = "j1:relays";
+
 /// Counts what replicas were waited for.
 pub(super) const FENCE: &str = "j1:fence";
 

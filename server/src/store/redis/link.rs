@@ -13,6 +13,7 @@ use redis::{
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use super::durability::Condition;
 use super::layout::{Damaged, FENCE};
 use crate::store::StoreError;
 
@@ -93,16 +94,17 @@ struct Connections {
 pub(super) struct Link {
     source: Arc<Source>,
     connections: Arc<Mutex<Connections>>,
+    condition: Arc<Condition>,
 }
 
 impl Link {
     /// Connects.
-    pub(super) async fn open(url: &str) -> Result<Self, Failure> {
+    pub(super) async fn open(url: &str, condition: Arc<Condition>) -> Result<Self, Failure> {
         let source = match url.split_once("+sentinel://") {
             Some((scheme, rest)) => Source::Sentinel(Box::new(Mutex::new(sentinel(scheme, rest)?))),
             None => Source::Direct(Client::open(url)?),
         };
-        let link = Self { source: Arc::new(source), connections: Arc::default() };
+        let link = Self { source: Arc::new(source), connections: Arc::default(), condition };
         link.current().await?;
         Ok(link)
     }
@@ -120,6 +122,14 @@ impl Link {
 
     /// The connections; new ones where there are none.
     async fn current(&self) -> Result<Current, Failure> {
+        let current = self.connect().await;
+        if let Err(failure) = &current {
+            self.condition.failed(&failure.to_string());
+        }
+        current
+    }
+
+    async fn connect(&self) -> Result<Current, Failure> {
         let mut connections = self.connections.lock().await;
         if let Some(current) = &connections.current {
             return Ok(current.clone());
@@ -139,11 +149,16 @@ impl Link {
     /// What came; a connection that broke, or that leads to a server which is no master any more, is not used
     /// again.
     async fn came<T>(&self, id: u64, answer: RedisResult<T>) -> Result<T, Failure> {
-        if let Err(error) = &answer
-            && (error.is_unrecoverable_error() || error.is_timeout() || is_elsewhere(error))
-        {
-            let mut connections = self.connections.lock().await;
-            connections.current.take_if(|current| current.id == id);
+        match &answer {
+            Ok(_) => self.condition.worked(),
+            Err(error)
+                if error.is_unrecoverable_error() || error.is_timeout() || is_elsewhere(error) =>
+            {
+                self.condition.failed(&error.to_string());
+                let mut connections = self.connections.lock().await;
+                connections.current.take_if(|current| current.id == id);
+            }
+            Err(_) => {}
         }
         Ok(answer?)
     }

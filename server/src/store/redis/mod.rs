@@ -27,7 +27,8 @@ use self::layout::{
     to_cbor,
 };
 use self::link::{Failure, Link, all_bytes, array, bytes, number, pairs};
-use self::queue::Queue;
+use self::queue::{Queue, random};
+use self::share::Share;
 use super::noted::{self, Noted};
 use super::{
     Batch, Committed, Due, DueCount, DueItem, Health, HeldBody, NEVER, Occurring, Page, PageLimit,
@@ -44,6 +45,8 @@ mod link;
 
 mod queue;
 
+mod share;
+
 mod work;
 
 #[cfg(test)]
@@ -57,6 +60,9 @@ const TICK: Duration = Duration::from_secs(2);
 
 /// How long to wait before listening for wakes again.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
+
+/// What another relay was to do is done by any after this time, in ms.
+const OTHERS_MS: Millis = 5_000;
 
 /// Commands asked at once.
 const AT_ONCE: usize = 512;
@@ -96,6 +102,7 @@ pub struct RedisStore {
     wakes: broadcast::Sender<Wake>,
     noted: Arc<Noted>,
     condition: Arc<Condition>,
+    share: Arc<Share>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -110,8 +117,10 @@ impl RedisStore {
     /// [`OpenError`].
     pub async fn open(url: &str, options: Options) -> Result<Self, OpenError> {
         let Options { accept_loss, replicas } = options;
-        let link =
-            Link::open(url).await.map_err(|failure| OpenError::Unreachable(failure.to_string()))?;
+        let condition = Arc::new(Condition::default());
+        let link = Link::open(url, Arc::clone(&condition))
+            .await
+            .map_err(|failure| OpenError::Unreachable(failure.to_string()))?;
         let weaknesses = durability::weaknesses(&link).await;
         let weaknesses =
             weaknesses.map_err(|failure| OpenError::Unreachable(failure.to_string()))?;
@@ -121,7 +130,6 @@ impl RedisStore {
         for weakness in &weaknesses {
             tracing::warn!(weakness, "acknowledged letters may be lost, as was accepted");
         }
-        let condition = Arc::new(Condition::default());
         let wakes = broadcast::Sender::new(WAKES_KEPT);
         let fence = Fence::new(link.clone(), replicas);
         let queue = Queue::new(link.clone(), Arc::clone(&fence), wakes.clone());
@@ -129,12 +137,14 @@ impl RedisStore {
         let (noted, stop) = (Arc::new(Noted::default()), CancellationToken::new());
         let tasks = TaskTracker::new();
         tasks.spawn(fence.run(stop.clone()));
+        let share = Share::new(link.clone(), u64::from_ne_bytes(random()));
+        tasks.spawn(Arc::clone(&share).run(stop.clone()));
         tasks.spawn(hear_wakes(link.clone(), wakes.clone(), stop.clone()));
         tasks.spawn(write_cursors(link.clone(), Arc::clone(&noted), stop.clone()));
         let watch =
             durability::watch(link.clone(), Arc::clone(&condition), accept_loss, stop.clone());
         tasks.spawn(watch);
-        Ok(Self { link, queue, read, wakes, noted, condition, stop, tasks })
+        Ok(Self { link, queue, read, wakes, noted, condition, share, stop, tasks })
     }
 
     /// So many places from `first` on.
@@ -373,8 +383,9 @@ impl Store for RedisStore {
 
     async fn due(&self, now: Millis, limit: usize) -> Result<Vec<Due>, StoreError> {
         let mut pipe = redis::pipe();
-        for bucket in 0..BUCKETS {
-            pipe.cmd("ZRANGE").arg(bucket_due(bucket)).arg("-inf").arg(score(now)).arg("BYSCORE");
+        for (bucket, own) in (0..BUCKETS).zip(self.share.own().iter()) {
+            let upto = if *own { now } else { now.saturating_sub(OTHERS_MS) };
+            pipe.cmd("ZRANGE").arg(bucket_due(bucket)).arg("-inf").arg(score(upto)).arg("BYSCORE");
             pipe.arg("LIMIT").arg(0).arg(limit).arg("WITHSCORES");
         }
         let mut found = Vec::new();
@@ -499,9 +510,11 @@ impl Store for RedisStore {
             pipe.cmd("ZRANGE").arg(bucket_due(bucket)).arg(0).arg(0).arg("WITHSCORES");
         }
         let mut next = None;
-        for answer in self.link.ask(&pipe).await? {
+        let own = self.share.own();
+        for (answer, own) in self.link.ask(&pipe).await?.into_iter().zip(own.iter()) {
             for (_, at) in pairs(answer).map_err(Failure::from)? {
                 let at = read_score(&at)?;
+                let at = if *own { at } else { at.saturating_add(OTHERS_MS) };
                 next = Some(next.map_or(at, |next: Millis| next.min(at)));
             }
         }

@@ -71,6 +71,7 @@ impl Queue {
     }
 
     async fn run(self: Arc<Self>, scope: Scope) {
+        let mut under_way = UnderWay { queue: &self, scope, ended: false };
         while let Some(group) = self.next_group(scope) {
             match self.write(scope, &group).await {
                 Ok(answers) => {
@@ -81,7 +82,6 @@ impl Queue {
                 }
                 Err(failure) => {
                     let failure = Arc::new(failure);
-                    tracing::warn!(error = %failure, "a commit is in doubt");
                     for pending in group {
                         let source = Box::new(Arc::clone(&failure));
                         let unavailable = StoreError::Unavailable { backend: "redis", source };
@@ -90,12 +90,14 @@ impl Queue {
                 }
             }
         }
+        under_way.ended = true;
     }
 
     fn next_group(&self, scope: Scope) -> Option<Vec<Pending>> {
         let mut waiting = super::lock(&self.waiting);
         let of_scope = waiting.get_mut(&scope)?;
         if of_scope.is_empty() {
+            // Under the same lock, so that nobody is left behind.
             waiting.remove(&scope);
             return None;
         }
@@ -177,6 +179,21 @@ impl Queue {
         let answer = self.link.ask(&pipe).await?.pop().unwrap_or_default();
         let element = bytes(answer)?.map(|bytes| Element::from_bytes(&bytes)).transpose()?;
         Ok(element.map(|element| element.at))
+    }
+}
+
+/// Where a group ends in a panic: who waits is told, and the next begins anew.
+struct UnderWay<'a> {
+    queue: &'a Queue,
+    scope: Scope,
+    ended: bool,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            super::lock(&self.queue.waiting).remove(&self.scope);
+        }
     }
 }
 
@@ -279,7 +296,7 @@ fn dice() -> u32 {
     u32::from_ne_bytes(random()).max(1)
 }
 
-fn random<const N: usize>() -> [u8; N] {
+pub(super) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).expect("the system has random bytes");
     bytes

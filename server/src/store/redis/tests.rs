@@ -104,3 +104,25 @@ async fn a_commit_in_doubt_is_answered_as_such_and_its_repeat_finds_out() {
 
     assert_eq!(told, [1, 2, 3, 4, 5]);
 }
+
+#[tokio::test]
+async fn two_relays_share_what_is_due_and_one_that_is_left_looks_at_all() {
+    let server = a_server();
+    let open = async || RedisStore::open(&server.url(), Options::default()).await.unwrap();
+    let (first, second) = (open().await, open().await);
+    let count = |store: &RedisStore| store.share.own().iter().filter(|own| **own).count();
+
+    until(|| count(&first) + count(&second) == 256 && count(&first) > 0).await;
+    second.close().await;
+    until(|| count(&first) == 256).await;
+    first.close().await;
+}
+
+/// Waits for it, but not for ever.
+async fn until(holds: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(60), "waited in vain");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
