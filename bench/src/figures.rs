@@ -175,6 +175,10 @@ pub(crate) fn redis(binary: &Path, effort: Effort, report: &mut Report) -> Resul
         let figure = format!("at Redis, p{percent} at {RATE} msg/s");
         report.add(figure, "ms", each(&runs, |run| run.percentile(percent)), bar);
     }
+    let families = effort.idle * 2;
+    let bytes = share(crate::redis::memory(families)?, 1);
+    let figure = format!("at Redis, memory of a family, of {families}, with all its letters");
+    report.add(figure, "bytes", [vec![bytes], Vec::new()], None);
     Ok(())
 }
 

@@ -50,11 +50,45 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Bytes that it has allocated.
+    fn used_memory(&self) -> Result<u64> {
+        let socket = self.url.trim_start_matches("redis+unix://");
+        let told = Command::new("redis-cli").args(["-s", socket, "INFO", "memory"]).output()?;
+        let told = String::from_utf8(told.stdout)?;
+        let line = told.lines().find_map(|line| line.strip_prefix("used_memory:"));
+        Ok(line.context("no used_memory")?.trim().parse()?)
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// (j) What a family costs in Redis: two phones, twenty letters, a schedule. Families, and bytes of each.
+pub(crate) fn memory(families: u64) -> Result<u64> {
+    let folder = tempfile::tempdir()?;
+    let server = Server::start(folder.path())?;
+    let empty = server.used_memory()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let store: Arc<dyn Store> =
+            Arc::new(RedisStore::open(&server.url, Options::default()).await?);
+        let seeded = write(&store, families, 20).await?;
+        for some in seeded.chunks(256) {
+            let planned = || crate::schedules::planned(1, 4_000_000_000_000);
+            let commits = some.iter().map(|family| store.commit(family.scope, planned()));
+            for done in futures_util::future::join_all(commits).await {
+                done?;
+            }
+        }
+        store.close().await;
+        anyhow::Ok(())
+    })?;
+    Ok(server.used_memory()?.saturating_sub(empty) / families)
 }
 
 struct RunningAtRedis {

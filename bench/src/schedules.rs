@@ -220,7 +220,8 @@ fn plan(folder: &Path, families: &[Family], each: u8, due_at: Millis) -> Result<
     })
 }
 
-fn planned(each: u8, due_at: Millis) -> Batch {
+/// So many daily letters, the first due at that instant.
+pub(crate) fn planned(each: u8, due_at: Millis) -> Batch {
     let instant = Timestamp::from_millisecond(due_at).unwrap_or(Timestamp::MAX);
     let start = utc_text(instant).trim_end_matches('Z').to_owned();
     let mut batch = Batch::new(ENROLLED_AT);
