@@ -60,6 +60,8 @@ mod banks;
 
 mod redis;
 
+mod deploy;
+
 mod limits;
 
 mod canaries;
