@@ -118,20 +118,25 @@ fn run(args: Args) -> anyhow::Result<()> {
 }
 
 async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
-    if config.store == EMBEDDED {
+    if !config.is_shared() {
         let store = EmbeddedStore::open(&config.data, Options::default())
             .with_context(|| format!("cannot open the store in {}", config.data.display()))?;
         return Ok(Arc::new(store));
     }
     // The setup link stands there until it is used.
     embedded::make_folder(&config.data)?;
-    let options =
-        redis::Options { accept_loss: config.accept_loss, replicas: usize::from(config.replicas) };
+    let ca = config
+        .store_ca
+        .as_ref()
+        .map(|file| std::fs::read(file).with_context(|| format!("cannot read {}", file.display())));
+    let ca = ca.transpose()?;
+    let options = redis::Options {
+        accept_loss: config.accept_loss,
+        replicas: usize::from(config.replicas),
+        ca,
+    };
     Ok(Arc::new(RedisStore::open(&config.store, options).await?))
 }
-
-/// The store that needs nothing installed.
-const EMBEDDED: &str = "embedded";
 
 /// Files beside connections: the store, the log, those to whom it is said that there is no place.
 const OTHER_FILES: u64 = 200;

@@ -13,6 +13,9 @@ mod limits;
 
 pub use limits::Limits;
 
+/// The store that needs nothing installed.
+pub const EMBEDDED: &str = "embedded";
+
 /// Every key, its default and its unit.
 #[derive(Clone, Debug, confique::Config)]
 pub struct Config {
@@ -27,13 +30,17 @@ pub struct Config {
 
     /// Where letters are kept: `embedded`, in the folder of `data`; or, for several relays at one Redis,
     /// `redis://HOST:PORT`, `redis+unix:///PATH`, or `redis+sentinel://HOST:PORT,HOST:PORT/NAME` for the
-    /// master that its sentinels name.
+    /// master that its sentinels name; `rediss` for `redis` speaks TLS.
     #[config(env = "JIASHU_STORE", default = "embedded")]
     pub store: String,
 
     /// Use a Redis that may lose letters which it has acknowledged.
     #[config(env = "JIASHU_ACCEPT_LOSS", default = false)]
     pub accept_loss: bool,
+
+    /// PEM file of whom to trust as that Redis over TLS. Default: whom the system trusts.
+    #[config(env = "JIASHU_STORE_CA")]
+    pub store_ca: Option<PathBuf>,
 
     /// So many replicas of Redis must have a letter before it is acknowledged: 1 where it may fail over.
     #[config(env = "JIASHU_REPLICAS", default = 0)]
@@ -122,6 +129,12 @@ impl Config {
         use confique::Layer as _;
         let layer = <Self as confique::Config>::Layer::default_values();
         Self::from_layer(layer).expect("every key has a default or is optional")
+    }
+
+    /// Whether other relays may use the same store.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.store != EMBEDDED
     }
 
     /// Refuses what cannot work, by key.

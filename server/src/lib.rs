@@ -103,7 +103,8 @@ pub async fn serve(
     let listen = socket.local_addr().map_err(|source| ServeError::Listen { listen, source })?;
     let origin = config.public_url.clone();
     let origin = origin.unwrap_or_else(|| listener::own_origin(listen, tls.is_some()));
-    let setup_link = setup::offer_link(&*store, &origin, &config.data, clock.now()).await?;
+    let setup_link =
+        setup::offer_link(&*store, &origin, &config.data, config.is_shared(), clock.now()).await?;
     let hub = Hub::new(config.limits.connections_per_device);
     let (limits, metrics) = (Limits::new(&config.limits), Metrics::new());
     let rosters = Rosters::default();

@@ -61,7 +61,8 @@ pub fn link_file(data: &Path) -> PathBuf {
 }
 
 /// On the first start makes the relay's scope and the setup link; afterwards, while nobody has used
-/// it, gives it again from its file. One that expired unused is made anew.
+/// it, gives it again from its file. One that expired unused is made anew. Where others share the store and
+/// one of them has made the link, it stands there and not here.
 ///
 /// # Errors
 ///
@@ -70,6 +71,7 @@ pub async fn offer_link(
     store: &dyn Store,
     origin: &str,
     data: &Path,
+    is_shared: bool,
     now: Millis,
 ) -> Result<Option<String>, SetupError> {
     let state = store.state(Scope::RELAY).await?;
@@ -82,7 +84,7 @@ pub async fn offer_link(
         let used =
             state.invites.values().any(|invite| matches!(invite.state, InviteState::Used(..)));
         let link = std::fs::read_to_string(&file).ok().filter(|_| open);
-        if used || link.is_some() {
+        if used || link.is_some() || (open && is_shared) {
             // With the address as it is set today: what the coordinator uses stands on every card.
             let secret = link.as_deref().and_then(|link| link.trim().rsplit_once('#'));
             let Some(link) = secret.map(|(_, secret)| link_to(origin, secret)) else {
@@ -96,9 +98,20 @@ pub async fn offer_link(
     let secret = random()?;
     let link = link(origin, &secret);
     // On disk before it is committed: a link that nobody has seen opens nothing for anybody.
-    write_private(&file, &link).map_err(|source| SetupError::File { path: file, source })?;
-    store.commit(Scope::RELAY, new_link(store, &secret, now).await?).await?;
-    Ok(Some(link))
+    let written = write_private(&file, &link);
+    written.map_err(|source| SetupError::File { path: file.clone(), source })?;
+    match store.commit(Scope::RELAY, new_link(store, &secret, now).await?).await {
+        // Another relay made its own meanwhile.
+        Err(StoreError::Stale { .. }) if is_shared => {
+            std::fs::remove_file(&file)
+                .map_err(|source| SetupError::File { path: file, source })?;
+            Ok(None)
+        }
+        made => {
+            made?;
+            Ok(Some(link))
+        }
+    }
 }
 
 async fn new_link(store: &dyn Store, secret: &[u8; 16], now: Millis) -> Result<Batch, StoreError> {

@@ -60,10 +60,8 @@ async fn a_relay_takes_the_redis_of_the_compose_file_and_no_other_password() {
         .stdout(Stdio::null())
         .spawn()
         .expect("tests/run installs redis-server");
-    until("redis-server listens", async || {
-        std::os::unix::net::UnixStream::connect(&socket).ok()
-    })
-    .await;
+    until("redis-server listens", async || std::os::unix::net::UnixStream::connect(&socket).ok())
+        .await;
     let store = |password: &str| {
         let url = format!("redis+unix://{}?pass={password}", socket.display());
         vec![("JIASHU_STORE".to_owned(), url)]

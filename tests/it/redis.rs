@@ -145,6 +145,47 @@ async fn read(phone: &mut RawDevice) -> Option<Vec<String>> {
 }
 
 #[tokio::test]
+async fn over_tls_only_the_redis_that_is_trusted_is_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let file = |name: &str| folder.path().join(name);
+    std::fs::write(file("cert.pem"), made.cert.pem()).unwrap();
+    std::fs::write(file("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut redis = std::process::Command::new("redis-server")
+        .args(["--port", "0", "--tls-port", &port.to_string(), "--tls-auth-clients", "no"])
+        .arg("--tls-cert-file")
+        .arg(file("cert.pem"))
+        .arg("--tls-key-file")
+        .arg(file("key.pem"))
+        .args(["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--dir"])
+        .arg(folder.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("tests/run installs redis-server");
+    until("redis-server listens", async || std::net::TcpStream::connect(("127.0.0.1", port)).ok())
+        .await;
+    let store = ("JIASHU_STORE".to_owned(), format!("rediss://localhost:{port}"));
+    let ca = ("JIASHU_STORE_CA".to_owned(), file("cert.pem").display().to_string());
+
+    let data = tempfile::tempdir().unwrap();
+    let relay = TestRelay::on(data.path(), &[store.clone(), ca]).await;
+    let programme = Programme::of(&relay).await;
+    let family = programme.enrol("TLS-001", &FamilySpec::li()).await;
+    let [mut mother, _] = family.join_all::<2>().await;
+    let posted = mother.post("over TLS").await;
+    let mut untrusting = jiashu_tests::relay::command(data.path());
+    untrusting.args(["--listen", "127.0.0.1:0"]).envs([store]);
+    let refused = tokio::task::spawn_blocking(move || untrusting.output().unwrap()).await.unwrap();
+    drop(relay);
+    redis.kill().unwrap();
+    redis.wait().unwrap();
+
+    assert!(posted.seq > 0);
+    assert!(!refused.status.success(), "nobody vouches for it");
+}
+
+#[tokio::test]
 async fn a_redis_that_would_lose_letters_is_refused_at_the_start() {
     let redis = TestRedis::syncing("everysec").await;
     let folder = tempfile::tempdir().unwrap();

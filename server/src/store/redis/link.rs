@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
+use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, Pipeline, RedisConnectionInfo, RedisResult, Script, Value,
+    AsyncConnectionConfig, Client, ConnectionAddr, Pipeline, RedisResult, Script, TlsCertificates,
+    TlsMode, Value,
 };
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -67,7 +68,7 @@ impl From<Failure> for StoreError {
 /// Where the master is.
 enum Source {
     /// At an address that stays.
-    Direct(Client),
+    Direct(Box<Client>),
     /// Where the sentinels say.
     Sentinel(Box<Mutex<SentinelClient>>),
 }
@@ -99,10 +100,22 @@ pub(super) struct Link {
 
 impl Link {
     /// Connects.
-    pub(super) async fn open(url: &str, condition: Arc<Condition>) -> Result<Self, Failure> {
-        let source = match url.split_once("+sentinel://") {
-            Some((scheme, rest)) => Source::Sentinel(Box::new(Mutex::new(sentinel(scheme, rest)?))),
-            None => Source::Direct(Client::open(url)?),
+    pub(super) async fn open(
+        url: &str,
+        ca: Option<&[u8]>,
+        condition: Arc<Condition>,
+    ) -> Result<Self, Failure> {
+        let certificates =
+            ca.map(|ca| TlsCertificates { client_tls: None, root_cert: Some(ca.to_vec()) });
+        let source = match (url.split_once("+sentinel://"), certificates) {
+            (Some((scheme, rest)), certificates) => {
+                let sentinel = sentinel(scheme == "rediss", rest, certificates)?;
+                Source::Sentinel(Box::new(Mutex::new(sentinel)))
+            }
+            (None, Some(certificates)) => {
+                Source::Direct(Box::new(Client::build_with_tls(url, certificates)?))
+            }
+            (None, None) => Source::Direct(Box::new(Client::open(url)?)),
         };
         let link = Self { source: Arc::new(source), connections: Arc::default(), condition };
         link.current().await?;
@@ -111,7 +124,7 @@ impl Link {
 
     async fn client(&self) -> Result<Client, Failure> {
         match &*self.source {
-            Source::Direct(client) => Ok(client.clone()),
+            Source::Direct(client) => Ok(Client::clone(client)),
             Source::Sentinel(sentinel) => {
                 let mut sentinel = sentinel.lock().await;
                 let client = timeout(CONNECT_WITHIN, sentinel.async_get_client()).await;
@@ -246,7 +259,11 @@ fn is_elsewhere(error: &redis::RedisError) -> bool {
 }
 
 /// The sentinels of `HOST:PORT,HOST:PORT/NAME`, perhaps with the master's `USER:PASSWORD@` before.
-fn sentinel(scheme: &str, rest: &str) -> Result<SentinelClient, Failure> {
+fn sentinel(
+    secure: bool,
+    rest: &str,
+    certificates: Option<TlsCertificates>,
+) -> Result<SentinelClient, Failure> {
     let wrong =
         || Failure::Address("sentinels are written redis+sentinel://HOST:PORT,HOST:PORT/NAME");
     let (place, name) =
@@ -255,17 +272,29 @@ fn sentinel(scheme: &str, rest: &str) -> Result<SentinelClient, Failure> {
         Some((secret, hosts)) => (Some(secret), hosts),
         None => (None, place),
     };
-    let sentinels: Vec<String> =
-        hosts.split(',').map(|host| format!("{scheme}://{host}")).collect();
-    let node = secret.map(|secret| {
+    let address = |text: &str| {
+        let (host, port) = text.rsplit_once(':')?;
+        Some(ConnectionAddr::Tcp(host.to_owned(), port.parse().ok()?))
+    };
+    let sentinels: Option<Vec<_>> = hosts.split(',').map(address).collect();
+    let sentinels = sentinels.ok_or_else(wrong)?;
+    let mut builder = SentinelClientBuilder::new(sentinels, name, SentinelServerType::Master)?;
+    if secure {
+        builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
+        builder = builder.set_client_to_sentinel_tls_mode(TlsMode::Secure);
+    }
+    if let Some(certificates) = certificates {
+        builder = builder.set_client_to_redis_certificates(certificates.clone());
+        builder = builder.set_client_to_sentinel_certificates(certificates);
+    }
+    if let Some(secret) = secret {
         let (user, password) = secret.split_once(':').unwrap_or(("", secret));
-        let mut login = RedisConnectionInfo::default().set_password(password);
+        builder = builder.set_client_to_redis_password(password);
         if !user.is_empty() {
-            login = login.set_username(user);
+            builder = builder.set_client_to_redis_username(user);
         }
-        SentinelNodeConnectionInfo::default().set_redis_connection_info(login)
-    });
-    Ok(SentinelClient::build(sentinels, name.to_owned(), node, SentinelServerType::Master)?)
+    }
+    Ok(builder.build()?)
 }
 
 /// Bytes, or nothing.

@@ -74,12 +74,14 @@ const MOST_PLACES: Seq = 1 << 50;
 const TRIES: usize = 16;
 
 /// What an operator may choose.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// Whether a Redis is used that may lose what it has acknowledged.
     pub accept_loss: bool,
     /// So many replicas must have a commit before it is acknowledged.
     pub replicas: usize,
+    /// Whom to trust over TLS, PEM; else whom the system trusts.
+    pub ca: Option<Vec<u8>>,
 }
 
 /// Why the store could not be opened; nothing was changed.
@@ -109,16 +111,16 @@ pub struct RedisStore {
 
 impl RedisStore {
     /// Opens the store at that address: `redis://HOST:PORT`, `redis+unix:///PATH`, or of whom its sentinels name
-    /// the master, `redis+sentinel://HOST:PORT,HOST:PORT/NAME`. A Redis that would lose
+    /// the master, `redis+sentinel://HOST:PORT,HOST:PORT/NAME`; with `rediss` for `redis` over TLS. A Redis that would lose
     /// what it has acknowledged is refused, unless `accept_loss`.
     ///
     /// # Errors
     ///
     /// [`OpenError`].
     pub async fn open(url: &str, options: Options) -> Result<Self, OpenError> {
-        let Options { accept_loss, replicas } = options;
+        let Options { accept_loss, replicas, ca } = options;
         let condition = Arc::new(Condition::default());
-        let link = Link::open(url, Arc::clone(&condition))
+        let link = Link::open(url, ca.as_deref(), Arc::clone(&condition))
             .await
             .map_err(|failure| OpenError::Unreachable(failure.to_string()))?;
         let weaknesses = durability::weaknesses(&link).await;
