@@ -2,7 +2,8 @@
 //!
 //! A commit is reckoned here on what stands (`work`, pure) and written by one script if nobody else was first
 //! (`queue`, `commit.lua`): the version of a scope changes with each, so what was read with it holds. What stands
-//! where is `layout`; the way there is `link`. No relay leads; two that fire the same occurrence meet at the version.
+//! where is `layout`; the way there is `link`; `pages` reads logs; `fence` waits for replicas, `share` says which relay
+//! looks at what is due, `durability` whether this Redis may be used, `background` does the rest. No relay leads; two that fire the same occurrence meet at the version.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +11,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::StreamExt as _;
 use jiashu_proto::entry::{Cursor, Seq, schedule_key};
 use jiashu_proto::frame::Reached;
 use jiashu_proto::id::{DeviceId, InviteId, Millis, Ref, Scope};
@@ -19,14 +19,15 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::background::{hear_wakes, write_cursors};
 use self::durability::Condition;
 use self::fence::Fence;
 use self::layout::{
-    BUCKETS, Damaged, DueRow, Element, FactRow, Keys, Says, WAKES, body_field, bucket_due,
-    card_field, cursor_value, order_field, read_cursor, read_due_member, read_order, score,
-    to_cbor,
+    BUCKETS, Damaged, DueRow, FactRow, Keys, body_field, bucket_due, card_field, order_field,
+    read_cursor, read_due_member, read_order, score, to_cbor,
 };
 use self::link::{Failure, Link, all_bytes, array, bytes, number, pairs};
+use self::pages::{Places, page};
 use self::queue::{Queue, random};
 use self::share::Share;
 use super::noted::{self, Noted};
@@ -35,6 +36,8 @@ use super::{
     Record, ScopeState, Store, StoreError, Wake,
 };
 
+mod background;
+
 mod durability;
 
 mod fence;
@@ -42,6 +45,8 @@ mod fence;
 mod layout;
 
 mod link;
+
+mod pages;
 
 mod queue;
 
@@ -54,12 +59,6 @@ mod tests;
 
 /// Wakes that a slow listener may leave unread before it is told that it lost some.
 const WAKES_KEPT: usize = 4096;
-
-/// How often cursors are written, well within the 5 s promised.
-const TICK: Duration = Duration::from_secs(2);
-
-/// How long to wait before listening for wakes again.
-const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 
 /// What another relay was to do is done by any after this time, in ms.
 const OTHERS_MS: Millis = 5_000;
@@ -180,118 +179,6 @@ impl RedisStore {
             }
         }
         Ok(rows)
-    }
-}
-
-/// A piece of a log.
-struct Places {
-    state: ScopeState,
-    places: Vec<Element>,
-    /// Of each place that is a fact's, the fact as it stands.
-    facts: Vec<Option<FactRow>>,
-    /// All facts, if the first place is not beyond the floor.
-    all_facts: Vec<FactRow>,
-}
-
-impl Places {
-    fn read(answer: Value) -> Result<Self, Damaged> {
-        let mut parts = array(answer)?.into_iter();
-        let mut next = || parts.next().ok_or(Damaged("an answer that is missing"));
-        let state = bytes(next()?)?.ok_or(Damaged("the state of a scope"))?;
-        let state = minicbor::decode(&state).map_err(|_| Damaged("the state of a scope"))?;
-        let elements = all_bytes(next()?)?;
-        let places =
-            elements.iter().map(|bytes| Element::from_bytes(bytes)).collect::<Result<_, _>>()?;
-        let facts = all_bytes(next()?)?.into_iter().map(|row| match row.as_slice() {
-            [] => Ok(None),
-            row => FactRow::from_bytes(row).map(Some),
-        });
-        let facts = facts.collect::<Result<_, _>>()?;
-        let all = all_bytes(next()?)?;
-        let all_facts = all.iter().map(|row| FactRow::from_bytes(row)).collect::<Result<_, _>>()?;
-        Ok(Self { state, places, facts, all_facts })
-    }
-
-    /// What the place says that has this number; `None` if it is superseded.
-    fn record(&self, place: usize, seq: Seq) -> Option<Record> {
-        let element = self.places.get(place)?;
-        match &element.says {
-            Says::Entry(content) => Some(Record { seq, at: element.at, content: content.clone() }),
-            Says::Fact(_) => {
-                let fact = self.facts.get(place)?.as_ref()?;
-                (fact.record.seq == seq).then(|| fact.record.clone())
-            }
-            Says::Gone => None,
-        }
-    }
-}
-
-/// Passes on what other relays have changed.
-async fn hear_wakes(link: Link, wakes: broadcast::Sender<Wake>, stop: CancellationToken) {
-    loop {
-        let heard = async {
-            let mut listening = link.listen().await?;
-            listening.subscribe(WAKES).await?;
-            let mut messages = listening.on_message();
-            while let Some(message) = messages.next().await {
-                if let Ok(scope) = message.get_payload_bytes().try_into() {
-                    let _ = wakes.send(Wake { scope: Scope(u64::from_be_bytes(scope)) });
-                }
-            }
-            Ok::<(), Failure>(())
-        };
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            _ = heard => {}
-        }
-        // What was said meanwhile is lost: the log is the truth, and each session looks again.
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(LISTEN_AGAIN) => {}
-        }
-    }
-}
-
-/// Writes how far devices have read, now and then, and at the end.
-async fn write_cursors(link: Link, noted: Arc<Noted>, stop: CancellationToken) {
-    let script = Script::new(include_str!("cursor.lua"));
-    loop {
-        let ends = tokio::select! {
-            biased;
-            () = stop.cancelled() => true,
-            () = tokio::time::sleep(TICK) => false,
-        };
-        while write_chunk(&link, &noted, &script).await {}
-        if ends {
-            return;
-        }
-    }
-}
-
-/// Whether something was written, so that there may be more.
-async fn write_chunk(link: &Link, noted: &Noted, script: &Script) -> bool {
-    let chunk = noted.take_chunk();
-    if chunk.is_empty() {
-        return false;
-    }
-    let writes = chunk.iter().map(|((scope, device), reached)| {
-        let keys = Keys::of(*scope);
-        let args = [device.0.to_string(), reached.seq.to_string(), cursor_value(*reached)];
-        let args = args.map(String::into_bytes);
-        async move { link.script(script, &[&keys.cursors], &args).await.map(|_| ()) }
-    });
-    match futures_util::future::try_join_all(writes).await {
-        Ok(_) => {
-            noted.written();
-            true
-        }
-        Err(failure) => {
-            tracing::warn!(error = %failure, "how far devices have read is written later");
-            noted.not_written();
-            false
-        }
     }
 }
 
@@ -562,44 +449,6 @@ impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore").finish_non_exhaustive()
     }
-}
-
-/// The page behind a cursor; `found` begins with the cursor's own place, or behind the floor.
-fn page(found: &Places, cursor: Cursor, limit: PageLimit) -> Result<Page, StoreError> {
-    let Places { state, places, all_facts, .. } = found;
-    let (head, floor) = (state.head, state.floor);
-    if cursor.generation != state.generation || cursor.seq > head {
-        return Err(StoreError::OtherLog);
-    }
-    let is_beyond = cursor.seq > floor;
-    if is_beyond && places.first().map(|place| place.tag) != Some(cursor.tag) {
-        return Err(StoreError::OtherLog);
-    }
-    let tag = if cursor.seq == 0 { 0 } else { cursor.tag };
-    let mut page = Page { upto: Cursor { tag, ..cursor }, head, floor, records: Vec::new() };
-    let mut below: Vec<_> = all_facts
-        .iter()
-        .filter(|fact| fact.record.seq > cursor.seq && fact.record.seq <= floor)
-        .map(|fact| (fact.record.seq, fact.tag, Some(fact.record.clone())))
-        .collect();
-    below.sort_by_key(|(seq, ..)| *seq);
-    let skip = usize::from(is_beyond);
-    let beyond = places.iter().enumerate().skip(skip).map(|(place, element)| {
-        let seq = floor.max(cursor.seq.saturating_sub(1)).saturating_add(1 + place as u64);
-        (seq, element.tag, found.record(place, seq))
-    });
-    let mut size = 0_usize;
-    for (seq, tag, record) in below.into_iter().chain(beyond).take(limit.entries.max(1)) {
-        if let Some(record) = record {
-            size = size.saturating_add(record.content.len());
-            if size > limit.bytes && !page.records.is_empty() {
-                break;
-            }
-            page.records.push(record);
-        }
-        (page.upto.seq, page.upto.tag) = (seq, tag);
-    }
-    Ok(page)
 }
 
 fn fact_and_order(answers: &[Value]) -> Result<(Option<FactRow>, Vec<Ref>), Failure> {
