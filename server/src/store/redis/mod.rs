@@ -57,6 +57,9 @@ mod work;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+mod hostile_tests;
+
 /// Wakes that a slow listener may leave unread before it is told that it lost some.
 const WAKES_KEPT: usize = 4096;
 

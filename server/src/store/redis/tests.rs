@@ -12,7 +12,7 @@ use crate::store::conformance::{FAMILY, Home, PHONE, founding, message, store_co
 use crate::store::{Store, StoreError};
 
 /// A redis-server of its own, on a socket in a folder that goes with it; as durable as a relay asks for.
-struct Server {
+pub(super) struct Server {
     folder: tempfile::TempDir,
     process: Child,
 }
@@ -43,8 +43,12 @@ impl Server {
         process
     }
 
-    fn url(&self) -> String {
-        format!("redis+unix://{}", self.folder.path().join("socket").display())
+    pub(super) fn socket(&self) -> std::path::PathBuf {
+        self.folder.path().join("socket")
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("redis+unix://{}", self.socket().display())
     }
 }
 
@@ -62,7 +66,7 @@ impl Home for Server {
     }
 }
 
-fn a_server() -> Server {
+pub(super) fn a_server() -> Server {
     Server::start("always")
 }
 
