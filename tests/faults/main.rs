@@ -85,6 +85,8 @@ fn main() {
         trial!(sweep::killed_at_any_call_it_keeps_what_it_acknowledged, [Strace, Long]),
         trial!(power_loss::what_was_acknowledged_survives, [Mounts, Loop, Cc]),
         trial!(power_loss::the_harness_sees_loss_where_syncs_are_not_done, [Mounts, Loop, Cc]),
+        trial!(power_loss::what_was_acknowledged_survives_with_redis, [Mounts, Loop, Cc]),
+        trial!(power_loss::the_harness_sees_loss_where_redis_does_not_sync, [Mounts, Loop, Cc]),
         trial!(damage::the_store_as_it_was_left_is_whole, []),
         trial!(damage::a_flipped_bit_is_noticed_or_means_nothing, []),
         trial!(damage::a_file_cut_short_is_noticed_or_was_a_torn_tail, []),

@@ -1,7 +1,7 @@
 //! A redis-server as a process of its own, on a socket in a folder that goes with it.
 
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
@@ -12,6 +12,7 @@ use crate::until::until;
 #[derive(Debug)]
 pub struct TestRedis {
     folder: TempDir,
+    data: PathBuf,
     appendfsync: &'static str,
     process: Option<Child>,
 }
@@ -25,7 +26,18 @@ impl TestRedis {
     /// One with this `appendfsync`.
     pub async fn syncing(appendfsync: &'static str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut redis = Self { folder, appendfsync, process: None };
+        let data = folder.path().join("data");
+        Self::in_folder(folder, data, appendfsync).await
+    }
+
+    /// One that keeps everything in this folder, which is made, with this `appendfsync`.
+    pub async fn on(data: &Path, appendfsync: &'static str) -> Self {
+        Self::in_folder(tempfile::tempdir().unwrap(), data.to_owned(), appendfsync).await
+    }
+
+    async fn in_folder(folder: TempDir, data: PathBuf, appendfsync: &'static str) -> Self {
+        std::fs::create_dir(&data).unwrap();
+        let mut redis = Self { folder, data, appendfsync, process: None };
         redis.restart().await;
         redis
     }
@@ -55,7 +67,7 @@ impl TestRedis {
             .args(["--port", "0", "--unixsocket"])
             .arg(self.socket())
             .args(["--appendonly", "yes", "--appendfsync", self.appendfsync, "--save", "", "--dir"])
-            .arg(self.folder.path())
+            .arg(&self.data)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
