@@ -8,7 +8,7 @@ use jiashu_proto::frame::{ClientFrame, Post, Posted, Refused, RelayFrame};
 use jiashu_tests::checker::{Verdict, check};
 use jiashu_tests::journal::Journal;
 use jiashu_tests::raw::Cut;
-use jiashu_tests::{FamilySpec, Programme, RawDevice, TestRelay};
+use jiashu_tests::{FamilySpec, Programme, RawDevice, TestRelay, until};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -163,6 +163,18 @@ impl Crowd {
                 assert_eq!(writer.round().await, None, "the relay takes what waited");
             }
         }
+    }
+
+    /// The same, where the relay may say for a while that it cannot.
+    pub(crate) async fn send_until_taken(&mut self) {
+        until("what waits is taken", async || {
+            let mut all = true;
+            for writer in self.writers.iter_mut().filter(|writer| !writer.open.is_empty()) {
+                all &= writer.round().await.is_none();
+            }
+            all.then_some(())
+        })
+        .await;
     }
 
     /// Reads all that was written, into the journal.

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use jiashu_tests::TestRelay;
+use jiashu_tests::{TestRelay, still};
 use tempfile::TempDir;
 
 use crate::compiled::{compile, run};
@@ -62,15 +62,15 @@ impl Disk {
         run(Command::new(self.folder.path().join("power_cut")).arg(self.path()));
     }
 
-    /// The same while a relay runs, which then runs on.
+    /// The same while a process runs, which then runs on.
     ///
     /// It is held still for that moment, with no system call on its way: a sync that meets the end
     /// of the journal is told by Linux that it was done (a bare program that writes and syncs sees
     /// it in 1 of 20 cuts). After a cut of the real power nobody is there to be told.
-    pub(crate) async fn cut_power_of(&self, relay: &TestRelay) {
-        relay.pause().await;
+    pub(crate) async fn cut_power_of(&self, pid: u32) {
+        still::pause(pid).await;
         self.cut_power();
-        relay.resume();
+        still::resume(pid);
     }
 
     /// Mounts an ext4 anew, as after a power cut. Nobody may have a file open.

@@ -27,7 +27,7 @@ pub(crate) async fn what_was_acknowledged_survives() {
         let writing = crowd.start_writing();
         // The moment is the fault, so it is drawn: there is nothing to wait for.
         tokio::time::sleep(Duration::from_micros(100_000 + dice.below(400_000))).await;
-        disk.cut_power_of(&relay).await;
+        disk.cut_power_of(relay.pid()).await;
         // It runs on without a disk: what it acknowledges now is lost, and would show.
         crowd.end_of(writing).await;
         relay.kill9();
@@ -62,7 +62,7 @@ pub(crate) async fn the_harness_sees_loss_where_syncs_are_not_done() {
         shim.set(Fault::SyncLies);
         let writing = crowd.start_writing();
         tokio::time::sleep(Duration::from_millis(300)).await;
-        disk.cut_power_of(&relay).await;
+        disk.cut_power_of(relay.pid()).await;
         crowd.end_of(writing).await;
         relay.kill9();
         disk.mount_again();
@@ -95,7 +95,7 @@ pub(crate) async fn what_was_acknowledged_survives_with_redis() {
         let writing = crowd.start_writing();
         // The moment is the fault, so it is drawn: there is nothing to wait for.
         tokio::time::sleep(Duration::from_micros(100_000 + dice.below(400_000))).await;
-        disk.cut_power();
+        disk.cut_power_of(redis.pid()).await;
         // It runs on without a disk: what is acknowledged now is lost, and would show.
         crowd.end_of(writing).await;
         redis.kill9();
@@ -106,7 +106,7 @@ pub(crate) async fn what_was_acknowledged_survives_with_redis() {
         until("the relay has Redis again", async || crowd.read().await.ok()).await;
         let verdict = crowd.verdict();
         assert!(verdict.complaints.is_empty(), "{verdict:?}");
-        crowd.send_what_waits().await;
+        crowd.send_until_taken().await;
     }
 
     crowd.read().await.unwrap();
@@ -131,7 +131,7 @@ pub(crate) async fn the_harness_sees_loss_where_redis_does_not_sync() {
 
         let writing = crowd.start_writing();
         tokio::time::sleep(Duration::from_millis(300)).await;
-        disk.cut_power();
+        disk.cut_power_of(redis.pid()).await;
         crowd.end_of(writing).await;
         redis.kill9();
         disk.mount_again();

@@ -39,7 +39,7 @@ pub(crate) async fn what_was_acknowledged_survives_kills_of_relay_and_redis() {
             relay.restart().await;
         }
         until("the relay has Redis again", async || crowd.read().await.ok()).await;
-        crowd.send_what_waits().await;
+        crowd.send_until_taken().await;
     }
 
     crowd.read().await.unwrap();
@@ -107,7 +107,7 @@ pub(crate) async fn what_two_relays_acknowledged_survives_kills_of_either() {
             relay.restart().await;
         }
         crowd.read().await.unwrap();
-        crowd.send_what_waits().await;
+        crowd.send_until_taken().await;
     }
 
     crowd.read().await.unwrap();

@@ -151,7 +151,7 @@ async fn over_tls_only_the_redis_that_is_trusted_is_used() {
     let file = |name: &str| folder.path().join(name);
     std::fs::write(file("cert.pem"), made.cert.pem()).unwrap();
     std::fs::write(file("key.pem"), made.signing_key.serialize_pem()).unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = jiashu_tests::port::free_port();
     let mut redis = std::process::Command::new("redis-server")
         .args(["--port", "0", "--tls-port", &port.to_string(), "--tls-auth-clients", "no"])
         .arg("--tls-cert-file")

@@ -52,6 +52,10 @@ pub mod checker;
 
 pub mod until;
 
+pub mod still;
+
+pub mod port;
+
 pub mod dice;
 
 pub use asking::Asking;

@@ -53,6 +53,16 @@ impl TestRedis {
         vec![("JIASHU_STORE".to_owned(), url)]
     }
 
+    /// The number of its process.
+    ///
+    /// # Panics
+    ///
+    /// If it does not run.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().expect("it runs").id()
+    }
+
     /// Ends it as a power cut would, save for what the kernel still holds.
     pub fn kill9(&mut self) {
         let mut process = self.process.take().expect("it runs");

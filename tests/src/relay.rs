@@ -12,6 +12,7 @@ use crate::binary::binary;
 use crate::http;
 use crate::raw::Raw;
 use crate::socket::RawSocket;
+use crate::still;
 use crate::until::{DEADLINE, until};
 
 /// What stories do in seconds, people do in weeks: rates are raised out of their way.
@@ -227,27 +228,12 @@ impl TestRelay {
 
     /// Holds it still, once no system call of it is on its way any more.
     pub async fn pause(&self) {
-        self.signal("STOP");
-        until("all its threads stand still", async || {
-            let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
-            let stands = |task: std::io::Result<std::fs::DirEntry>| {
-                let stat = std::fs::read_to_string(task.unwrap().path().join("stat"));
-                // A thread that has just ended does nothing either.
-                stat.map_or(true, |stat| stat.rsplit(") ").next().unwrap().starts_with('T'))
-            };
-            tasks.into_iter().all(stands).then_some(())
-        })
-        .await;
+        still::pause(self.pid()).await;
     }
 
     /// Lets it go on after [`TestRelay::pause`].
     pub fn resume(&self) {
-        self.signal("CONT");
-    }
-
-    fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status();
-        assert!(sent.expect("there is a kill").success());
+        still::resume(self.pid());
     }
 
     /// Starts it again in the same folder and on the same port.

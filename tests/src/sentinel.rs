@@ -1,10 +1,11 @@
 //! A Redis master with its replicas, and a sentinel that puts one of them in its place.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::port::free_port;
 use crate::until::until;
 
 /// What the sentinel calls them.
@@ -122,11 +123,6 @@ impl Drop for TestSentinel {
 fn run(command: &mut Command) -> Child {
     command.stdin(Stdio::null()).stdout(Stdio::null());
     command.spawn().expect("tests/run installs redis-server")
-}
-
-/// A port that nobody listened on a moment ago.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn connect(port: u16) -> Option<TcpStream> {
