@@ -1,6 +1,5 @@
 //! The relay at a Redis of its own, on the same machine.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -10,11 +9,9 @@ use anyhow::{Context, Result, ensure};
 use jiashu_server::store::Store;
 use jiashu_server::store::redis::{Options, RedisStore};
 
-use crate::phone::Phone;
 use crate::relay::Relay;
-use crate::seed::{Family, write};
-use crate::system::{Running, System};
-use crate::wire::Wire;
+use crate::seed::write;
+use crate::system::{Running, RunningRelay, System};
 
 /// A relay whose letters are kept by a Redis that syncs before it answers.
 pub(crate) struct AtRedis {
@@ -23,7 +20,7 @@ pub(crate) struct AtRedis {
 }
 
 /// A redis-server, killed when this is dropped.
-struct Server {
+pub(crate) struct Server {
     process: Child,
     url: String,
 }
@@ -91,13 +88,6 @@ pub(crate) fn memory(families: u64) -> Result<u64> {
     Ok(server.used_memory()?.saturating_sub(empty) / families)
 }
 
-struct RunningAtRedis {
-    relay: Relay,
-    families: Vec<Family>,
-    _server: Server,
-    _folder: tempfile::TempDir,
-}
-
 impl System for AtRedis {
     fn name(&self) -> &'static str {
         "at redis"
@@ -116,22 +106,6 @@ impl System for AtRedis {
         })?;
         let settings = [("JIASHU_STORE", Path::new(&server.url))];
         let relay = Relay::start(&self.binary, folder.path(), &settings)?;
-        Ok(Box::new(RunningAtRedis { relay, families, _server: server, _folder: folder }))
-    }
-}
-
-impl Running for RunningAtRedis {
-    fn address(&self) -> SocketAddr {
-        self.relay.address
-    }
-
-    fn pid(&self) -> u32 {
-        self.relay.pid()
-    }
-
-    fn wire(&self, pair: usize, gives: bool) -> Box<dyn Wire> {
-        let family = self.families.get(pair).expect("a family was written for each pair");
-        let token = family.token(if gives { 1 } else { 2 });
-        Box::new(Phone::new(self.address().to_string(), token, Some(family.cursor)))
+        Ok(Box::new(RunningRelay { relay, families, _server: Some(server), _folder: folder }))
     }
 }

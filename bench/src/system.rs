@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::phone::Phone;
+use crate::redis::Server;
 use crate::relay::Relay;
 use crate::seed::{Family, seed};
 use crate::wire::Wire;
@@ -44,10 +45,13 @@ pub(crate) struct Jiashu {
     pub(crate) name: &'static str,
 }
 
-struct RunningRelay {
-    relay: Relay,
-    families: Vec<Family>,
-    _folder: tempfile::TempDir,
+/// A relay with its families.
+pub(crate) struct RunningRelay {
+    pub(crate) relay: Relay,
+    pub(crate) families: Vec<Family>,
+    /// Where it keeps its letters, if not in its folder. It ends after the relay.
+    pub(crate) _server: Option<Server>,
+    pub(crate) _folder: tempfile::TempDir,
 }
 
 impl System for Jiashu {
@@ -59,7 +63,7 @@ impl System for Jiashu {
         let folder = tempfile::tempdir()?;
         let families = seed(folder.path(), pairs, waiting, false)?;
         let relay = Relay::start(&self.binary, folder.path(), &[])?;
-        Ok(Box::new(RunningRelay { relay, families, _folder: folder }))
+        Ok(Box::new(RunningRelay { relay, families, _server: None, _folder: folder }))
     }
 }
 

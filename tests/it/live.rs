@@ -1,31 +1,16 @@
 //! Two phones that are on: what one says, the other has; what the other has read, the first sees.
 
 use jiashu_proto::bounds::MAX_ENTRIES;
-use jiashu_proto::frame::{Beat, ClientFrame, Cursors, Entries, RelayFrame};
-use jiashu_tests::{FamilySpec, RawDevice, RawSocket, until};
+use jiashu_proto::frame::{Beat, ClientFrame, Cursors, RelayFrame};
+use jiashu_tests::{FamilySpec, until};
 
-use crate::scene::Scene;
-
-/// Opens a socket for a phone that has read all.
-async fn online(scene: &Scene<2>, phone: &RawDevice) -> RawSocket {
-    let mut socket = scene.relay.open().await;
-    socket.send(phone.hello()).await;
-    assert!(matches!(socket.next().await, (0, RelayFrame::Welcome(_))));
-    socket
-}
-
-fn entries(frame: &RelayFrame) -> Option<Entries> {
-    match frame {
-        RelayFrame::Entries(entries) => Some(entries.clone()),
-        _ => None,
-    }
-}
+use crate::scene::{Scene, entries, online};
 
 #[tokio::test]
 async fn a_letter_reaches_the_other_phone_and_its_ack_the_author() {
     let mut scene = Scene::li().await;
-    let mut mothers = online(&scene, &scene.phones[0]).await;
-    let mut homes = online(&scene, &scene.phones[1]).await;
+    let mut mothers = online(&scene.relay, &scene.phones[0]).await;
+    let mut homes = online(&scene.relay, &scene.phones[1]).await;
     let [mother, home] = &mut scene.phones;
 
     mothers.send(ClientFrame::Post(mother.letter("吃饭了吗", &[2, 3]))).await;
@@ -54,8 +39,10 @@ async fn a_letter_reaches_the_other_phone_and_its_ack_the_author() {
 #[tokio::test]
 async fn a_family_talks_back_and_forth_and_nobody_is_sent_what_he_wrote() {
     let mut scene = Scene::li().await;
-    let mut sockets =
-        [online(&scene, &scene.phones[0]).await, online(&scene, &scene.phones[1]).await];
+    let mut sockets = [
+        online(&scene.relay, &scene.phones[0]).await,
+        online(&scene.relay, &scene.phones[1]).await,
+    ];
     let expected: Vec<_> = (0..20).map(|turn| format!("turn {turn}")).collect();
 
     for (turn, text) in expected.iter().enumerate() {
@@ -79,7 +66,7 @@ async fn a_family_talks_back_and_forth_and_nobody_is_sent_what_he_wrote() {
 #[tokio::test]
 async fn a_phone_that_was_cut_off_before_the_answer_finds_its_letter_in_the_log() {
     let mut scene = Scene::li().await;
-    let mut socket = online(&scene, &scene.phones[0]).await;
+    let mut socket = online(&scene.relay, &scene.phones[0]).await;
 
     let letter = scene.phones[0].letter("Did it leave?", &[]);
     socket.send(ClientFrame::Post(letter)).await;
@@ -155,7 +142,7 @@ async fn a_lane_whose_token_dies_leaves_the_others_be() {
 #[tokio::test]
 async fn what_came_while_too_much_was_unread_comes_once_that_is_read() {
     let mut scene = Scene::li().await;
-    let mut socket = online(&scene, &scene.phones[1]).await;
+    let mut socket = online(&scene.relay, &scene.phones[1]).await;
     let mut pages = Vec::new();
     for _ in 0..MAX_ENTRIES {
         scene.phones[0].post("one of many").await;

@@ -1,12 +1,14 @@
 //! Several relays at one Redis: what one takes the other hands out, and what is due comes once.
 
 use jiashu_proto::entry::RuleText;
-use jiashu_proto::frame::{ClientFrame, Entries, RelayFrame};
+use jiashu_proto::frame::{ClientFrame, RelayFrame};
 use jiashu_proto::id::Millis;
 use jiashu_roster::{Asked, Op};
 use jiashu_tests::redis::TestRedis;
-use jiashu_tests::{FamilySpec, Programme, RawDevice, RawSocket, TestRelay, until};
+use jiashu_tests::{FamilySpec, Programme, RawDevice, TestRelay, until};
 use tempfile::TempDir;
+
+use crate::scene::{entries, online};
 
 /// Two relays of one programme, and a family: the mother's phone at the first, the one at home at the second.
 struct Two {
@@ -29,20 +31,6 @@ impl Two {
         let [mother, mut home] = family.join_all::<2>().await;
         home.raw = second.raw();
         Self { first, second, mother, home, redis, _folders: folders }
-    }
-}
-
-async fn online(relay: &TestRelay, phone: &RawDevice) -> RawSocket {
-    let mut socket = relay.open().await;
-    socket.send(phone.hello()).await;
-    assert!(matches!(socket.next().await, (0, RelayFrame::Welcome(_))));
-    socket
-}
-
-fn entries(frame: &RelayFrame) -> Option<Entries> {
-    match frame {
-        RelayFrame::Entries(entries) => Some(entries.clone()),
-        _ => None,
     }
 }
 

@@ -3,10 +3,10 @@
 use std::fmt::Debug;
 
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::frame::{ClientFrame, Refused};
+use jiashu_proto::frame::{ClientFrame, Entries, Refused, RelayFrame};
 use jiashu_roster::{Link, LinkBody, Wraps, signed_bytes};
 use jiashu_seal::KeyPair;
-use jiashu_tests::{FamilySpec, Programme, RawDevice, TestFamily, TestRelay};
+use jiashu_tests::{FamilySpec, Programme, RawDevice, RawSocket, TestFamily, TestRelay};
 
 /// The case code of the family Li.
 pub(crate) const CASE: &str = "PRATO-001";
@@ -40,6 +40,22 @@ impl<const N: usize> Scene<N> {
         let family = programme.enrol(CASE, &spec).await;
         let phones = family.join_all().await;
         Self { programme, family, phones, relay }
+    }
+}
+
+/// Opens a socket for a phone that has read all.
+pub(crate) async fn online(relay: &TestRelay, phone: &RawDevice) -> RawSocket {
+    let mut socket = relay.open().await;
+    socket.send(phone.hello()).await;
+    assert!(matches!(socket.next().await, (0, RelayFrame::Welcome(_))));
+    socket
+}
+
+/// The page, if it is one.
+pub(crate) fn entries(frame: &RelayFrame) -> Option<Entries> {
+    match frame {
+        RelayFrame::Entries(entries) => Some(entries.clone()),
+        _ => None,
     }
 }
 

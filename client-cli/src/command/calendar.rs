@@ -28,13 +28,12 @@ pub(super) async fn run(context: &mut Context<'_>, args: &CalendarArgs) -> Resul
     if context.globals.json {
         return context.json(&json!({ "out": file.to_string(), "planned": count }));
     }
-    let planned = if count == 1 { "What is planned is" } else { "All that is planned is" };
     let shown = match args.show {
         CalendarShows::Hours => "who opens it sees the hours, and nothing else",
         CalendarShows::Names => "who opens it sees the names, too",
         CalendarShows::Text => "who opens it sees what was written on this phone, too",
     };
-    Ok(writeln!(context.out, "{planned} in {file}: {shown}.")?)
+    Ok(writeln!(context.out, "What is planned, {count} in all, is in {file}: {shown}.")?)
 }
 
 fn event(view: &View, schedule: Schedule, shows: CalendarShows) -> Result<Planned> {

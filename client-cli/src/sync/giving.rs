@@ -15,6 +15,7 @@ use super::{Applied, Engine};
 use crate::error::Result;
 use crate::state::chain::Family;
 use crate::state::lane::Lane;
+use crate::state::outbox::{self, Fate};
 use crate::state::{given, planned, told};
 
 /// A letter that waits for its hour.
@@ -107,9 +108,10 @@ fn take_on(
     schedule: Ref,
     now: Millis,
 ) -> Result<()> {
+    let under_way = exchanges(db, schedule)?;
     for Waiting { body_ref, message, text } in waiting(db, family, schedule)? {
         let Some(text) = text.filter(|_| !is_in(family, message.device)) else { continue };
-        if !is_elected(lane, family, message.from) {
+        if !is_elected(lane, family, message.from) || under_way.contains(&body_ref) {
             continue;
         }
         let parties = Parties { from: message.from, to: message.to };
@@ -117,4 +119,16 @@ fn take_on(
         draft::exchange(db, parties, schedule, body_ref, &text, valid_for, now)?;
     }
     Ok(())
+}
+
+/// The letters of a schedule in whose place others are on their way from here.
+fn exchanges(db: &Connection, schedule: Ref) -> Result<BTreeSet<Ref>> {
+    let mut under_way = BTreeSet::new();
+    for command in outbox::about(db, schedule)? {
+        let fate = outbox::fate(db, command.entry_ref)?;
+        if let (ClientFrame::Hold(hold), Some(Fate::Waits)) = (command.frame, fate) {
+            under_way.extend(hold.replaces);
+        }
+    }
+    Ok(under_way)
 }

@@ -1,8 +1,8 @@
 //! Held letters after a removal: sealed again under their own name, once, and for those who stayed.
 
-use jiashu_proto::entry::{Content, RuleText, Schedule, ScheduleState};
+use jiashu_proto::entry::{Content, MessageKind, RuleText, Schedule, ScheduleState};
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::frame::{ClientFrame, Hold};
+use jiashu_proto::frame::{ClientFrame, GiveBack, GivenBack, Hold, RelayFrame};
 use jiashu_proto::id::{DeviceId, InviteId, Ref};
 use jiashu_roster::Op;
 use jiashu_seal::{BodyFields, KeyPairs, open_body};
@@ -11,7 +11,7 @@ use super::Engine;
 use super::draft::{self, Parties};
 use super::recovery_tests::{invite_for, posted, refused, remove};
 use super::testing::{HOUSE, MAMA, NAINAI, NOON, PHONE, World, welcome};
-use crate::state::outbox;
+use crate::state::{given, outbox};
 
 fn one_hold(frames: &[ClientFrame]) -> Hold {
     match frames {
@@ -186,4 +186,41 @@ fn a_held_letter_that_the_relay_lost_is_held_again_and_then_sealed_again() {
     });
     let body = first.body_ref;
     assert_eq!(holds.collect::<Vec<_>>(), [(body, 6, true), (body, 6, true)], "the same bytes");
+}
+
+#[test]
+fn letters_of_a_removed_phone_are_written_anew_once_however_often_they_are_given_back() {
+    let (mut world, stolen) = with_three_phones();
+    let schedule = Schedule {
+        id: Ref([9; 12]),
+        device: stolen,
+        from: NAINAI,
+        to: Vec::new(),
+        rule: rule(),
+        state: ScheduleState::Active,
+        bank: true,
+        version: 0,
+    };
+    world.push(&Content::Schedule(schedule));
+    let held = world.fired(stolen, NAINAI, "2027-03-28T19:30:00");
+    let old = held.fired.as_ref().unwrap().body_ref;
+    let body = Content::Message(MessageKind::Text.number(), held).to_bytes();
+    let given = || {
+        let bodies = vec![body.clone().into()];
+        RelayFrame::GivenBack(GivenBack { schedule: Ref([9; 12]), bodies, more: false })
+    };
+    let mut engine = world.synced(HOUSE);
+
+    turned(&mut world, &mut engine, PHONE, vec![remove(stolen)]);
+    let asked = engine.commands(NOON).unwrap();
+    engine.apply(given(), NOON).unwrap();
+    // Somebody looks at the bank before the relay has what was written anew.
+    given::ask(engine.db(), Ref([9; 12])).unwrap();
+    engine.apply(given(), NOON).unwrap();
+    let anew = one_hold(&engine.commands(NOON).unwrap());
+
+    let wanted = GiveBack { schedule: Ref([9; 12]), after: None };
+    assert_eq!(asked, [ClientFrame::GiveBack(wanted)]);
+    assert_eq!((anew.replaces, anew.from), (Some(old), NAINAI));
+    assert_ne!(anew.body_ref, old);
 }

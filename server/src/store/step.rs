@@ -4,20 +4,87 @@
 use jiashu_proto::bounds::MAX_UNANSWERED;
 use jiashu_proto::entry::Seq;
 use jiashu_proto::frame::ToClose;
-use jiashu_proto::id::LinkHash;
+use jiashu_proto::id::{LinkHash, Millis, Ref};
 
 use super::{
-    Author, Batch, Change, Invite, InviteState, Precondition, ScopeState, Seat, StoreError,
-    short_name,
+    Author, Batch, Change, DueItem, HeldBody, Invite, InviteState, Precondition, ScopeKind,
+    ScopeState, Seat, StoreError, short_name,
 };
 
-/// Whether the batch's author may write, before any precondition. The place that a command had which is
-/// repeated.
+/// What a store looks up for a precondition, where the state alone does not tell.
+pub(super) trait Beside {
+    /// Why it could not be looked up.
+    type Error;
+    /// Where the fact of that key stands.
+    fn fact_at(&self, key: &str) -> Result<Option<Seq>, Self::Error>;
+    /// When the item is due.
+    fn due_at(&self, item: &DueItem) -> Result<Option<Millis>, Self::Error>;
+    /// How many bodies are held.
+    fn held(&self) -> Result<usize, Self::Error>;
+    /// Whether the schedule, the first, holds that body.
+    fn is_held(&self, schedule: Ref, body_ref: Ref) -> Result<bool, Self::Error>;
+    /// Whether that is the body which the schedule releases first, to the byte, of so many.
+    fn held_are(
+        &self,
+        schedule: Ref,
+        first: Option<&HeldBody>,
+        count: usize,
+    ) -> Result<bool, Self::Error>;
+}
+
+/// What is to be done with a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Admitted {
+    /// It makes the scope, of this kind, and is written there.
+    Creates(ScopeKind),
+    /// It is written.
+    Written,
+    /// It was, at that place.
+    Repeats(Seq),
+}
+
+/// Whether a batch may be written, in the order that [`Store::commit`](super::Store::commit) tells. `state` is
+/// `None` for a scope that is yet to be made.
 ///
 /// # Errors
 ///
-/// [`StoreError::NotLive`], [`StoreError::Superseded`], [`StoreError::Renumber`].
-pub(super) fn check_author(state: &ScopeState, batch: &Batch) -> Result<Option<Seq>, StoreError> {
+/// The store's own, where something cannot be looked up; inside, why it may not.
+pub(super) fn admit<B: Beside>(
+    state: Option<&ScopeState>,
+    beside: &B,
+    batch: &Batch,
+) -> Result<Result<Admitted, StoreError>, B::Error> {
+    let admitted = match state {
+        Some(state) => match check_author(state, batch) {
+            Ok(None) => Admitted::Written,
+            Ok(Some(first)) => return Ok(Ok(Admitted::Repeats(first))),
+            Err(refused) => return Ok(Err(refused)),
+        },
+        None => match batch.changes.first() {
+            Some(Change::Create(_)) if batch.author.is_some() => {
+                return Ok(Err(StoreError::NotLive));
+            }
+            Some(Change::Create(kind)) if batch.requires.contains(&Precondition::Absent) => {
+                Admitted::Creates(*kind)
+            }
+            _ => return Ok(Err(StoreError::NoScope)),
+        },
+    };
+    for precondition in &batch.requires {
+        if !holds(state, beside, precondition)? {
+            return Ok(Err(StoreError::Stale { precondition: precondition.clone() }));
+        }
+    }
+    let creates = batch.changes.iter().any(|change| matches!(change, Change::Create(_)));
+    if state.is_some() && creates {
+        // A log is never made over another one, even if the batch forgot to ask for that.
+        return Ok(Err(StoreError::Stale { precondition: Precondition::Absent }));
+    }
+    Ok(Ok(admitted))
+}
+
+/// Whether the batch's author may write. The place that a command had which is repeated.
+fn check_author(state: &ScopeState, batch: &Batch) -> Result<Option<Seq>, StoreError> {
     let Some(author) = batch.author else { return Ok(None) };
     let Some(seat) = state.seats.get(&author.device).filter(|seat| !seat.revoked) else {
         return Err(StoreError::NotLive);
@@ -34,9 +101,12 @@ pub(super) fn check_author(state: &ScopeState, batch: &Batch) -> Result<Option<S
     Ok(None)
 }
 
-/// Whether it holds, if the state alone tells. `state` is `None` for a scope that is yet to be made.
-pub(super) fn holds(state: Option<&ScopeState>, precondition: &Precondition) -> Option<bool> {
-    Some(match precondition {
+fn holds<B: Beside>(
+    state: Option<&ScopeState>,
+    beside: &B,
+    precondition: &Precondition,
+) -> Result<bool, B::Error> {
+    Ok(match precondition {
         Precondition::Absent => state.is_none(),
         Precondition::Active => state.is_some_and(|state| state.active),
         Precondition::ToCloseWithin(these) => state.is_none_or(|state| {
@@ -54,12 +124,14 @@ pub(super) fn holds(state: Option<&ScopeState>, precondition: &Precondition) -> 
         Precondition::InviteOpen(invite) => state
             .and_then(|state| state.invites.get(invite))
             .is_some_and(|invite| invite.state == InviteState::Open),
-        Precondition::FactAt(..)
-        | Precondition::DueAt(..)
-        | Precondition::NotDue(..)
-        | Precondition::HeldBelow(_)
-        | Precondition::Holds(..)
-        | Precondition::HeldAre { .. } => return None,
+        Precondition::FactAt(key, seq) => beside.fact_at(key)? == *seq,
+        Precondition::DueAt(item, at) => beside.due_at(item)? == Some(*at),
+        Precondition::NotDue(item, at) => beside.due_at(item)?.is_none_or(|due_at| due_at > *at),
+        Precondition::HeldBelow(count) => beside.held()? < *count,
+        Precondition::Holds(schedule, body_ref) => beside.is_held(*schedule, *body_ref)?,
+        Precondition::HeldAre { schedule, first, count } => {
+            beside.held_are(*schedule, first.as_ref(), *count)?
+        }
     })
 }
 

@@ -1,7 +1,7 @@
 //! One batch inside a group's transaction: checked first, then written.
 //!
-//! Every check stands before the first write, so a refused batch leaves nothing behind. The
-//! preconditions are in `holds`, entries and facts in `facts`.
+//! Every check stands before the first write, so a refused batch leaves nothing behind. What they ask about is
+//! in `holds`, entries and facts in `facts`.
 
 use std::collections::HashMap;
 
@@ -12,12 +12,12 @@ use rusqlite::types::ValueRef::{Blob, Integer, Null, Text};
 
 use super::condition::Failure;
 use super::facts::{self, Place, Put};
+use super::holds::Rows;
 use super::states::{self, States, Written};
 use super::sums::{CARD, DUE, HELD};
-use super::{holds, reader, schema, sums};
-use crate::store::{
-    Batch, Change, Committed, DueItem, HeldBody, Precondition, ScopeState, StoreError, step,
-};
+use super::{reader, schema, sums};
+use crate::store::step::{self, Admitted};
+use crate::store::{Batch, Change, Committed, DueItem, HeldBody, ScopeState, StoreError};
 
 /// A scope that a group has looked at.
 pub(super) struct Touched {
@@ -63,28 +63,26 @@ impl<'a> Group<'a> {
     pub(super) fn commit(&mut self, scope: Scope, batch: &Batch) -> Result<Answer, Failure> {
         let tx = self.tx;
         let touched = match self.touch(scope) {
-            Ok(Some(touched)) => touched,
-            Ok(None) => return self.create(scope, batch),
+            Ok(touched) => touched,
             Err(damaged @ Failure::DamagedState { .. }) => return Ok(Err(damaged.into())),
             Err(failure) => return Err(failure),
         };
-        let state = &touched.state;
-        match step::check_author(state, batch) {
-            Ok(None) => {}
-            Ok(Some(first)) => {
-                let at = facts::time_of(tx, scope, first)?.unwrap_or(batch.at);
-                return Ok(Ok(Committed { first, at, repeat: true }));
+        let state = touched.as_ref().map(|touched| &touched.state);
+        match (step::admit(state, &Rows { tx, scope }, batch)?, touched) {
+            (Ok(Admitted::Written), Some(touched)) => apply(tx, scope, batch, touched).map(Ok),
+            (Ok(Admitted::Creates(kind)), _) => {
+                let mut touched = Touched::new(ScopeState::new(kind, facts::random_u32()?));
+                let committed = apply(tx, scope, batch, &mut touched)?;
+                self.touched.insert(scope, touched);
+                Ok(Ok(committed))
             }
-            Err(refused) => return Ok(Err(refused)),
+            (Ok(Admitted::Repeats(first)), _) => {
+                let at = facts::time_of(tx, scope, first)?.unwrap_or(batch.at);
+                Ok(Ok(Committed { first, at, repeat: true }))
+            }
+            (Ok(Admitted::Written), None) => Ok(Err(StoreError::NoScope)),
+            (Err(refused), _) => Ok(Err(refused)),
         }
-        if let Some(precondition) = holds::first_broken(tx, scope, Some(state), &batch.requires)? {
-            return Ok(Err(StoreError::Stale { precondition }));
-        }
-        if batch.changes.iter().any(|change| matches!(change, Change::Create(_))) {
-            // A log is never made over another one, even if the batch forgot to ask for that.
-            return Ok(Err(StoreError::Stale { precondition: Precondition::Absent }));
-        }
-        apply(tx, scope, batch, touched).map(Ok)
     }
 
     /// The scope's state; `None` if there is no such scope.
@@ -99,23 +97,6 @@ impl<'a> Group<'a> {
             }
         }
         Ok(self.touched.get_mut(&scope))
-    }
-
-    fn create(&mut self, scope: Scope, batch: &Batch) -> Result<Answer, Failure> {
-        let kind = match batch.changes.first() {
-            Some(Change::Create(kind)) if batch.requires.contains(&Precondition::Absent) => *kind,
-            _ => return Ok(Err(StoreError::NoScope)),
-        };
-        if batch.author.is_some() {
-            return Ok(Err(StoreError::NotLive));
-        }
-        if let Some(precondition) = holds::first_broken(self.tx, scope, None, &batch.requires)? {
-            return Ok(Err(StoreError::Stale { precondition }));
-        }
-        let mut touched = Touched::new(ScopeState::new(kind, facts::random_u32()?));
-        let committed = apply(self.tx, scope, batch, &mut touched)?;
-        self.touched.insert(scope, touched);
-        Ok(Ok(committed))
     }
 
     /// Writes the states that have changed, and gives them.

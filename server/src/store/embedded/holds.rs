@@ -1,64 +1,51 @@
-//! Whether a batch's preconditions hold, as the group's transaction sees it.
+//! What a batch's preconditions ask about, as the group's transaction sees it.
 
-use jiashu_proto::id::Scope;
+use jiashu_proto::entry::Seq;
+use jiashu_proto::id::{Millis, Ref, Scope};
 use rusqlite::Connection;
 
 use super::condition::Failure;
 use super::{facts, reader};
-use crate::store::{Precondition, ScopeState, step};
+use crate::store::step::Beside;
+use crate::store::{DueItem, HeldBody};
 
-/// The first that does not hold. `state` is `None` for a scope that is yet to be made.
-pub(super) fn first_broken(
-    tx: &Connection,
-    scope: Scope,
-    state: Option<&ScopeState>,
-    requires: &[Precondition],
-) -> Result<Option<Precondition>, Failure> {
-    for precondition in requires {
-        if !holds(tx, scope, state, precondition)? {
-            return Ok(Some(precondition.clone()));
-        }
-    }
-    Ok(None)
+/// The rows of one scope.
+pub(super) struct Rows<'a> {
+    pub(super) tx: &'a Connection,
+    pub(super) scope: Scope,
 }
 
-fn holds(
-    tx: &Connection,
-    scope: Scope,
-    state: Option<&ScopeState>,
-    precondition: &Precondition,
-) -> Result<bool, Failure> {
-    if let Some(holds) = step::holds(state, precondition) {
-        return Ok(holds);
+impl Beside for Rows<'_> {
+    type Error = Failure;
+
+    fn fact_at(&self, key: &str) -> Result<Option<Seq>, Failure> {
+        Ok(facts::standing(self.tx, self.scope, key)?.map(|fact| fact.place.seq))
     }
-    Ok(match precondition {
-        Precondition::FactAt(key, seq) => {
-            facts::standing(tx, scope, key)?.map(|fact| fact.place.seq) == *seq
-        }
-        Precondition::DueAt(item, at) => reader::due_at(tx, scope, item)? == Some(*at),
-        Precondition::NotDue(item, at) => {
-            reader::due_at(tx, scope, item)?.is_none_or(|due_at| due_at > *at)
-        }
-        Precondition::HeldBelow(count) => {
-            let mut held = tx.prepare_cached("SELECT count(*) FROM held WHERE scope = ?1")?;
-            let held: i64 = held.query_row([scope.0.cast_signed()], |row| row.get(0))?;
-            usize::try_from(held).is_ok_and(|held| held < *count)
-        }
-        Precondition::Holds(schedule, body_ref) => {
-            let mut holds = tx.prepare_cached(
-                "SELECT 1 FROM held WHERE scope = ?1 AND schedule = ?2 AND body_ref = ?3",
-            )?;
-            holds.exists((scope.0.cast_signed(), schedule.0, body_ref.0))?
-        }
-        Precondition::HeldAre { schedule, first, count } => {
-            reader::first_held(tx, scope, *schedule)? == (first.clone(), *count)
-        }
-        Precondition::Absent
-        | Precondition::Active
-        | Precondition::ToCloseWithin(_)
-        | Precondition::Tickets(_)
-        | Precondition::Epoch(_)
-        | Precondition::RosterHead(_)
-        | Precondition::InviteOpen(_) => unreachable!("the state told"),
-    })
+
+    fn due_at(&self, item: &DueItem) -> Result<Option<Millis>, Failure> {
+        reader::due_at(self.tx, self.scope, item)
+    }
+
+    fn held(&self) -> Result<usize, Failure> {
+        let mut held = self.tx.prepare_cached("SELECT count(*) FROM held WHERE scope = ?1")?;
+        let held: i64 = held.query_row([self.scope.0.cast_signed()], |row| row.get(0))?;
+        Ok(usize::try_from(held).unwrap_or(usize::MAX))
+    }
+
+    fn is_held(&self, schedule: Ref, body_ref: Ref) -> Result<bool, Failure> {
+        let mut holds = self.tx.prepare_cached(
+            "SELECT 1 FROM held WHERE scope = ?1 AND schedule = ?2 AND body_ref = ?3",
+        )?;
+        Ok(holds.exists((self.scope.0.cast_signed(), schedule.0, body_ref.0))?)
+    }
+
+    fn held_are(
+        &self,
+        schedule: Ref,
+        first: Option<&HeldBody>,
+        count: usize,
+    ) -> Result<bool, Failure> {
+        let (found, held) = reader::first_held(self.tx, self.scope, schedule)?;
+        Ok(found.as_ref() == first && held == count)
+    }
 }

@@ -14,7 +14,7 @@ use crate::store::Health;
 /// How often it is looked at while something is wrong.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// While all is well only each so manyth time: once a minute.
+/// While all is well it is looked at once a minute: each 30th time.
 const LOOKS: u32 = 30;
 
 /// What it is to be set to, and why.

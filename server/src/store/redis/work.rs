@@ -2,6 +2,7 @@
 //! script if nobody else was first. Pure.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::convert::Infallible;
 
 use jiashu_proto::entry::Seq;
 use jiashu_proto::id::{Millis, Ref, Scope};
@@ -10,9 +11,10 @@ use super::layout::{
     DueRow, Element, FactRow, Says, WAKES, body_field, card_field, due_member, order_field,
     order_value, score, to_cbor,
 };
+use crate::store::step::{self, Admitted, Beside};
 use crate::store::{
-    Batch, Change, Committed, DueItem, HeldBody, NewEntry, Precondition, Record, ScopeKind,
-    ScopeState, StoreError, step,
+    Batch, Change, Committed, DueItem, HeldBody, NewEntry, Precondition, Record, ScopeState,
+    StoreError,
 };
 
 /// What a group of batches asks about beside the state.
@@ -96,6 +98,49 @@ pub(super) struct Found {
     pub(super) oldest: Vec<Element>,
 }
 
+impl Found {
+    fn order(&self, schedule: Ref) -> &[Ref] {
+        self.orders.get(&schedule).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl Beside for Found {
+    type Error = Infallible;
+
+    fn fact_at(&self, key: &str) -> Result<Option<Seq>, Infallible> {
+        Ok(self.facts.get(key).map(|fact| fact.record.seq))
+    }
+
+    fn due_at(&self, item: &DueItem) -> Result<Option<Millis>, Infallible> {
+        Ok(self.due.get(&to_cbor(item)).map(|row| row.at))
+    }
+
+    fn held(&self) -> Result<usize, Infallible> {
+        Ok(self.held)
+    }
+
+    fn is_held(&self, schedule: Ref, body_ref: Ref) -> Result<bool, Infallible> {
+        Ok(self.order(schedule).contains(&body_ref))
+    }
+
+    fn held_are(
+        &self,
+        schedule: Ref,
+        first: Option<&HeldBody>,
+        count: usize,
+    ) -> Result<bool, Infallible> {
+        let order = self.order(schedule);
+        let is_first = match (order.first(), first) {
+            (None, None) => true,
+            (Some(name), Some(HeldBody { body_ref, content, .. })) => {
+                name == body_ref && self.bodies.get(&(schedule, *name)) == Some(content)
+            }
+            _ => false,
+        };
+        Ok(is_first && order.len() == count)
+    }
+}
+
 /// What came of one batch.
 #[derive(Debug)]
 pub(super) enum Outcome {
@@ -141,79 +186,20 @@ impl Work {
 
     /// Does one batch, or says why not. `dice` draws from 1 on.
     pub(super) fn commit(&mut self, batch: &Batch, dice: &mut dyn FnMut() -> u32) -> Outcome {
-        let creates = matches!(batch.changes.first(), Some(Change::Create(_)));
-        let has_create = batch.changes.iter().any(|change| matches!(change, Change::Create(_)));
-        let Some(state) = &self.found.state else {
-            let is_asked = creates && batch.requires.contains(&Precondition::Absent);
-            return match batch.changes.first() {
-                Some(Change::Create(kind)) if is_asked => self.create(*kind, batch, dice),
-                _ => Outcome::Refused(StoreError::NoScope),
-            };
-        };
-        match step::check_author(state, batch) {
-            Ok(None) => {}
-            Ok(Some(first)) => return Outcome::Repeat(first),
+        let Ok(admitted) = step::admit(self.found.state.as_ref(), &self.found, batch);
+        match admitted {
+            Ok(Admitted::Written) => {}
+            Ok(Admitted::Creates(kind)) => {
+                self.found.state = Some(ScopeState::new(kind, dice()));
+            }
+            Ok(Admitted::Repeats(first)) => return Outcome::Repeat(first),
             Err(refused) => return Outcome::Refused(refused),
         }
-        if let Some(precondition) = self.first_broken(batch) {
-            return Outcome::Refused(StoreError::Stale { precondition });
-        }
-        if has_create {
-            // A log is never made over another one, even if the batch forgot to ask for that.
-            return Outcome::Refused(StoreError::Stale { precondition: Precondition::Absent });
-        }
         self.apply(batch, dice)
-    }
-
-    fn create(&mut self, kind: ScopeKind, batch: &Batch, dice: &mut dyn FnMut() -> u32) -> Outcome {
-        if batch.author.is_some() {
-            return Outcome::Refused(StoreError::NotLive);
-        }
-        if let Some(precondition) = self.first_broken(batch) {
-            return Outcome::Refused(StoreError::Stale { precondition });
-        }
-        self.found.state = Some(ScopeState::new(kind, dice()));
-        self.apply(batch, dice)
-    }
-
-    fn first_broken(&self, batch: &Batch) -> Option<Precondition> {
-        batch.requires.iter().find(|precondition| !self.holds(precondition)).cloned()
-    }
-
-    fn holds(&self, precondition: &Precondition) -> bool {
-        if let Some(holds) = step::holds(self.found.state.as_ref(), precondition) {
-            return holds;
-        }
-        match precondition {
-            Precondition::FactAt(key, seq) => {
-                self.found.facts.get(key).map(|fact| fact.record.seq) == *seq
-            }
-            Precondition::DueAt(item, at) => self.due_at(item) == Some(*at),
-            Precondition::NotDue(item, at) => self.due_at(item).is_none_or(|due_at| due_at > *at),
-            Precondition::HeldBelow(count) => self.found.held < *count,
-            Precondition::Holds(schedule, body_ref) => self.order(*schedule).contains(body_ref),
-            Precondition::HeldAre { schedule, first, count } => {
-                let order = self.order(*schedule);
-                let is_first = match (order.first(), first) {
-                    (None, None) => true,
-                    (Some(name), Some(HeldBody { body_ref, content, .. })) => {
-                        let held = self.found.bodies.get(&(*schedule, *name));
-                        name == body_ref && held == Some(content)
-                    }
-                    _ => false,
-                };
-                is_first && order.len() == *count
-            }
-            _ => false,
-        }
-    }
-
-    fn due_at(&self, item: &DueItem) -> Option<Millis> {
-        self.found.due.get(&to_cbor(item)).map(|row| row.at)
     }
 
     fn order(&self, schedule: Ref) -> &[Ref] {
-        self.found.orders.get(&schedule).map_or(&[], Vec::as_slice)
+        self.found.order(schedule)
     }
 
     /// Does a batch that was checked.
