@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use jiashu_proto::id::Scope;
 use redis::Script;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-use super::layout::{Keys, WAKES, cursor_value};
+use super::layout::{Keys, WAKES, cursor_value, read_wake};
 use super::link::{Failure, Link};
 use crate::store::Wake;
 use crate::store::noted::Noted;
@@ -24,6 +23,7 @@ const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 pub(super) async fn hear_wakes(
     link: Link,
     wakes: broadcast::Sender<Wake>,
+    me: u64,
     stop: CancellationToken,
 ) {
     loop {
@@ -32,8 +32,9 @@ pub(super) async fn hear_wakes(
             listening.subscribe(WAKES).await?;
             let mut messages = listening.on_message();
             while let Some(message) = messages.next().await {
-                if let Ok(scope) = message.get_payload_bytes().try_into() {
-                    let _ = wakes.send(Wake { scope: Scope(u64::from_be_bytes(scope)) });
+                // Our own were told when they were written.
+                if let Some(scope) = read_wake(message.get_payload_bytes(), me) {
+                    let _ = wakes.send(Wake { scope });
                 }
             }
             Ok::<(), Failure>(())

@@ -122,3 +122,20 @@ async fn wrong_answers_are_no_acknowledgements_and_no_panics() {
         told.await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn many_who_wait_for_a_redis_that_does_not_answer_are_told_together() {
+    let mut server = a_server();
+    let store = RedisStore::open(&server.url(), Options::default()).await.unwrap();
+    server.kill();
+    std::fs::remove_file(server.socket()).unwrap();
+    let _mute = UnixListener::bind(server.socket()).unwrap();
+
+    // The old connection is found to be gone; from then on each needs a new one.
+    store.state(FAMILY).await.unwrap_err();
+    // One after the other, each would take the time of a connection.
+    let asked = futures_util::future::join_all((0..100).map(|_| store.state(FAMILY)));
+    let told = timeout(Duration::from_secs(60), asked).await.expect("they are told");
+
+    assert!(told.iter().all(Result::is_err));
+}

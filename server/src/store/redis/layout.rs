@@ -225,6 +225,21 @@ pub(super) fn read_cursor(device: &[u8], value: &[u8]) -> Result<Reached, Damage
     read().ok_or(Damaged("how far a device has read"))
 }
 
+/// What relays tell each other: which scope, and who has changed it.
+pub(super) fn wake_value(scope: Scope, relay: u64) -> [u8; 16] {
+    let mut value = [0; 16];
+    value[..8].copy_from_slice(&scope.0.to_be_bytes());
+    value[8..].copy_from_slice(&relay.to_be_bytes());
+    value
+}
+
+/// The scope, if another relay than `me` has changed it.
+pub(super) fn read_wake(value: &[u8], me: u64) -> Option<Scope> {
+    let (scope, relay) = value.split_first_chunk()?;
+    let relay = u64::from_be_bytes(relay.try_into().ok()?);
+    (relay != me).then_some(Scope(u64::from_be_bytes(*scope)))
+}
+
 /// A value as it stands in a field.
 pub(super) fn to_cbor<T: minicbor::Encode<()>>(value: &T) -> Vec<u8> {
     minicbor::to_vec(value).expect("writing to memory cannot fail")

@@ -3,7 +3,7 @@
 //! Every answer is read strictly: one that is not of the kind asked for is an error of the store, never a value.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
@@ -23,6 +23,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long a connection may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long after it could not be reached it is tried again.
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// How long replicas may take to have what was written.
 const REPLICAS_WITHIN: Duration = Duration::from_secs(2);
@@ -48,6 +51,9 @@ pub(super) enum Failure {
     /// It was written to a server that is not the master any more, or may not be.
     #[error("another server is the master now, and may not have it")]
     InDoubt,
+    /// It could not be reached a moment ago.
+    #[error("it could not be reached a moment ago")]
+    Away,
     /// Nobody answered in time.
     #[error("no answer in time")]
     Silent,
@@ -90,6 +96,8 @@ struct Current {
 struct Connections {
     made: u64,
     current: Option<Current>,
+    /// When it could not be reached last: those who waited for that need not each try again.
+    failed_at: Option<Instant>,
 }
 
 /// The shared connections; cheap to clone.
@@ -138,8 +146,10 @@ impl Link {
     /// The connections; new ones where there are none.
     async fn current(&self) -> Result<Current, Failure> {
         let current = self.connect().await;
-        if let Err(failure) = &current {
-            self.condition.failed(&failure.to_string());
+        match &current {
+            // Why has been told.
+            Ok(_) | Err(Failure::Away) => {}
+            Err(failure) => self.condition.failed(&failure.to_string()),
         }
         current
     }
@@ -149,6 +159,24 @@ impl Link {
         if let Some(current) = &connections.current {
             return Ok(current.clone());
         }
+        if connections.failed_at.is_some_and(|at| at.elapsed() < TRY_AGAIN_AFTER) {
+            return Err(Failure::Away);
+        }
+        let made = self.make(connections.made.wrapping_add(1)).await;
+        match &made {
+            Ok(current) => {
+                *connections = Connections {
+                    made: current.id,
+                    current: Some(current.clone()),
+                    failed_at: None,
+                };
+            }
+            Err(_) => connections.failed_at = Some(Instant::now()),
+        }
+        made
+    }
+
+    async fn make(&self, id: u64) -> Result<Current, Failure> {
         let client = self.client().await?;
         let config = AsyncConnectionConfig::new()
             .set_response_timeout(Some(ANSWER_WITHIN))
@@ -159,11 +187,7 @@ impl Link {
         known.arg("INFO").arg("WAITAOF");
         let known = array(known.query_async(&mut fence).await?)?;
         let has_waitaof = matches!(known.first(), Some(Value::Array(_)));
-        connections.made = connections.made.wrapping_add(1);
-        let id = connections.made;
-        let current = Current { id, client, shared, fence, has_waitaof };
-        connections.current = Some(current.clone());
-        Ok(current)
+        Ok(Current { id, client, shared, fence, has_waitaof })
     }
 
     /// What came; a connection that broke, or that leads to a server which is no master any more, is not used

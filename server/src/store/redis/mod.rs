@@ -66,6 +66,9 @@ const WAKES_KEPT: usize = 4096;
 /// What another relay was to do is done by any after this time, in ms.
 const OTHERS_MS: Millis = 5_000;
 
+/// So many buckets fill a look, if each gives its share.
+const BUCKETS_AT_ONCE: usize = 64;
+
 /// Commands asked at once.
 const AT_ONCE: usize = 512;
 
@@ -107,6 +110,9 @@ pub struct RedisStore {
     noted: Arc<Noted>,
     condition: Arc<Condition>,
     share: Arc<Share>,
+    /// Nothing more is taken; what was is finished.
+    closing: CancellationToken,
+    /// What goes on beside the commits ends, once there are none.
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -136,19 +142,21 @@ impl RedisStore {
         }
         let wakes = broadcast::Sender::new(WAKES_KEPT);
         let fence = Fence::new(link.clone(), replicas);
-        let queue = Queue::new(link.clone(), Arc::clone(&fence), wakes.clone());
         let read = Script::new(include_str!("read.lua"));
         let (noted, stop) = (Arc::new(Noted::default()), CancellationToken::new());
         let tasks = TaskTracker::new();
-        tasks.spawn(fence.run(stop.clone()));
-        let share = Share::new(link.clone(), u64::from_ne_bytes(random()));
+        tasks.spawn(Arc::clone(&fence).run(stop.clone()));
+        let me = u64::from_ne_bytes(random());
+        let queue = Queue::new(link.clone(), fence, me, wakes.clone());
+        tasks.spawn(hear_wakes(link.clone(), wakes.clone(), me, stop.clone()));
+        let share = Share::new(link.clone(), me);
         tasks.spawn(Arc::clone(&share).run(stop.clone()));
-        tasks.spawn(hear_wakes(link.clone(), wakes.clone(), stop.clone()));
         tasks.spawn(write_cursors(link.clone(), Arc::clone(&noted), stop.clone()));
         let watch =
             durability::watch(link.clone(), Arc::clone(&condition), accept_loss, stop.clone());
         tasks.spawn(watch);
-        Ok(Self { link, queue, read, wakes, noted, condition, share, stop, tasks })
+        let closing = CancellationToken::new();
+        Ok(Self { link, queue, read, wakes, noted, condition, share, closing, stop, tasks })
     }
 
     /// So many places from `first` on.
@@ -188,7 +196,7 @@ impl RedisStore {
 #[async_trait]
 impl Store for RedisStore {
     async fn commit(&self, scope: Scope, batch: Batch) -> Result<Committed, StoreError> {
-        if self.stop.is_cancelled() {
+        if self.closing.is_cancelled() {
             return Err(Failure::Closed.into());
         }
         if let Some(why) = self.condition.refuses() {
@@ -274,19 +282,29 @@ impl Store for RedisStore {
     }
 
     async fn due(&self, now: Millis, limit: usize) -> Result<Vec<Due>, StoreError> {
+        // Of a backlog not all of it at each look.
+        let of_each = (limit / BUCKETS_AT_ONCE).max(limit.min(BUCKETS_AT_ONCE));
         let mut pipe = redis::pipe();
         for (bucket, own) in (0..BUCKETS).zip(self.share.own().iter()) {
             let upto = if *own { now } else { now.saturating_sub(OTHERS_MS) };
             pipe.cmd("ZRANGE").arg(bucket_due(bucket)).arg("-inf").arg(score(upto)).arg("BYSCORE");
-            pipe.arg("LIMIT").arg(0).arg(limit).arg("WITHSCORES");
+            pipe.arg("LIMIT").arg(0).arg(of_each).arg("WITHSCORES");
         }
-        let mut found = Vec::new();
+        let (mut found, mut known_upto) = (Vec::new(), Millis::MAX);
         for answer in self.link.ask(&pipe).await? {
-            for (member, at) in pairs(answer).map_err(Failure::from)? {
-                let (scope, item) = read_due_member(&member).map_err(Failure::from)?;
-                found.push((read_score(&at)?, scope, item));
+            let here = pairs(answer).map_err(Failure::from)?;
+            for (member, at) in &here {
+                let (scope, item) = read_due_member(member).map_err(Failure::from)?;
+                found.push((read_score(at)?, scope, item));
+            }
+            if here.len() == of_each
+                && let Some((_, last)) = here.last()
+            {
+                known_upto = known_upto.min(read_score(last)?);
             }
         }
+        // Beyond that a bucket may have more which is due before another's.
+        found.retain(|(at, ..)| *at <= known_upto);
         found.sort();
         found.truncate(limit);
         let of: Vec<_> = found.iter().map(|(_, scope, item)| (*scope, item.clone())).collect();
@@ -439,12 +457,14 @@ impl Store for RedisStore {
     }
 
     async fn close(&self) {
-        self.stop.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
+        // In this order: what was handed in may still wait for replicas, which one of the tasks asks.
+        self.closing.cancel();
         while !self.queue.is_empty() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 }
 

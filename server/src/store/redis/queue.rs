@@ -35,14 +35,21 @@ pub(super) struct Queue {
     link: Link,
     fence: Arc<Fence>,
     commit: Script,
+    /// By which this relay knows its own wakes.
+    me: u64,
     waiting: Mutex<HashMap<Scope, Vec<Pending>>>,
     wakes: broadcast::Sender<Wake>,
 }
 
 impl Queue {
-    pub(super) fn new(link: Link, fence: Arc<Fence>, wakes: broadcast::Sender<Wake>) -> Arc<Self> {
+    pub(super) fn new(
+        link: Link,
+        fence: Arc<Fence>,
+        me: u64,
+        wakes: broadcast::Sender<Wake>,
+    ) -> Arc<Self> {
         let commit = Script::new(include_str!("commit.lua"));
-        Arc::new(Self { link, fence, commit, waiting: Mutex::default(), wakes })
+        Arc::new(Self { link, fence, commit, me, waiting: Mutex::default(), wakes })
     }
 
     /// Hands it in, at the first poll; answers once it is written.
@@ -63,6 +70,12 @@ impl Queue {
             tokio::spawn(Arc::clone(self).run(scope));
         }
         answered.await.unwrap_or_else(|_| Err(Failure::Closed.into()))
+    }
+
+    /// Commits that wait for the group before theirs.
+    #[cfg(test)]
+    pub(super) fn waiting_count(&self) -> usize {
+        super::lock(&self.waiting).values().map(Vec::len).sum()
     }
 
     /// Whether nothing is under way.
@@ -140,7 +153,7 @@ impl Queue {
     /// Runs the script. Whether nobody else was first, and over which connection.
     async fn is_first(&self, keys: &Keys, work: Work) -> Result<(bool, u64), Failure> {
         let version: [u8; 8] = random();
-        let args = work.into_args(&version);
+        let args = work.into_args(&version, self.me);
         let names: [&str; 6] =
             [&keys.scope, &keys.facts, &keys.due, &keys.held, &keys.log, &keys.bucket_due];
         match self.link.script_over(&self.commit, &names, &args).await? {

@@ -47,6 +47,11 @@ impl Server {
         self.folder.path().join("socket")
     }
 
+    pub(super) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
     pub(super) fn url(&self) -> String {
         format!("redis+unix://{}", self.socket().display())
     }
@@ -91,8 +96,7 @@ async fn a_commit_in_doubt_is_answered_as_such_and_its_repeat_finds_out() {
     store.commit(FAMILY, founding([PHONE])).await.unwrap();
     let mut told = Vec::new();
     for n in 1..=5 {
-        server.process.kill().unwrap();
-        server.process.wait().unwrap();
+        server.kill();
         let in_doubt = store.commit(FAMILY, message(PHONE, n, b"x")).await;
         assert!(matches!(in_doubt, Err(StoreError::Unavailable { .. })), "{in_doubt:?}");
         server.process = Server::run(server.folder.path(), "always");
@@ -128,5 +132,31 @@ async fn until(holds: impl Fn() -> bool) {
     while !holds() {
         assert!(began.elapsed() < Duration::from_secs(60), "waited in vain");
         tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_handed_in_is_answered_also_where_the_store_is_closed_meanwhile() {
+    let server = a_server();
+    let waits = Options { replicas: 1, ..Options::default() };
+    let store = Arc::new(RedisStore::open(&server.url(), waits).await.unwrap());
+    let commit = |batch| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.commit(FAMILY, batch).await })
+    };
+    // There is no replica: it is written, and waits for one. The next is a group of its own.
+    let first = commit(founding([PHONE]));
+    let began = Instant::now();
+    while store.state(FAMILY).await.unwrap().is_none() {
+        assert!(began.elapsed() < Duration::from_secs(60), "waited in vain");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let second = commit(message(PHONE, 1, b"x"));
+    until(|| store.queue.waiting_count() == 1).await;
+
+    tokio::time::timeout(Duration::from_secs(60), store.close()).await.expect("it closes");
+
+    for commit in [first, second] {
+        assert!(commit.await.unwrap().is_err(), "no replica has it");
     }
 }

@@ -9,7 +9,7 @@ use jiashu_proto::id::{Millis, Ref, Scope};
 
 use super::layout::{
     DueRow, Element, FactRow, Says, WAKES, body_field, card_field, due_member, order_field,
-    order_value, score, to_cbor,
+    order_value, score, to_cbor, wake_value,
 };
 use crate::store::step::{self, Admitted, Beside};
 use crate::store::{
@@ -389,8 +389,8 @@ impl Work {
         self.steps.extend(args.map(<[u8]>::to_vec));
     }
 
-    /// The script's arguments, with this as the new version.
-    pub(super) fn into_args(mut self, version: &[u8]) -> Vec<Vec<u8>> {
+    /// The script's arguments, with this as the new version, by that relay.
+    pub(super) fn into_args(mut self, version: &[u8], me: u64) -> Vec<Vec<u8>> {
         for schedule in std::mem::take(&mut self.orders_changed) {
             let (field, order) = (order_field(schedule), self.order(schedule).to_vec());
             if order.is_empty() {
@@ -402,7 +402,7 @@ impl Work {
         let held = self.found.held.to_string();
         self.step(b"S", [b"n", held.as_bytes()]);
         if self.wakes {
-            self.step(b"W", [WAKES.as_bytes(), &self.scope.0.to_be_bytes()]);
+            self.step(b"W", [WAKES.as_bytes(), &wake_value(self.scope, me)]);
         }
         let floor = self.found.state.as_ref().map_or(0, |state| state.floor).to_string();
         let state = self.found.state.as_ref().map(to_cbor).unwrap_or_default();
