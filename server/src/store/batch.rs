@@ -9,7 +9,7 @@ use jiashu_proto::id::{
 };
 use minicbor::{Decode, Encode};
 
-use super::{ScopeKind, Ticket};
+use super::{ScopeKind, Snapshot, Ticket};
 
 /// All that one step changes in one scope, and what must hold for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -214,16 +214,23 @@ pub enum Change {
     SetExpiry(Millis),
     /// The item is not due any more.
     ClearDue(DueItem),
+    /// The scope, made by the same batch, is all that this says, but for how far devices have read.
+    Restore(Box<Snapshot>),
 }
 
 /// A sealed body that waits for its hour.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
 pub struct HeldBody {
     /// Its name.
+    #[n(0)]
     pub body_ref: Ref,
     /// The schedule that releases it.
+    #[n(1)]
     pub schedule: Ref,
     /// Kind and body of the message as it will stand in the log, less what firing adds.
+    #[n(2)]
+    #[cbor(with = "minicbor::bytes")]
     pub content: Vec<u8>,
 }
 

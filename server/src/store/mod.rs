@@ -4,7 +4,7 @@
 //! devices are. What the words mean is decided above, in `family`, which is pure; a store checks
 //! preconditions and makes a batch durable, whole or not at all. Two stores are foreseen, one suite
 //! of promises (`conformance`) holds for both. `batch` is what one step changes, `scope` what is known beside
-//! the log, `step` what a batch does to that in every store.
+//! the log, `step` what a batch does to that in every store, `snapshot` all of a scope, for a backup.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,10 +17,13 @@ use tokio::sync::broadcast;
 
 pub use batch::{Author, Batch, Change, Due, DueItem, HeldBody, NEVER, NewEntry, Precondition};
 pub use scope::{Invite, InviteState, ScopeKind, ScopeState, Seat, Ticket, short_name};
+pub use snapshot::{Card, DueAt, FactAt, Place, Snapshot};
 
 mod batch;
 
 mod scope;
+
+mod snapshot;
 
 mod step;
 
@@ -232,6 +235,13 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// How far the scope's devices have read.
     async fn cursors(&self, scope: Scope) -> Result<Vec<Reached>, StoreError>;
+
+    /// All scopes, ascending. Those that are made meanwhile may be among them.
+    async fn scopes(&self) -> Result<Vec<Scope>, StoreError>;
+
+    /// Everything of a scope, as of one moment; `None` if there is no such scope. By
+    /// [`Change::Restore`] it is the same elsewhere.
+    async fn snapshot(&self, scope: Scope) -> Result<Option<Snapshot>, StoreError>;
 
     /// Hints that a log has grown. They may be lost or doubled: the log is the truth, and the look
     /// at every heartbeat finds what a lost hint hid.

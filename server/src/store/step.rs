@@ -156,6 +156,7 @@ pub(super) fn changes_access(change: &Change) -> bool {
         | Change::AddInvite { .. }
         | Change::UseInvite(..)
         | Change::CloseInvite(_)
+        | Change::Restore(_)
         | Change::Supersede => true,
         Change::AskToClose(_)
         | Change::Closed(_)
@@ -220,6 +221,7 @@ pub(super) fn apply(state: &mut ScopeState, first: Seq, change: &Change) {
                 }
             }
         }
+        Change::Restore(snapshot) => state.clone_from(&snapshot.state),
         // Done when the state was made; and what stands beside it.
         Change::Create(_)
         | Change::Forget { .. }

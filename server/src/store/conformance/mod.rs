@@ -23,6 +23,7 @@ pub(crate) mod log;
 pub(crate) mod many;
 pub(crate) mod retention;
 pub(crate) mod waiting;
+pub(crate) mod whole;
 
 /// Makes one test per case for the store that `$home()` opens; attributes go to each test.
 macro_rules! store_conformance {
@@ -87,6 +88,9 @@ macro_rules! store_conformance {
             retention::so_many_are_forgotten_at_once,
             retention::the_head_keeps_its_tag_and_nothing_else,
             retention::one_young_entry_keeps_what_stands_behind_it,
+            whole::what_is_restored_is_what_was_there,
+            whole::what_was_restored_goes_on,
+            whole::a_snapshot_of_nothing_is_none,
             many::commits_of_many_devices_get_every_place_once,
             many::refused_batches_disturb_no_neighbour,
             many::a_reader_sees_what_was_answered,

@@ -6,18 +6,21 @@
 use std::collections::HashMap;
 
 use jiashu_proto::entry::Seq;
-use jiashu_proto::id::{Millis, Ref, Scope};
+use jiashu_proto::id::{InviteId, Millis, Ref, Scope};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef::{Blob, Integer, Null, Text};
 
 use super::condition::Failure;
-use super::facts::{self, Place, Put};
+use super::facts::{self, Placed, Put};
 use super::holds::Rows;
 use super::states::{self, States, Written};
 use super::sums::{CARD, DUE, HELD};
 use super::{reader, schema, sums};
 use crate::store::step::{self, Admitted};
-use crate::store::{Batch, Change, Committed, DueItem, HeldBody, ScopeState, StoreError};
+use crate::store::{
+    Batch, Card, Change, Committed, DueAt, DueItem, FactAt, HeldBody, Place, ScopeState, Snapshot,
+    StoreError,
+};
 
 /// A scope that a group has looked at.
 pub(super) struct Touched {
@@ -128,7 +131,7 @@ fn apply(
         let place = match facts::put_entry(tx, scope, &mut touched.state, batch.at, entry)? {
             Put::Outranked(place) => place,
             Put::Written(written, superseded) => {
-                let place = Place { seq: written.record.seq, at: written.record.at };
+                let place = Placed { seq: written.record.seq, at: written.record.at };
                 touched.written.push(written);
                 touched.superseded |= superseded;
                 place
@@ -136,15 +139,15 @@ fn apply(
         };
         first.get_or_insert(place);
     }
-    let first = first.unwrap_or(Place { seq: 0, at: batch.at });
+    let first = first.unwrap_or(Placed { seq: 0, at: batch.at });
     if let Some(author) = batch.author {
         step::count(&mut touched.state, author, first.seq);
     }
     for change in &batch.changes {
         apply_change(tx, scope, &mut touched.state, first.seq, change)?;
     }
-    let forgets = |change: &Change| matches!(change, Change::Forget { .. });
-    touched.superseded |= batch.changes.iter().any(forgets);
+    let moves = |change: &Change| matches!(change, Change::Forget { .. } | Change::Restore(_));
+    touched.superseded |= batch.changes.iter().any(moves);
     touched.changed = true;
     touched.wakes |= touched.state.head > head || batch.changes.iter().any(step::changes_access);
     Ok(Committed { first: first.seq, at: first.at, repeat: false })
@@ -162,13 +165,9 @@ fn apply_change(
     match change {
         Change::AddInvite { invite, code_hash, blob, .. } => {
             // Nobody can ask for the card of one without a code.
-            if code_hash.is_none() {
-                return Ok(());
+            if code_hash.is_some() {
+                put_card(tx, id, *invite, blob)?;
             }
-            let sql =
-                "INSERT OR REPLACE INTO card(scope, invite, blob, sum) VALUES (?1, ?2, ?3, ?4)";
-            let row = [Integer(id), Integer(invite.0.into()), Blob(blob)];
-            tx.prepare_cached(sql)?.execute((id, invite.0, blob, CARD.sum(row)))?;
         }
         Change::UseInvite(invite, ..) | Change::CloseInvite(invite) => {
             delete(tx, "DELETE FROM card WHERE scope = ?1 AND invite = ?2", (id, invite.0))?;
@@ -198,6 +197,7 @@ fn apply_change(
                 (id, schema::to_cbor(item)),
             )?;
         }
+        Change::Restore(snapshot) => restore(tx, scope, snapshot)?,
         // The state is all that they change.
         Change::Create(_)
         | Change::Turn { .. }
@@ -209,6 +209,33 @@ fn apply_change(
         | Change::Closed(_)
         | Change::SetTickets(_) => {}
     }
+    Ok(())
+}
+
+fn restore(tx: &Connection, scope: Scope, snapshot: &Snapshot) -> Result<(), Failure> {
+    let id = scope.0.cast_signed();
+    for Place { seq, at, tag, content } in &snapshot.places {
+        facts::insert_place(tx, scope, *seq, *at, *tag, content.as_deref())?;
+    }
+    for FactAt { key, seq, rank } in &snapshot.facts {
+        facts::set_fact(tx, scope, key, *seq, *rank)?;
+    }
+    for body in &snapshot.held {
+        put_held(tx, scope, body)?;
+    }
+    for Card { invite, blob } in &snapshot.cards {
+        put_card(tx, id, *invite, blob)?;
+    }
+    for DueAt { item, at, planned } in &snapshot.due {
+        set_due(tx, id, item, *at, planned.as_deref())?;
+    }
+    Ok(())
+}
+
+fn put_card(tx: &Connection, scope: i64, invite: InviteId, blob: &[u8]) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO card(scope, invite, blob, sum) VALUES (?1, ?2, ?3, ?4)";
+    let row = [Integer(scope), Integer(invite.0.into()), Blob(blob)];
+    tx.prepare_cached(sql)?.execute((scope, invite.0, blob, CARD.sum(row)))?;
     Ok(())
 }
 

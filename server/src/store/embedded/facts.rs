@@ -13,14 +13,14 @@ use crate::store::{NewEntry, Record, ScopeState};
 
 /// Where an entry stands, and since when.
 #[derive(Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct Placed {
     pub(super) seq: Seq,
     pub(super) at: Millis,
 }
 
 /// The fact of a key.
 pub(super) struct Standing {
-    pub(super) place: Place,
+    pub(super) place: Placed,
     tag: u32,
     rank: u8,
 }
@@ -42,7 +42,7 @@ pub(super) fn standing(
     match at.filter(|_| FACT.holds(row).unwrap_or(false)) {
         None => Err(damaged),
         Some(at) => {
-            let place = Place { seq: row.get::<_, i64>(2)?.cast_unsigned(), at };
+            let place = Placed { seq: row.get::<_, i64>(2)?.cast_unsigned(), at };
             Ok(Some(Standing { place, tag: row.get(6)?, rank: row.get(3)? }))
         }
     }
@@ -59,7 +59,7 @@ pub(super) enum Put {
     /// It stands, perhaps in the place of an earlier fact, whose content went.
     Written(Written, Superseded),
     /// The fact at this place outranks it.
-    Outranked(Place),
+    Outranked(Placed),
 }
 
 /// Whether an earlier entry lost its content.
@@ -91,32 +91,57 @@ pub(super) fn put_entry(
             }
             None => {}
         }
-        let mut put = tx.prepare_cached(
-            "INSERT INTO fact(scope, key, seq, rank, sum) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT DO UPDATE SET seq = excluded.seq, rank = excluded.rank, sum = excluded.sum",
-        )?;
-        let (id, place) = (scope.0.cast_signed(), seq.cast_signed());
-        let sum = FACT.sum([
-            ValueRef::Integer(id),
-            ValueRef::Text(key.as_bytes()),
-            ValueRef::Integer(place),
-            ValueRef::Integer(entry.rank.into()),
-        ]);
-        put.execute((id, key, place, entry.rank, sum))?;
+        set_fact(tx, scope, key, seq, entry.rank)?;
     }
     let tag = random_u32()?;
-    let sum = entry_sum(scope, seq, at, tag, Some(&entry.content));
-    let mut put = tx.prepare_cached(
-        "INSERT INTO entry(scope, seq, at, tag, sum, content) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?;
-    put.execute((scope.0.cast_signed(), seq.cast_signed(), at, tag, sum, &entry.content))?;
+    insert_place(tx, scope, seq, at, tag, Some(&entry.content))?;
     state.head = seq;
     let record = Record { seq, at, content: entry.content.clone() };
     Ok(Put::Written(Written { record, tag }, superseded))
 }
 
-fn forget_content(tx: &Connection, scope: Scope, place: Place, tag: u32) -> rusqlite::Result<()> {
-    let Place { seq, at } = place;
+/// The fact of that key stands there from now on.
+pub(super) fn set_fact(
+    tx: &Connection,
+    scope: Scope,
+    key: &str,
+    seq: Seq,
+    rank: u8,
+) -> rusqlite::Result<()> {
+    let mut put = tx.prepare_cached(
+        "INSERT INTO fact(scope, key, seq, rank, sum) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT DO UPDATE SET seq = excluded.seq, rank = excluded.rank, sum = excluded.sum",
+    )?;
+    let (id, place) = (scope.0.cast_signed(), seq.cast_signed());
+    let sum = FACT.sum([
+        ValueRef::Integer(id),
+        ValueRef::Text(key.as_bytes()),
+        ValueRef::Integer(place),
+        ValueRef::Integer(rank.into()),
+    ]);
+    put.execute((id, key, place, rank, sum))?;
+    Ok(())
+}
+
+/// A new row of a log.
+pub(super) fn insert_place(
+    tx: &Connection,
+    scope: Scope,
+    seq: Seq,
+    at: Millis,
+    tag: u32,
+    content: Option<&[u8]>,
+) -> rusqlite::Result<()> {
+    let sum = entry_sum(scope, seq, at, tag, content);
+    let mut put = tx.prepare_cached(
+        "INSERT INTO entry(scope, seq, at, tag, sum, content) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    put.execute((scope.0.cast_signed(), seq.cast_signed(), at, tag, sum, content))?;
+    Ok(())
+}
+
+fn forget_content(tx: &Connection, scope: Scope, place: Placed, tag: u32) -> rusqlite::Result<()> {
+    let Placed { seq, at } = place;
     let sum = entry_sum(scope, seq, at, tag, None);
     let sql = "UPDATE entry SET content = NULL, sum = ?3 WHERE scope = ?1 AND seq = ?2";
     tx.prepare_cached(sql)?.execute((scope.0.cast_signed(), seq.cast_signed(), sum))?;
@@ -153,7 +178,7 @@ pub(super) fn forget_old(
         )?;
         let old = at_head.query_row((id, head, before), |row| Ok((row.get(0)?, row.get(1)?)));
         if let Some((at, tag)) = old.optional()? {
-            forget_content(tx, scope, Place { seq: state.head, at }, tag)?;
+            forget_content(tx, scope, Placed { seq: state.head, at }, tag)?;
         }
     }
     Ok(floor)

@@ -26,7 +26,7 @@ use self::threads::Threads;
 use super::noted::{self, Noted};
 use super::{
     Batch, Committed, Due, DueCount, Health, HeldBody, Occurring, Page, PageLimit, Record,
-    ScopeState, Store, StoreError, Wake,
+    ScopeState, Snapshot, Store, StoreError, Wake,
 };
 
 mod threads;
@@ -37,6 +37,8 @@ mod facts;
 mod holds;
 
 mod reader;
+
+mod whole;
 
 mod sums;
 
@@ -393,6 +395,20 @@ impl Store for EmbeddedStore {
         let noted = self.shared.noted.of(scope);
         let written = self.readers.read(move |tx| reader::cursors(tx, scope)).await?;
         Ok(noted::merge(written, noted))
+    }
+
+    async fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
+        self.readers.read(|tx| whole::scopes(tx)).await
+    }
+
+    async fn snapshot(&self, scope: Scope) -> Result<Option<Snapshot>, StoreError> {
+        self.shared.damaged.check(scope)?;
+        let noted = self.shared.noted.of(scope);
+        let snapshot = self.readers.read(move |tx| whole::snapshot(tx, scope)).await?;
+        Ok(snapshot.map(|mut snapshot| {
+            snapshot.cursors = noted::merge(snapshot.cursors, noted);
+            snapshot
+        }))
     }
 
     fn wakes(&self) -> broadcast::Receiver<Wake> {

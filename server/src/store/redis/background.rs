@@ -8,7 +8,7 @@ use redis::Script;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-use super::layout::{Keys, WAKES, cursor_value, read_wake};
+use super::layout::{Keys, cursor_value, read_wake};
 use super::link::{Failure, Link};
 use crate::store::Wake;
 use crate::store::noted::Noted;
@@ -28,12 +28,10 @@ pub(super) async fn hear_wakes(
 ) {
     loop {
         let heard = async {
-            let mut listening = link.listen().await?;
-            listening.subscribe(WAKES).await?;
-            let mut messages = listening.on_message();
+            let mut messages = link.listen().await?;
             while let Some(message) = messages.next().await {
                 // Our own were told when they were written.
-                if let Some(scope) = read_wake(message.get_payload_bytes(), me) {
+                if let Some(scope) = read_wake(&message, me) {
                     let _ = wakes.send(Wake { scope });
                 }
             }

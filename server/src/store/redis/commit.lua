@@ -28,6 +28,7 @@ while at <= #ARGV do
     elseif step == 'Z' then redis.call('ZADD', KEYS[6], arg(), arg())
     elseif step == 'z' then redis.call('ZREM', KEYS[6], arg())
     elseif step == 'W' then redis.call('PUBLISH', arg(), arg())
+    elseif step == 'w' then redis.call('SPUBLISH', arg(), arg())
     end
 end
 return 1

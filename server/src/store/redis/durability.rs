@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::link::{Failure, Link, bytes, pairs};
+use super::answer::{bytes, pairs};
+use super::link::{Failure, Link};
 use crate::store::Health;
 
 /// How often it is looked at while something is wrong.
@@ -16,6 +17,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// While all is well it is looked at once a minute: each 30th time.
 const LOOKS: u32 = 30;
+
+/// So long after something failed it counts as that: where one of several servers fails, others answer.
+const FAILED_FOR: Duration = Duration::from_secs(1);
 
 /// What it is to be set to, and why.
 const SETTINGS: [(&str, &str, &str); 3] = [
@@ -40,8 +44,8 @@ pub(super) struct Condition {
 struct Found {
     /// Why nothing is committed.
     weak: Option<String>,
-    /// Why nothing can be.
-    unreachable: Option<String>,
+    /// Why nothing can be, and when that was last so.
+    unreachable: Option<(String, Instant)>,
 }
 
 impl Condition {
@@ -52,23 +56,29 @@ impl Condition {
 
     pub(super) fn health(&self) -> Health {
         let found = super::lock(&self.found);
-        let why = found.weak.as_ref().or(found.unreachable.as_ref());
+        let unreachable = found.unreachable.as_ref().map(|(why, _)| why);
+        let why = found.weak.as_ref().or(unreachable);
         why.map_or(Health::Ok, |why| Health::Degraded(format!("redis: {why}")))
     }
 
     /// It did not answer, or with an error: told once.
     pub(super) fn failed(&self, why: &str) {
-        let before = super::lock(&self.found).unreachable.replace(why.to_owned());
+        let now = (why.to_owned(), Instant::now());
+        let before = super::lock(&self.found).unreachable.replace(now);
         self.is_unreachable.store(true, Ordering::Relaxed);
         if before.is_none() {
             tracing::error!(why, "the store cannot be used for now");
         }
     }
 
-    /// It answered.
+    /// It answered; of a cluster perhaps another server than the one that does not.
     pub(super) fn worked(&self) {
-        if self.is_unreachable.swap(false, Ordering::Relaxed) {
-            super::lock(&self.found).unreachable = None;
+        if !self.is_unreachable.load(Ordering::Relaxed) {
+            return;
+        }
+        let lasts = |(_, at): &mut (String, Instant)| at.elapsed() > FAILED_FOR;
+        if super::lock(&self.found).unreachable.take_if(lasts).is_some() {
+            self.is_unreachable.store(false, Ordering::Relaxed);
             tracing::info!("the store can be used again");
         }
     }
@@ -112,31 +122,38 @@ pub(super) async fn watch(
 /// Why it would lose what it has acknowledged, a line each.
 pub(super) async fn weaknesses(link: &Link) -> Result<Vec<String>, Failure> {
     let mut weak = Vec::new();
-    let mut info = redis::pipe();
-    info.cmd("INFO").arg("persistence");
-    let info = bytes(link.ask(&info).await?.pop().unwrap_or_default())?.unwrap_or_default();
-    let info = String::from_utf8_lossy(&info).into_owned();
-    let says = |line: &str| info.lines().any(|one| one.trim_end() == line);
-    if !says("aof_enabled:1") {
-        weak.push("appendonly is no: what was acknowledged is gone when it ends".to_owned());
-    } else if !says("aof_last_write_status:ok") {
-        weak.push("it cannot write its log".to_owned());
+    let mut info = redis::cmd("INFO");
+    info.arg("persistence");
+    for (server, info) in link.ask_each(&info).await? {
+        let info = bytes(info?)?.unwrap_or_default();
+        let info = String::from_utf8_lossy(&info).into_owned();
+        let says = |line: &str| info.lines().any(|one| one.trim_end() == line);
+        let why = "what was acknowledged is gone when it ends";
+        if !says("aof_enabled:1") {
+            weak.push(of(&server, &format!("appendonly is no: {why}")));
+        } else if !says("aof_last_write_status:ok") {
+            weak.push(of(&server, "it cannot write its log"));
+        }
     }
     for (name, wanted, why) in SETTINGS {
-        let mut config = redis::pipe();
-        config.cmd("CONFIG").arg("GET").arg(name);
-        let set = match link.ask(&config).await {
-            Ok(mut answers) => pairs(answers.pop().unwrap_or_default())?,
+        let mut config = redis::cmd("CONFIG");
+        config.arg("GET").arg(name);
+        for (server, set) in link.ask_each(&config).await? {
             // An operator who hides it must say what it is.
-            Err(Failure::Redis(error)) if error.code().is_some() => Vec::new(),
-            Err(failure) => return Err(failure),
-        };
-        let set: BTreeMap<_, _> = set.into_iter().collect();
-        match set.get(name.as_bytes()).map(|value| String::from_utf8_lossy(value)) {
-            Some(value) if value == wanted => {}
-            Some(value) => weak.push(format!("{name} is {value}, not {wanted}: {why}")),
-            None => weak.push(format!("whether {name} is {wanted} cannot be seen")),
+            let set = set.map_or(Ok(Vec::new()), pairs)?;
+            let set: BTreeMap<_, _> = set.into_iter().collect();
+            let is = match set.get(name.as_bytes()).map(|value| String::from_utf8_lossy(value)) {
+                Some(value) if value == wanted => continue,
+                Some(value) => format!("{name} is {value}, not {wanted}: {why}"),
+                None => format!("whether {name} is {wanted} cannot be seen"),
+            };
+            weak.push(of(&server, &is));
         }
     }
     Ok(weak)
+}
+
+/// Of which server that is said, where there are several.
+fn of(server: &str, said: &str) -> String {
+    if server.is_empty() { said.to_owned() } else { format!("{server}: {said}") }
 }

@@ -24,10 +24,7 @@ pub(super) const BUCKETS: u64 = 256;
 /// The relays that live.
 pub(super) const RELAYS: &str = "j1:relays";
 
-/// Counts what replicas were waited for.
-pub(super) const FENCE: &str = "j1:fence";
-
-/// On this channel relays tell each other which scope has changed.
+/// On this channel relays tell each other which scope has changed; on a cluster on one of each bucket.
 pub(super) const WAKES: &str = "j1:wakes";
 
 /// A value that does not read: an operator, or another program, wrote it.
@@ -49,7 +46,7 @@ pub(super) struct Keys {
 
 impl Keys {
     pub(super) fn of(scope: Scope) -> Self {
-        let prefix = format!("j1:{{b{:03}}}:{:016x}:", scope.0 % BUCKETS, scope.0);
+        let prefix = format!("j1:{{b{:03}}}:{:016x}:", bucket_of(scope), scope.0);
         let name = |part: &str| format!("{prefix}{part}");
         Self {
             scope: name("s"),
@@ -58,9 +55,32 @@ impl Keys {
             held: name("h"),
             log: name("l"),
             cursors: name("r"),
-            bucket_due: bucket_due(scope.0 % BUCKETS),
+            bucket_due: bucket_due(bucket_of(scope)),
         }
     }
+}
+
+/// Counts how often replicas were waited for, of this and perhaps of other buckets.
+pub(super) fn fence_key(bucket: u64) -> String {
+    format!("j1:{{b{bucket:03}}}:fence")
+}
+
+/// On a cluster the channel on which relays tell each other which scope of a bucket has changed.
+pub(super) fn bucket_wakes(bucket: u64) -> String {
+    format!("j1:{{b{bucket:03}}}:wakes")
+}
+
+/// The bucket of a scope.
+pub(super) fn bucket_of(scope: Scope) -> u64 {
+    scope.0 % BUCKETS
+}
+
+/// Of the key that says what a scope is, which scope's it is.
+pub(super) fn scope_of_key(key: &[u8]) -> Option<Scope> {
+    let name = std::str::from_utf8(key).ok()?.strip_suffix(":s")?;
+    let (_, id) = name.rsplit_once(':')?;
+    let scope = Scope(u64::from_str_radix(id, 16).ok()?);
+    (Keys::of(scope).scope.as_bytes() == key).then_some(scope)
 }
 
 /// The due index of a bucket.

@@ -2,27 +2,36 @@
 //!
 //! Every answer is read strictly: one that is not of the kind asked for is an error of the store, never a value.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use redis::aio::MultiplexedConnection;
-use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, Pipeline, RedisResult, Script, TlsCertificates,
-    TlsMode, Value,
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, PushInfo, PushKind, RedisResult,
+    Script, Value,
 };
 use tokio::sync::Mutex;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
 
+use super::address::Source;
+use super::answer::{array, bytes, number};
+use super::connection::{Connection, Each};
 use super::durability::Condition;
-use super::layout::{Damaged, FENCE};
+use super::fence::Written;
+use super::layout::{BUCKETS, Damaged, WAKES, bucket_wakes, fence_key};
 use crate::store::StoreError;
 
+/// Where what servers push comes from.
+pub(super) type Pushed = UnboundedSender<PushInfo>;
+
 /// An fsync under load, a rewritten log: an answer may take so long. The library's default is half a second.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long a connection may take.
-const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+pub(super) const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 
 /// How long after it could not be reached it is tried again.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(100);
@@ -48,8 +57,8 @@ pub(super) enum Failure {
     /// Too few replicas have it.
     #[error("{0} replicas have it, of {1}")]
     TooFew(u64, usize),
-    /// It was written to a server that is not the master any more, or may not be.
-    #[error("another server is the master now, and may not have it")]
+    /// The server that is asked does not have it, or has what came after: another one may be the master now.
+    #[error("another server may be the master now, and may not have it")]
     InDoubt,
     /// It could not be reached a moment ago.
     #[error("it could not be reached a moment ago")]
@@ -71,23 +80,14 @@ impl From<Failure> for StoreError {
     }
 }
 
-/// Where the master is.
-enum Source {
-    /// At an address that stays.
-    Direct(Box<Client>),
-    /// Where the sentinels say.
-    Sentinel(Box<Mutex<SentinelClient>>),
-}
-
-/// Connections to one server, until one of them breaks.
+/// Connections, until one of them breaks.
 #[derive(Clone)]
 struct Current {
-    /// Another one with each connection that is made.
+    /// Another one with each that is made.
     id: u64,
-    client: Client,
-    shared: MultiplexedConnection,
+    shared: Connection,
     /// For what keeps a connection waiting.
-    fence: MultiplexedConnection,
+    fence: Connection,
     /// Whether replicas can be waited for until it is on their disks: Redis 7.2, Valkey.
     has_waitaof: bool,
 }
@@ -115,23 +115,18 @@ impl Link {
         ca: Option<&[u8]>,
         condition: Arc<Condition>,
     ) -> Result<Self, Failure> {
-        let certificates =
-            ca.map(|ca| TlsCertificates { client_tls: None, root_cert: Some(ca.to_vec()) });
-        let source = match (url.split_once("+sentinel://"), certificates) {
-            (Some((scheme, rest)), certificates) => {
-                let sentinel = sentinel(scheme == "rediss", rest, certificates)?;
-                Source::Sentinel(Box::new(Mutex::new(sentinel)))
-            }
-            (None, Some(certificates)) => {
-                Source::Direct(Box::new(Client::build_with_tls(url, certificates)?))
-            }
-            (None, None) => Source::Direct(Box::new(Client::open(url)?)),
-        };
+        let source = Source::parse(url, ca)?;
         let link = Self { source: Arc::new(source), connections: Arc::default(), condition };
         link.current().await?;
         Ok(link)
     }
 
+    /// Whether several servers share the buckets.
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(*self.source, Source::Cluster(_))
+    }
+
+    /// The one server that is written to.
     async fn client(&self) -> Result<Client, Failure> {
         match &*self.source {
             Source::Direct(client) => Ok(Client::clone(client)),
@@ -140,6 +135,7 @@ impl Link {
                 let client = timeout(CONNECT_WITHIN, sentinel.async_get_client()).await;
                 Ok(client.map_err(|_| Failure::Silent)??)
             }
+            Source::Cluster(_) => Err(Failure::Address("a cluster is more than one server")),
         }
     }
 
@@ -177,21 +173,36 @@ impl Link {
     }
 
     async fn make(&self, id: u64) -> Result<Current, Failure> {
-        let client = self.client().await?;
-        let config = AsyncConnectionConfig::new()
-            .set_response_timeout(Some(ANSWER_WITHIN))
-            .set_connection_timeout(Some(CONNECT_WITHIN));
-        let shared = client.get_multiplexed_async_connection_with_config(&config).await?;
-        let mut fence = client.get_multiplexed_async_connection_with_config(&config).await?;
+        let (shared, mut fence) = match &*self.source {
+            Source::Cluster(cluster) => {
+                let client = cluster.client()?;
+                let connect = async || {
+                    let connection = timeout(ANSWER_WITHIN, client.get_async_connection()).await;
+                    Ok::<_, Failure>(Connection::Cluster(connection.map_err(|_| Failure::Silent)??))
+                };
+                (connect().await?, connect().await?)
+            }
+            _ => {
+                let client = self.client().await?;
+                let config = AsyncConnectionConfig::new()
+                    .set_response_timeout(Some(ANSWER_WITHIN))
+                    .set_connection_timeout(Some(CONNECT_WITHIN));
+                let connect = async || {
+                    let connection = client.get_multiplexed_async_connection_with_config(&config);
+                    Ok::<_, Failure>(Connection::One(connection.await?))
+                };
+                (connect().await?, connect().await?)
+            }
+        };
         let mut known = redis::cmd("COMMAND");
         known.arg("INFO").arg("WAITAOF");
         let known = array(known.query_async(&mut fence).await?)?;
         let has_waitaof = matches!(known.first(), Some(Value::Array(_)));
-        Ok(Current { id, client, shared, fence, has_waitaof })
+        Ok(Current { id, shared, fence, has_waitaof })
     }
 
     /// What came; a connection that broke, or that leads to a server which is no master any more, is not used
-    /// again.
+    /// again. That of a cluster mends itself, as long as it knows of any server.
     async fn came<T>(&self, id: u64, answer: RedisResult<T>) -> Result<T, Failure> {
         match &answer {
             Ok(_) => self.condition.worked(),
@@ -199,30 +210,69 @@ impl Link {
                 if error.is_unrecoverable_error() || error.is_timeout() || is_elsewhere(error) =>
             {
                 self.condition.failed(&error.to_string());
-                let mut connections = self.connections.lock().await;
-                connections.current.take_if(|current| current.id == id);
+                if !self.is_cluster() || error.kind() == ErrorKind::ClusterConnectionNotFound {
+                    let mut connections = self.connections.lock().await;
+                    connections.current.take_if(|current| current.id == id);
+                }
             }
             Err(_) => {}
         }
         Ok(answer?)
     }
 
-    /// A connection of its own, for what is pushed.
-    pub(super) async fn listen(&self) -> Result<redis::aio::PubSub, Failure> {
-        let client = self.current().await?.client;
-        let listening = timeout(CONNECT_WITHIN, client.get_async_pubsub()).await;
-        Ok(listening.map_err(|_| Failure::Silent)??)
+    /// What relays tell each other, from now on, over a connection of its own.
+    pub(super) async fn listen(&self) -> Result<BoxStream<'static, Vec<u8>>, Failure> {
+        let Source::Cluster(cluster) = &*self.source else {
+            let client = self.client().await?;
+            let listening = timeout(CONNECT_WITHIN, client.get_async_pubsub()).await;
+            let mut listening = listening.map_err(|_| Failure::Silent)??;
+            listening.subscribe(WAKES).await?;
+            let heard = listening.into_on_message();
+            return Ok(heard.map(|message| message.get_payload_bytes().to_vec()).boxed());
+        };
+        let (to, mut from) = tokio::sync::mpsc::unbounded_channel();
+        let client = cluster.listening_client(to)?;
+        let connection = timeout(ANSWER_WITHIN, client.get_async_connection()).await;
+        let mut connection = connection.map_err(|_| Failure::Silent)??;
+        for bucket in 0..BUCKETS {
+            connection.ssubscribe(bucket_wakes(bucket)).await?;
+        }
+        let heard = futures_util::stream::poll_fn(move |task| {
+            // It listens as long as it stands here, and subscribes again where a server changes.
+            let _ = &connection;
+            from.poll_recv(task)
+        });
+        let payload = |pushed: PushInfo| async move {
+            let PushInfo { kind: PushKind::SMessage, mut data } = pushed else { return None };
+            data.pop().and_then(|payload| bytes(payload).ok().flatten())
+        };
+        Ok(heard.filter_map(payload).boxed())
     }
 
-    /// The answers to commands, as many as were asked.
+    /// The answers to commands, as many as were asked. The first argument of each is a key.
     pub(super) async fn ask(&self, pipe: &Pipeline) -> Result<Vec<Value>, Failure> {
         if pipe.is_empty() {
             return Ok(Vec::new());
         }
-        self.ask_atomic(pipe, pipe.len()).await
+        let mut current = self.current().await?;
+        let answers = current.shared.ask(pipe).await;
+        let answers = self.came(current.id, answers).await?;
+        if answers.len() == pipe.len() { Ok(answers) } else { Err(Damaged("an answer").into()) }
     }
 
-    /// The answers to so many commands, all as of one moment if the pipeline is atomic.
+    /// What each server answers that may be written to.
+    pub(super) async fn ask_each(&self, cmd: &Cmd) -> Result<Vec<Each>, Failure> {
+        let mut current = self.current().await?;
+        let answers = current.shared.ask_each(cmd).await;
+        self.came(current.id, answers).await
+    }
+
+    /// All keys of that pattern, some perhaps twice.
+    pub(super) async fn scan(&self, pattern: &str) -> Result<Vec<Vec<u8>>, Failure> {
+        self.current().await?.shared.scan(pattern).await
+    }
+
+    /// The answers to so many commands about one scope, all as of one moment.
     pub(super) async fn ask_atomic(
         &self,
         pipe: &Pipeline,
@@ -241,16 +291,6 @@ impl Link {
         keys: &[&str],
         args: &[Vec<u8>],
     ) -> Result<Value, Failure> {
-        self.script_over(script, keys, args).await.map(|(answer, _)| answer)
-    }
-
-    /// What a script answers, and over which connection.
-    pub(super) async fn script_over(
-        &self,
-        script: &Script,
-        keys: &[&str],
-        args: &[Vec<u8>],
-    ) -> Result<(Value, u64), Failure> {
         let mut invocation = script.prepare_invoke();
         for key in keys {
             invocation.key(*key);
@@ -260,23 +300,28 @@ impl Link {
         }
         let mut current = self.current().await?;
         let answer = invocation.invoke_async(&mut current.shared).await;
-        Ok((self.came(current.id, answer).await?, current.id))
+        self.came(current.id, answer).await
     }
 
-    /// The connection in use.
-    pub(super) async fn id(&self) -> Result<u64, Failure> {
-        Ok(self.current().await?.id)
+    /// Of each bucket the number of the server that has it now.
+    pub(super) async fn servers(&self) -> Result<BTreeMap<u64, usize>, Failure> {
+        self.current().await?.fence.servers().await
     }
 
-    /// How many replicas have, on disk where they say so, what was written over that connection. Another
-    /// server may be the master by now, and its replicas know nothing of it: then it is in doubt.
-    pub(super) async fn replicas_with(&self, id: u64, wanted: usize) -> Result<u64, Failure> {
+    /// Of each of these scopes, of buckets that one server has, whether that has this version of it; and how many
+    /// replicas have, on disk where they say so, all that it has.
+    pub(super) async fn replicas_with(
+        &self,
+        writes: &[&Written],
+        wanted: usize,
+    ) -> Result<(Vec<bool>, u64), Failure> {
         let mut current = self.current().await?;
-        if current.id != id {
-            return Err(Failure::InDoubt);
-        }
+        let bucket = writes.first().map_or(0, |written| written.bucket);
         let mut pipe = redis::pipe();
-        pipe.cmd("INCR").arg(FENCE);
+        for written in writes {
+            pipe.cmd("HGET").arg(&written.scope_key).arg("v");
+        }
+        pipe.cmd("INCR").arg(fence_key(bucket));
         let within = REPLICAS_WITHIN.as_millis().to_string();
         pipe.cmd("WAIT").arg(wanted).arg(&within);
         if current.has_waitaof {
@@ -284,10 +329,18 @@ impl Link {
             // asked. Alone it would be told by the next of its own reports, once a second.
             pipe.cmd("WAITAOF").arg(0).arg(wanted).arg(within);
         }
-        let answers = pipe.query_async::<Vec<Value>>(&mut current.fence).await;
-        match self.came(id, answers).await?.as_slice() {
-            [_, _, Value::Array(counts)] => Ok(number(counts.get(1).unwrap_or(&Value::Nil))?),
-            [_, count] => Ok(number(count)?),
+        let answers = current.fence.ask_server_of(bucket, &pipe).await;
+        let mut answers = self.came(current.id, answers).await?.into_iter();
+        let mut stands = Vec::with_capacity(writes.len());
+        for written in writes {
+            let version = bytes(answers.next().unwrap_or_default())?;
+            stands.push(version.as_ref() == Some(&written.version));
+        }
+        match answers.as_slice() {
+            [_, _, Value::Array(counts)] => {
+                Ok((stands, number(counts.get(1).unwrap_or(&Value::Nil))?))
+            }
+            [_, count] => Ok((stands, number(count)?)),
             _ => Err(Damaged("an answer").into()),
         }
     }
@@ -296,88 +349,4 @@ impl Link {
 /// A server that was the master, or will be.
 fn is_elsewhere(error: &redis::RedisError) -> bool {
     matches!(error.code(), Some("READONLY" | "MASTERDOWN" | "LOADING"))
-}
-
-/// The sentinels of `HOST:PORT,HOST:PORT/NAME`, perhaps with the master's `USER:PASSWORD@` before.
-fn sentinel(
-    secure: bool,
-    rest: &str,
-    certificates: Option<TlsCertificates>,
-) -> Result<SentinelClient, Failure> {
-    let wrong =
-        || Failure::Address("sentinels are written redis+sentinel://HOST:PORT,HOST:PORT/NAME");
-    let (place, name) =
-        rest.rsplit_once('/').filter(|(_, name)| !name.is_empty()).ok_or_else(wrong)?;
-    let (secret, hosts) = match place.rsplit_once('@') {
-        Some((secret, hosts)) => (Some(secret), hosts),
-        None => (None, place),
-    };
-    let address = |text: &str| {
-        let (host, port) = text.rsplit_once(':')?;
-        Some(ConnectionAddr::Tcp(host.to_owned(), port.parse().ok()?))
-    };
-    let sentinels: Option<Vec<_>> = hosts.split(',').map(address).collect();
-    let sentinels = sentinels.ok_or_else(wrong)?;
-    let mut builder = SentinelClientBuilder::new(sentinels, name, SentinelServerType::Master)?;
-    if secure {
-        builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
-        builder = builder.set_client_to_sentinel_tls_mode(TlsMode::Secure);
-    }
-    if let Some(certificates) = certificates {
-        builder = builder.set_client_to_redis_certificates(certificates.clone());
-        builder = builder.set_client_to_sentinel_certificates(certificates);
-    }
-    if let Some(secret) = secret {
-        let (user, password) = secret.split_once(':').unwrap_or(("", secret));
-        builder = builder.set_client_to_redis_password(password);
-        if !user.is_empty() {
-            builder = builder.set_client_to_redis_username(user);
-        }
-    }
-    Ok(builder.build()?)
-}
-
-/// Bytes, or nothing.
-pub(super) fn bytes(value: Value) -> Result<Option<Vec<u8>>, Damaged> {
-    match value {
-        Value::Nil => Ok(None),
-        Value::BulkString(bytes) => Ok(Some(bytes)),
-        Value::SimpleString(text) => Ok(Some(text.into_bytes())),
-        _ => Err(Damaged("an answer that is no bytes")),
-    }
-}
-
-/// Several.
-pub(super) fn array(value: Value) -> Result<Vec<Value>, Damaged> {
-    match value {
-        Value::Array(values) | Value::Set(values) => Ok(values),
-        _ => Err(Damaged("an answer that is no list")),
-    }
-}
-
-/// Several, each bytes.
-pub(super) fn all_bytes(value: Value) -> Result<Vec<Vec<u8>>, Damaged> {
-    let each = array(value)?.into_iter().map(bytes);
-    each.map(|one| one?.ok_or(Damaged("an answer with a hole"))).collect()
-}
-
-/// A field and its value, or a member and its score.
-pub(super) type Pair = (Vec<u8>, Vec<u8>);
-
-/// Pairs: of a hash its fields, of a sorted set its members with their scores.
-pub(super) fn pairs(value: Value) -> Result<Vec<Pair>, Damaged> {
-    let flat = all_bytes(value)?;
-    let (pairs, rest) = flat.as_chunks::<2>();
-    if !rest.is_empty() {
-        return Err(Damaged("an answer that is no pairs"));
-    }
-    Ok(pairs.iter().map(|[one, other]| (one.clone(), other.clone())).collect())
-}
-
-/// A number.
-pub(super) fn number(value: &Value) -> Result<u64, Damaged> {
-    match value {
-        Value::Int(number) => u64::try_from(*number).map_err(|_| Damaged("a number")),
-        _ => Err(Damaged("an answer that is no number")),
-    }
 }

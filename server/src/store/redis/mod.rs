@@ -2,7 +2,7 @@
 //!
 //! A commit is reckoned here on what stands (`work`, pure) and written by one script if nobody else was first
 //! (`queue`, `commit.lua`): the version of a scope changes with each, so what was read with it holds. What stands
-//! where is `layout`; the way there is `link`; `pages` reads logs; `fence` waits for replicas, `share` says which relay
+//! where is `layout`; the way there is `address`, `connection` and `link`; `pages` reads logs; `fence` waits for replicas, `share` says which relay
 //! looks at what is due, `durability` whether this Redis may be used, `background` does the rest. No relay leads; two that fire the same occurrence meet at the version.
 
 use std::collections::BTreeMap;
@@ -19,24 +19,31 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::answer::{all_bytes, array, bytes, number, pairs};
 use self::background::{hear_wakes, write_cursors};
 use self::durability::Condition;
 use self::fence::Fence;
 use self::layout::{
-    BUCKETS, Damaged, DueRow, FactRow, Keys, body_field, bucket_due, card_field, order_field,
-    read_cursor, read_due_member, read_order, score, to_cbor,
+    BUCKETS, Damaged, DueRow, FactRow, Keys, body_field, bucket_due, bucket_of, card_field,
+    order_field, read_cursor, read_due_member, read_order, score, to_cbor,
 };
-use self::link::{Failure, Link, all_bytes, array, bytes, number, pairs};
+use self::link::{Failure, Link};
 use self::pages::{Places, page};
 use self::queue::{Queue, random};
 use self::share::Share;
 use super::noted::{self, Noted};
 use super::{
     Batch, Committed, Due, DueCount, DueItem, Health, HeldBody, NEVER, Occurring, Page, PageLimit,
-    Record, ScopeState, Store, StoreError, Wake,
+    Record, ScopeState, Snapshot, Store, StoreError, Wake,
 };
 
+mod address;
+
+mod answer;
+
 mod background;
+
+mod connection;
 
 mod durability;
 
@@ -47,6 +54,8 @@ mod layout;
 mod link;
 
 mod pages;
+
+mod whole;
 
 mod queue;
 
@@ -355,7 +364,7 @@ impl Store for RedisStore {
         after: Option<(Scope, Ref)>,
         limit: usize,
     ) -> Result<Vec<Due>, StoreError> {
-        let from = after.map_or(0, |(scope, _)| scope.0 % BUCKETS);
+        let from = after.map_or(0, |(scope, _)| bucket_of(scope));
         let mut found = Vec::new();
         for bucket in from..BUCKETS {
             let mut pipe = redis::pipe();
@@ -446,6 +455,19 @@ impl Store for RedisStore {
             written.push(read_cursor(&device, &value).map_err(Failure::from)?);
         }
         Ok(noted::merge(written, noted))
+    }
+
+    async fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
+        Ok(whole::scopes(&self.link).await?)
+    }
+
+    async fn snapshot(&self, scope: Scope) -> Result<Option<Snapshot>, StoreError> {
+        let noted = self.noted.of(scope);
+        let snapshot = whole::snapshot(&self.link, scope).await?;
+        Ok(snapshot.map(|mut snapshot| {
+            snapshot.cursors = noted::merge(snapshot.cursors, noted);
+            snapshot
+        }))
     }
 
     fn wakes(&self) -> broadcast::Receiver<Wake> {

@@ -3,8 +3,8 @@
 use jiashu_proto::entry::{Cursor, Seq};
 use redis::Value;
 
+use super::answer::{all_bytes, array, bytes};
 use super::layout::{Damaged, Element, FactRow, Says};
-use super::link::{all_bytes, array, bytes};
 use crate::store::{Page, PageLimit, Record, ScopeState, StoreError};
 
 /// A piece of a log.

@@ -12,9 +12,12 @@ use redis::{Script, Value};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::{broadcast, oneshot};
 
-use super::fence::Fence;
-use super::layout::{Damaged, DueRow, Element, FactRow, Keys, body_field, order_field, read_order};
-use super::link::{Failure, Link, array, bytes, pairs};
+use super::answer::{array, bytes, pairs};
+use super::fence::{Fence, Written};
+use super::layout::{
+    Damaged, DueRow, Element, FactRow, Keys, body_field, bucket_of, order_field, read_order,
+};
+use super::link::{Failure, Link};
 use super::work::{Found, Needs, Outcome, Work};
 use crate::store::{Batch, Committed, StoreError, Wake};
 
@@ -125,22 +128,23 @@ impl Queue {
         let keys = Keys::of(scope);
         let needs = Needs::of(group.iter().map(|pending| &pending.batch));
         for _ in 0..TRIES {
-            let mut over = self.link.id().await?;
             let found = find(&self.link, &keys, &needs).await?;
+            let mut version = found.version.clone();
             let mut work = Work::new(scope, found, &needs);
             let outcomes: Vec<_> =
                 group.iter().map(|pending| work.commit(&pending.batch, &mut dice)).collect();
             let (floor, wakes) = (work.state().map_or(0, |state| state.floor), work.wakes);
             let is_answered = |outcome: &Outcome| !matches!(outcome, Outcome::Refused(_));
             if work.changed {
-                match self.is_first(&keys, work).await? {
-                    (true, connection) => over = connection,
-                    (false, _) => continue,
+                version = random::<8>().to_vec();
+                if !self.is_first(&keys, work, &version).await? {
+                    continue;
                 }
             }
             // A repeat, too: what it repeats may have been answered to nobody.
             if outcomes.iter().any(is_answered) {
-                self.fence.pass(over).await?;
+                let (bucket, scope_key) = (bucket_of(scope), keys.scope.clone());
+                self.fence.pass(Written { bucket, scope_key, version }).await?;
             }
             if wakes {
                 let _ = self.wakes.send(Wake { scope });
@@ -150,15 +154,14 @@ impl Queue {
         Err(Failure::Crowded)
     }
 
-    /// Runs the script. Whether nobody else was first, and over which connection.
-    async fn is_first(&self, keys: &Keys, work: Work) -> Result<(bool, u64), Failure> {
-        let version: [u8; 8] = random();
-        let args = work.into_args(&version, self.me);
+    /// Runs the script. Whether nobody else was first.
+    async fn is_first(&self, keys: &Keys, work: Work, version: &[u8]) -> Result<bool, Failure> {
+        let args = work.into_args(version, self.me, self.link.is_cluster());
         let names: [&str; 6] =
             [&keys.scope, &keys.facts, &keys.due, &keys.held, &keys.log, &keys.bucket_due];
-        match self.link.script_over(&self.commit, &names, &args).await? {
-            (Value::Int(1), over) => Ok((true, over)),
-            (Value::Int(0), over) => Ok((false, over)),
+        match self.link.script(&self.commit, &names, &args).await? {
+            Value::Int(1) => Ok(true),
+            Value::Int(0) => Ok(false),
             _ => Err(Damaged("the answer of a script").into()),
         }
     }

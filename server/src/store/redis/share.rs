@@ -10,8 +10,9 @@ use std::time::Duration;
 use redis::Script;
 use tokio_util::sync::CancellationToken;
 
+use super::answer::all_bytes;
 use super::layout::{BUCKETS, Damaged, RELAYS};
-use super::link::{Failure, Link, all_bytes};
+use super::link::{Failure, Link};
 
 /// How often a relay says that it lives.
 const BEAT: Duration = Duration::from_secs(2);

@@ -8,13 +8,13 @@ use jiashu_proto::entry::Seq;
 use jiashu_proto::id::{Millis, Ref, Scope};
 
 use super::layout::{
-    DueRow, Element, FactRow, Says, WAKES, body_field, card_field, due_member, order_field,
-    order_value, score, to_cbor, wake_value,
+    DueRow, Element, FactRow, Says, WAKES, body_field, bucket_of, bucket_wakes, card_field,
+    due_member, order_field, order_value, score, to_cbor, wake_value,
 };
 use crate::store::step::{self, Admitted, Beside};
 use crate::store::{
-    Batch, Change, Committed, DueItem, HeldBody, NewEntry, Precondition, Record, ScopeState,
-    StoreError,
+    Batch, Change, Committed, DueAt, DueItem, HeldBody, NewEntry, Place, Precondition, Record,
+    ScopeState, Snapshot, StoreError,
 };
 
 /// What a group of batches asks about beside the state.
@@ -295,7 +295,38 @@ impl Work {
             }
             Change::SetExpiry(at) => self.set_due(&DueItem::Expiry(first), *at, None),
             Change::ClearDue(item) => self.clear_due(&to_cbor(item)),
+            Change::Restore(snapshot) => self.restore(snapshot),
             _ => {}
+        }
+    }
+
+    fn restore(&mut self, snapshot: &Snapshot) {
+        let keys: BTreeMap<_, _> =
+            snapshot.facts.iter().map(|fact| (fact.seq, (&fact.key, fact.rank))).collect();
+        for Place { seq, at, tag, content } in &snapshot.places {
+            let (seq, at, tag) = (*seq, *at, *tag);
+            let says = match (keys.get(&seq), content) {
+                (Some((key, rank)), Some(content)) => {
+                    let record = Record { seq, at, content: content.clone() };
+                    let row = FactRow { rank: *rank, tag, record }.to_bytes();
+                    self.step(b"F", [key.as_bytes(), &row]);
+                    Says::Fact((*key).clone())
+                }
+                (None, Some(content)) => Says::Entry(content.clone()),
+                (_, None) => Says::Gone,
+            };
+            if seq > snapshot.state.floor {
+                self.step(b"P", [&Element { at, tag, says }.to_bytes()[..]]);
+            }
+        }
+        for body in &snapshot.held {
+            self.put_held(body);
+        }
+        for card in &snapshot.cards {
+            self.step(b"S", [&card_field(card.invite)[..], &card.blob]);
+        }
+        for DueAt { item, at, planned } in &snapshot.due {
+            self.set_due(item, *at, planned.as_deref());
         }
     }
 
@@ -389,8 +420,9 @@ impl Work {
         self.steps.extend(args.map(<[u8]>::to_vec));
     }
 
-    /// The script's arguments, with this as the new version, by that relay.
-    pub(super) fn into_args(mut self, version: &[u8], me: u64) -> Vec<Vec<u8>> {
+    /// The script's arguments, with this as the new version, by that relay; on a cluster, where it tells the bucket
+    /// alone of it.
+    pub(super) fn into_args(mut self, version: &[u8], me: u64, on_cluster: bool) -> Vec<Vec<u8>> {
         for schedule in std::mem::take(&mut self.orders_changed) {
             let (field, order) = (order_field(schedule), self.order(schedule).to_vec());
             if order.is_empty() {
@@ -402,7 +434,13 @@ impl Work {
         let held = self.found.held.to_string();
         self.step(b"S", [b"n", held.as_bytes()]);
         if self.wakes {
-            self.step(b"W", [WAKES.as_bytes(), &wake_value(self.scope, me)]);
+            let value = wake_value(self.scope, me);
+            if on_cluster {
+                let channel = bucket_wakes(bucket_of(self.scope));
+                self.step(b"w", [channel.as_bytes(), &value]);
+            } else {
+                self.step(b"W", [WAKES.as_bytes(), &value]);
+            }
         }
         let floor = self.found.state.as_ref().map_or(0, |state| state.floor).to_string();
         let state = self.found.state.as_ref().map(to_cbor).unwrap_or_default();
