@@ -12,6 +12,7 @@
 //! - `damage`: P3, the files are not as they were written
 //! - `failing_disk`: P4, the disk answers with errors
 //! - `full_disk`: P5, there is no room
+//! - `failover`: P8, a replica takes its master's place
 //! - `clocks` (P9): the wall clock jumps, and what is planned fires once
 //! - `neighbours` (P10): bad peers cut nobody off
 //! - `stampede` (P11): after an outage all come back, and not in one second
@@ -57,6 +58,8 @@ mod failing_disk;
 
 mod full_disk;
 
+mod failover;
+
 mod clocks;
 
 mod neighbours;
@@ -80,7 +83,6 @@ fn main() {
     let trials = vec![
         trial!(kill9::what_was_acknowledged_survives_at_any_moment, [Cc]),
         trial!(redis::what_was_acknowledged_survives_kills_of_relay_and_redis, []),
-        trial!(redis::what_was_acknowledged_survives_the_master, []),
         trial!(redis::what_two_relays_acknowledged_survives_kills_of_either, []),
         trial!(sweep::killed_at_any_call_it_keeps_what_it_acknowledged, [Strace, Long]),
         trial!(power_loss::what_was_acknowledged_survives, [Mounts, Loop, Cc]),
@@ -103,6 +105,9 @@ fn main() {
             full_disk::without_inodes_a_running_relay_goes_on_and_a_new_one_says_why_not,
             [Mounts]
         ),
+        trial!(failover::what_was_acknowledged_survives_failovers_of_sentinel, []),
+        trial!(failover::what_was_acknowledged_survives_failovers_of_a_cluster, []),
+        trial!(failover::the_harness_sees_loss_where_no_replica_is_waited_for, []),
         trial!(clocks::each_occurrence_fires_once_whatever_the_clock_does, [Faketime]),
         trial!(clocks::each_occurrence_fires_once_with_redis_too, [Faketime]),
         trial!(neighbours::bad_peers_cut_nobody_off, []),

@@ -4,6 +4,7 @@ use jiashu_proto::entry::RuleText;
 use jiashu_proto::frame::{ClientFrame, RelayFrame};
 use jiashu_proto::id::Millis;
 use jiashu_roster::{Asked, Op};
+use jiashu_tests::cluster::TestCluster;
 use jiashu_tests::redis::TestRedis;
 use jiashu_tests::{FamilySpec, Programme, RawDevice, TestRelay, until};
 use tempfile::TempDir;
@@ -47,6 +48,28 @@ async fn a_letter_taken_by_one_relay_reaches_a_phone_at_the_other_at_once() {
     }
 
     assert_eq!(two.home.log.texts(), ["one", "two", "three"]);
+}
+
+#[tokio::test]
+async fn over_a_cluster_a_letter_reaches_a_phone_at_the_other_relay_at_once() {
+    let cluster = TestCluster::start(1).await;
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let first = TestRelay::on(folders[0].path(), &cluster.settings()).await;
+    let second = TestRelay::on(folders[1].path(), &cluster.settings()).await;
+    let programme = Programme::of(&first).await;
+    // Families of several buckets, so of several servers.
+    for case in ["SHARD-1", "SHARD-2", "SHARD-3"] {
+        let [mut mother, mut home] =
+            programme.enrol(case, &FamilySpec::li()).await.join_all::<2>().await;
+        home.raw = second.raw();
+        let mut homes = online(&second, &home).await;
+        for text in ["one", "two"] {
+            mother.post(text).await;
+            let page = homes.wait_for(|_, frame| entries(frame)).await;
+            assert!(home.log.take(&page), "it joins on");
+        }
+        assert_eq!(home.log.texts(), ["one", "two"]);
+    }
 }
 
 #[tokio::test]

@@ -20,6 +20,8 @@ pub mod redis;
 
 pub mod sentinel;
 
+pub mod cluster;
+
 pub mod binary;
 
 pub mod raw;

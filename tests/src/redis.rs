@@ -42,15 +42,22 @@ impl TestRedis {
         redis
     }
 
-    fn socket(&self) -> PathBuf {
+    /// Where it listens.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
         self.folder.path().join("socket")
+    }
+
+    /// Where it is, as a relay is told.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis+unix://{}", self.socket().display())
     }
 
     /// What a relay is told, to keep its letters there.
     #[must_use]
     pub fn settings(&self) -> Vec<(String, String)> {
-        let url = format!("redis+unix://{}", self.socket().display());
-        vec![("JIASHU_STORE".to_owned(), url)]
+        vec![("JIASHU_STORE".to_owned(), self.url())]
     }
 
     /// The number of its process.
@@ -73,13 +80,11 @@ impl TestRedis {
     /// Starts it on what stands in its folder, and waits until it has read that.
     pub async fn restart(&mut self) {
         assert!(self.process.is_none(), "it runs already");
-        let process = Command::new("redis-server")
+        let process = redis_server()
             .args(["--port", "0", "--unixsocket"])
             .arg(self.socket())
             .args(["--appendonly", "yes", "--appendfsync", self.appendfsync, "--save", "", "--dir"])
             .arg(&self.data)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
             .spawn()
             .expect("tests/run installs redis-server");
         self.process = Some(process);
@@ -94,4 +99,33 @@ impl Drop for TestRedis {
             let _ = process.wait();
         }
     }
+}
+
+/// The server that is tested: the one that is installed, or what `JIASHU_REDIS_SERVER` names, such as a Valkey.
+pub(crate) fn redis_server() -> Command {
+    let program = std::env::var("JIASHU_REDIS_SERVER");
+    let mut command = Command::new(program.as_deref().unwrap_or("redis-server"));
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+/// Waits until a replica follows, and has on its disk what it has: after it was told everything it writes its log
+/// anew, and until that is done it would come back with nothing.
+pub(crate) async fn until_on_disk(port: u16) {
+    until("a replica follows and has written its log", async || {
+        let told = ask(port, &["INFO"]);
+        let says = |line: &str| told.lines().any(|one| one.trim_end() == line);
+        let is_done = says("master_link_status:up")
+            && says("aof_enabled:1")
+            && says("aof_rewrite_in_progress:0")
+            && says("aof_rewrite_scheduled:0");
+        is_done.then_some(())
+    })
+    .await;
+}
+
+/// What `redis-cli` prints.
+pub(crate) fn ask(port: u16, words: &[&str]) -> String {
+    let output = Command::new("redis-cli").args(["-p", &port.to_string()]).args(words).output();
+    String::from_utf8(output.expect("redis-server brings it").stdout).unwrap()
 }

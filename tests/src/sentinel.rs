@@ -1,11 +1,12 @@
 //! A Redis master with its replicas, and a sentinel that puts one of them in its place.
 
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 
 use tempfile::TempDir;
 
 use crate::port::free_port;
+use crate::redis::{ask, redis_server, until_on_disk};
 use crate::until::until;
 
 /// What the sentinel calls them.
@@ -45,6 +46,9 @@ impl TestSentinel {
             told.contains("connected_slaves:2").then_some(())
         });
         replicas.await;
+        for replica in &set.servers[1..] {
+            until_on_disk(replica.port).await;
+        }
         set.watch(first);
         until("the sentinel knows them all", async || {
             let told = ask(set.sentinel.port, &["SENTINEL", "master", NAME]);
@@ -73,8 +77,7 @@ impl TestSentinel {
             folder.display()
         );
         std::fs::write(&config, lines).unwrap();
-        self.sentinel.process =
-            Some(run(Command::new("redis-server").arg(&config).arg("--sentinel")));
+        self.sentinel.process = Some(run(redis_server().arg(&config).arg("--sentinel")));
     }
 
     /// Starts that server again; the first as a master, the others as its replicas, until the sentinel says
@@ -82,7 +85,7 @@ impl TestSentinel {
     fn restart(&mut self, place: usize) {
         let folder = self.folder.path().join(place.to_string());
         std::fs::create_dir_all(&folder).unwrap();
-        let mut command = Command::new("redis-server");
+        let mut command = redis_server();
         command.args(["--port", &self.servers[place].port.to_string(), "--dir"]).arg(&folder);
         command.args(["--appendonly", "yes", "--appendfsync", "always", "--save", ""]);
         command.args(["--repl-diskless-sync-delay", "0"]);
@@ -100,12 +103,48 @@ impl TestSentinel {
         place.expect("it names one of these")
     }
 
-    /// Ends the master as a power cut would, and waits until another is named.
-    pub async fn kill_master(&mut self) {
-        let old = self.master();
-        let mut process = self.servers[old].process.take().expect("it runs");
+    /// Ends the replicas as a power cut would: whatever comes now, they do not have.
+    pub fn kill_replicas(&mut self) {
+        let master = self.master();
+        for place in (0..self.servers.len()).filter(|place| *place != master) {
+            self.kill(place);
+        }
+    }
+
+    fn kill(&mut self, place: usize) {
+        let mut process = self.servers[place].process.take().expect("it runs");
         process.kill().expect("it can be killed");
         process.wait().expect("it ends");
+    }
+
+    /// Waits until every replica has what the master has.
+    pub async fn until_replicas_have_all(&self) {
+        let master = self.servers[self.master()].port;
+        until("the replicas have all", async || {
+            // A connection that has written nothing waits for nothing.
+            let told = ask(master, &["INFO", "replication"]);
+            let after = |name: &str| -> Vec<String> {
+                let each =
+                    told.split([',', '\n']).filter_map(|part| part.trim().strip_prefix(name));
+                each.map(str::to_owned).collect()
+            };
+            let all = after("master_repl_offset:");
+            let replicas = after("offset=");
+            (replicas.len() == 2 && replicas.iter().all(|one| *one == all[0])).then_some(())
+        })
+        .await;
+    }
+
+    /// Ends the master as a power cut would, starts the replicas that were ended, and waits until one of them is
+    /// named.
+    pub async fn kill_master(&mut self) {
+        let old = self.master();
+        self.kill(old);
+        for place in (0..self.servers.len()).filter(|place| *place != old) {
+            if self.servers[place].process.is_none() {
+                self.restart(place);
+            }
+        }
         until("another is the master", async || (self.master() != old).then_some(())).await;
     }
 }
@@ -121,16 +160,9 @@ impl Drop for TestSentinel {
 }
 
 fn run(command: &mut Command) -> Child {
-    command.stdin(Stdio::null()).stdout(Stdio::null());
     command.spawn().expect("tests/run installs redis-server")
 }
 
 fn connect(port: u16) -> Option<TcpStream> {
     TcpStream::connect(("127.0.0.1", port)).ok()
-}
-
-/// What `redis-cli` prints.
-fn ask(port: u16, words: &[&str]) -> String {
-    let output = Command::new("redis-cli").args(["-p", &port.to_string()]).args(words).output();
-    String::from_utf8(output.expect("redis-server brings it").stdout).unwrap()
 }

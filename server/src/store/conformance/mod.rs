@@ -1,6 +1,6 @@
 //! What every store must do: the only list of cases, one test for each and each store.
 //!
-//! A store names a function that makes it an empty [`Home`]; a case opens the store there, and
+//! A store names an async function that makes it an empty [`Home`]; a case opens the store there, and
 //! again where the promise is about what outlasts it. What one store alone promises is tested
 //! beside it.
 
@@ -25,10 +25,17 @@ pub(crate) mod retention;
 pub(crate) mod waiting;
 pub(crate) mod whole;
 
-/// Makes one test per case for the store that `$home()` opens; attributes go to each test.
+/// Makes one test per case for the store whose home that async function makes; attributes go to each test.
+/// Or does all cases in turn, and that in between.
 macro_rules! store_conformance {
-    ($(#[$attribute:meta])* $home:ident) => {
-        store_conformance! { @each [$(#[$attribute])*] $home
+    (in turn on $home:expr, then $then:expr) => {
+        store_conformance! { @cases in_turn [$home, $then] }
+    };
+    ($(#[$attribute:meta])* $home:path) => {
+        store_conformance! { @cases each [[$(#[$attribute])*] $home] }
+    };
+    (@cases $what:ident $args:tt) => {
+        store_conformance! { @$what $args
             commit::the_first_commit_makes_the_scope,
             commit::a_scope_that_was_never_made_takes_nothing,
             commit::a_second_create_is_stale,
@@ -97,14 +104,20 @@ macro_rules! store_conformance {
             many::any_batches_do_what_the_model_does,
         }
     };
-    (@each $attributes:tt $home:ident $($part:ident::$case:ident,)*) => {
-        $(store_conformance! { @one $attributes $home $part $case })*
+    (@in_turn [$home:expr, $then:expr] $($part:ident::$case:ident,)*) => {
+        $({
+            $crate::store::conformance::$part::$case($home).await;
+            $then;
+        })*
     };
-    (@one [$(#[$attribute:meta])*] $home:ident $part:ident $case:ident) => {
+    (@each [$attributes:tt $home:path] $($part:ident::$case:ident,)*) => {
+        $(store_conformance! { @one $attributes $home, $part $case })*
+    };
+    (@one [$(#[$attribute:meta])*] $home:path, $part:ident $case:ident) => {
         $(#[$attribute])*
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $case() {
-            $crate::store::conformance::$part::$case(&$home()).await;
+            $crate::store::conformance::$part::$case(&$home().await).await;
         }
     };
 }

@@ -22,6 +22,10 @@ fn a_folder() -> Folder {
     Folder(TempDir::new().unwrap())
 }
 
+async fn a_home() -> Folder {
+    a_folder()
+}
+
 impl Folder {
     fn try_open(&self) -> Result<EmbeddedStore, OpenError> {
         EmbeddedStore::open(self.0.path(), Options::default())
@@ -49,7 +53,7 @@ impl Home for Folder {
     }
 }
 
-store_conformance!(a_folder);
+store_conformance!(a_home);
 
 #[tokio::test]
 async fn a_folder_is_open_only_once() {

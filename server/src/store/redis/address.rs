@@ -7,7 +7,7 @@ use redis::{
 };
 use tokio::sync::Mutex;
 
-use super::link::{ANSWER_WITHIN, CONNECT_WITHIN, Failure, Pushed};
+use super::link::{ANSWER_WITHIN, CLUSTER_ANSWERS_WITHIN, CONNECT_WITHIN, Failure, Pushed};
 
 /// How often a cluster's client tries another node, or the same again, before it says that it cannot.
 const TRIES: u32 = 3;
@@ -76,7 +76,7 @@ impl Cluster {
         let builder = ClusterClientBuilder::new(self.nodes.iter().map(String::as_str))
             .connection_timeout(CONNECT_WITHIN)
             .response_timeout(ANSWER_WITHIN)
-            .overall_response_timeout(Some(ANSWER_WITHIN))
+            .overall_response_timeout(Some(CLUSTER_ANSWERS_WITHIN))
             .retries(TRIES)
             .max_retry_wait(WAIT_MS)
             .min_retry_wait(10);

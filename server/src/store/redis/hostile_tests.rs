@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use jiashu_tests::redis::TestRedis;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 
-use super::tests::a_server;
 use super::{Options, RedisStore};
 use crate::store::conformance::{FAMILY, NOW, PHONE, founding, message, whole_log};
 use crate::store::{Store, StoreError};
@@ -83,7 +83,7 @@ async fn pass_on(
 /// Commits, reads and looks while each answer is that; what was acknowledged must be there afterwards.
 async fn lied_to(lie: &'static [u8], closes: bool) {
     const WITHIN: Duration = Duration::from_secs(2);
-    let (server, folder) = (a_server(), tempfile::tempdir().unwrap());
+    let (server, folder) = (TestRedis::start().await, tempfile::tempdir().unwrap());
     let liar = Liar::before(&server.socket(), folder.path(), lie, closes);
     let url = format!("redis+unix://{}", liar.socket.display());
     let store = RedisStore::open(&url, Options::default()).await.unwrap();
@@ -116,18 +116,17 @@ async fn lied_to(lie: &'static [u8], closes: bool) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wrong_answers_are_no_acknowledgements_and_no_panics() {
-    let wrong = LIES.map(|lie| tokio::spawn(lied_to(lie, false)));
-    let torn = TORN.map(|lie| tokio::spawn(lied_to(lie, true)));
-    for told in wrong.into_iter().chain(torn) {
-        told.await.unwrap();
-    }
+    let wrong = LIES.into_iter().map(|lie| (lie, false));
+    let torn = TORN.into_iter().map(|lie| (lie, true));
+    let all = wrong.chain(torn).map(|(lie, closes)| lied_to(lie, closes));
+    futures_util::future::join_all(all).await;
 }
 
 #[tokio::test]
 async fn many_who_wait_for_a_redis_that_does_not_answer_are_told_together() {
-    let mut server = a_server();
+    let mut server = TestRedis::start().await;
     let store = RedisStore::open(&server.url(), Options::default()).await.unwrap();
-    server.kill();
+    server.kill9();
     std::fs::remove_file(server.socket()).unwrap();
     let _mute = UnixListener::bind(server.socket()).unwrap();
 

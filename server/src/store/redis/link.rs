@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, PushInfo, PushKind, RedisResult,
-    Script, Value,
+    AsyncConnectionConfig, Client, Cmd, Pipeline, PushInfo, PushKind, RedisResult, Script, Value,
 };
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
@@ -29,6 +28,9 @@ pub(super) type Pushed = UnboundedSender<PushInfo>;
 
 /// An fsync under load, a rewritten log: an answer may take so long. The library's default is half a second.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// The same of a cluster, whose client may wait for a server that is gone: who asks again gets a new one.
+pub(super) const CLUSTER_ANSWERS_WITHIN: Duration = Duration::from_secs(4);
 
 /// How long a connection may take.
 pub(super) const CONNECT_WITHIN: Duration = Duration::from_secs(2);
@@ -85,6 +87,8 @@ impl From<Failure> for StoreError {
 struct Current {
     /// Another one with each that is made.
     id: u64,
+    /// When it was made.
+    at: Instant,
     shared: Connection,
     /// For what keeps a connection waiting.
     fence: Connection,
@@ -198,11 +202,12 @@ impl Link {
         known.arg("INFO").arg("WAITAOF");
         let known = array(known.query_async(&mut fence).await?)?;
         let has_waitaof = matches!(known.first(), Some(Value::Array(_)));
-        Ok(Current { id, shared, fence, has_waitaof })
+        Ok(Current { id, at: Instant::now(), shared, fence, has_waitaof })
     }
 
     /// What came; a connection that broke, or that leads to a server which is no master any more, is not used
-    /// again. That of a cluster mends itself, as long as it knows of any server.
+    /// again, unless it is new. That of a cluster, too, though it should mend itself: a new one knows at once where the slots
+    /// are now, and the old may wait for a server that is gone.
     async fn came<T>(&self, id: u64, answer: RedisResult<T>) -> Result<T, Failure> {
         match &answer {
             Ok(_) => self.condition.worked(),
@@ -210,10 +215,10 @@ impl Link {
                 if error.is_unrecoverable_error() || error.is_timeout() || is_elsewhere(error) =>
             {
                 self.condition.failed(&error.to_string());
-                if !self.is_cluster() || error.kind() == ErrorKind::ClusterConnectionNotFound {
-                    let mut connections = self.connections.lock().await;
-                    connections.current.take_if(|current| current.id == id);
-                }
+                let mut connections = self.connections.lock().await;
+                connections
+                    .current
+                    .take_if(|current| current.id == id && current.at.elapsed() > TRY_AGAIN_AFTER);
             }
             Err(_) => {}
         }
@@ -346,7 +351,7 @@ impl Link {
     }
 }
 
-/// A server that was the master, or will be.
+/// A server that was the master, or will be. In a transaction the library does not follow where the slots went.
 fn is_elsewhere(error: &redis::RedisError) -> bool {
-    matches!(error.code(), Some("READONLY" | "MASTERDOWN" | "LOADING"))
+    matches!(error.code(), Some("READONLY" | "MASTERDOWN" | "LOADING" | "EXECABORT"))
 }

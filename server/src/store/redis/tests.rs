@@ -1,85 +1,42 @@
 //! The promises of every store, kept by a real redis-server.
 
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use jiashu_tests::cluster::TestCluster;
+use jiashu_tests::redis::TestRedis;
 
 use super::{Options, RedisStore};
 use crate::store::conformance::{FAMILY, Home, PHONE, founding, message, store_conformance};
 use crate::store::{Store, StoreError};
 
-/// A redis-server of its own, on a socket in a folder that goes with it; as durable as a relay asks for.
-pub(super) struct Server {
-    folder: tempfile::TempDir,
-    process: Child,
-}
-
-impl Server {
-    fn start(appendfsync: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let process = Self::run(folder.path(), appendfsync);
-        Self { folder, process }
-    }
-
-    fn run(folder: &Path, appendfsync: &str) -> Child {
-        let socket = folder.join("socket");
-        let process = Command::new("redis-server")
-            .args(["--port", "0", "--unixsocket"])
-            .arg(&socket)
-            .args(["--appendonly", "yes", "--appendfsync", appendfsync, "--save", "", "--dir"])
-            .arg(folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("tests/run installs redis-server");
-        let began = Instant::now();
-        while std::os::unix::net::UnixStream::connect(&socket).is_err() {
-            assert!(began.elapsed() < Duration::from_secs(30), "redis-server listens");
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        process
-    }
-
-    pub(super) fn socket(&self) -> std::path::PathBuf {
-        self.folder.path().join("socket")
-    }
-
-    pub(super) fn kill(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-
-    pub(super) fn url(&self) -> String {
-        format!("redis+unix://{}", self.socket().display())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 #[async_trait]
-impl Home for Server {
+impl Home for TestRedis {
     async fn open(&self) -> Arc<dyn Store> {
         Arc::new(RedisStore::open(&self.url(), Options::default()).await.unwrap())
     }
 }
 
-pub(super) fn a_server() -> Server {
-    Server::start("always")
+#[async_trait]
+impl Home for TestCluster {
+    async fn open(&self) -> Arc<dyn Store> {
+        Arc::new(RedisStore::open(&self.url(), Options::default()).await.unwrap())
+    }
 }
 
-store_conformance!(a_server);
+store_conformance!(TestRedis::start);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_keeps_the_same_promises() {
+    let cluster = TestCluster::start(0).await;
+    // A cluster takes a moment to come about: one for all of them, emptied in between.
+    store_conformance!(in turn on &cluster, then cluster.empty());
+}
 
 #[tokio::test]
 async fn a_redis_that_would_lose_letters_is_refused_unless_that_is_accepted() {
-    let server = Server::start("everysec");
+    let server = TestRedis::syncing("everysec").await;
 
     let refused = RedisStore::open(&server.url(), Options::default()).await.unwrap_err();
     let accepted = Options { accept_loss: true, ..Options::default() };
@@ -91,15 +48,15 @@ async fn a_redis_that_would_lose_letters_is_refused_unless_that_is_accepted() {
 
 #[tokio::test]
 async fn a_commit_in_doubt_is_answered_as_such_and_its_repeat_finds_out() {
-    let mut server = a_server();
+    let mut server = TestRedis::start().await;
     let store = server.open().await;
     store.commit(FAMILY, founding([PHONE])).await.unwrap();
     let mut told = Vec::new();
     for n in 1..=5 {
-        server.kill();
+        server.kill9();
         let in_doubt = store.commit(FAMILY, message(PHONE, n, b"x")).await;
         assert!(matches!(in_doubt, Err(StoreError::Unavailable { .. })), "{in_doubt:?}");
-        server.process = Server::run(server.folder.path(), "always");
+        server.restart().await;
         let repeated = loop {
             match store.commit(FAMILY, message(PHONE, n, b"x")).await {
                 Err(StoreError::Unavailable { .. }) => {}
@@ -115,7 +72,7 @@ async fn a_commit_in_doubt_is_answered_as_such_and_its_repeat_finds_out() {
 
 #[tokio::test]
 async fn two_relays_share_what_is_due_and_one_that_is_left_looks_at_all() {
-    let server = a_server();
+    let server = TestRedis::start().await;
     let open = async || RedisStore::open(&server.url(), Options::default()).await.unwrap();
     let (first, second) = (open().await, open().await);
     let count = |store: &RedisStore| store.share.own().iter().filter(|own| **own).count();
@@ -137,7 +94,7 @@ async fn until(holds: impl Fn() -> bool) {
 
 #[tokio::test]
 async fn what_was_handed_in_is_answered_also_where_the_store_is_closed_meanwhile() {
-    let server = a_server();
+    let server = TestRedis::start().await;
     let waits = Options { replicas: 1, ..Options::default() };
     let store = Arc::new(RedisStore::open(&server.url(), waits).await.unwrap());
     let commit = |batch| {
