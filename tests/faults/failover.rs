@@ -28,9 +28,13 @@ impl Servers {
     }
 
     /// No replica follows the master of this family any more.
-    fn cut_replication(&mut self, family: u64) {
+    async fn cut_replication(&mut self, family: u64) {
         match self {
-            Self::Sentinel(servers) => servers.kill_replicas(),
+            // One of two was waited for; whichever is elected has what came until now.
+            Self::Sentinel(servers) => {
+                servers.until_replicas_have_all().await;
+                servers.kill_replicas();
+            }
             Self::Cluster(servers) => servers.kill_replica(servers.master_of(family)),
         }
     }
@@ -70,7 +74,7 @@ async fn survives(kind: &str, start: impl AsyncFn() -> Servers, mut rounds: Roun
 
         let cuts_first = rounds.counted() % 2 == 1;
         if cuts_first {
-            servers.cut_replication(family);
+            servers.cut_replication(family).await;
         }
         let writing = crowd.start_writing();
         // The moment is the fault, so it is drawn: there is nothing to wait for.
@@ -109,12 +113,8 @@ pub(crate) async fn the_harness_sees_loss_where_no_replica_is_waited_for() {
         let mut crowd = Crowd::join(&Programme::of(&relay).await, "MASTER-0").await;
         crowd.write_each(8, 4).await;
         let family = crowd.first().token.scope.0;
-        // What came until now is at the replicas: a master with none to wait for tells it to all the same.
-        if let Servers::Sentinel(servers) = &servers {
-            servers.until_replicas_have_all().await;
-        }
 
-        servers.cut_replication(family);
+        servers.cut_replication(family).await;
         crowd.write_each(8, 4).await;
         servers.fail_over(family).await;
         until("the relay has the new master", async || crowd.read().await.ok()).await;

@@ -52,6 +52,8 @@ mod goodbye;
 
 mod operator;
 
+mod carry;
+
 mod live;
 
 mod schedules;

@@ -12,7 +12,7 @@ use jiashu_tests::{DEADLINE, Programme, TestRelay};
 use tokio::time::timeout;
 
 /// Runs a relay that is to end by itself: success, and all that it printed.
-async fn run(data: &Path, args: &[&str], settings: &[(&str, &str)]) -> (bool, String) {
+pub(crate) async fn run(data: &Path, args: &[&str], settings: &[(&str, &str)]) -> (bool, String) {
     let mut command = command(data);
     command.args(args).envs(settings.iter().copied());
     let mut command = tokio::process::Command::from(command);

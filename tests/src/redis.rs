@@ -60,6 +60,21 @@ impl TestRedis {
         vec![("JIASHU_STORE".to_owned(), self.url())]
     }
 
+    /// Marks it as being filled with what has that SHA-256, in hexadecimal.
+    pub fn mark_filling(&self, sha256: &str) {
+        let bytes = (0..sha256.len() / 2).map(|at| u8::from_str_radix(&sha256[at * 2..][..2], 16));
+        let value = self.data.join("mark");
+        std::fs::write(&value, bytes.map(Result::unwrap).collect::<Vec<_>>()).unwrap();
+        let status = Command::new("redis-cli")
+            .arg("-s")
+            .arg(self.socket())
+            .args(["-x", "SET", "j1:filling"])
+            .stdin(std::fs::File::open(value).unwrap())
+            .stdout(Stdio::null())
+            .status();
+        assert!(status.expect("redis-server brings it").success());
+    }
+
     /// The number of its process.
     ///
     /// # Panics

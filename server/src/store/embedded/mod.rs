@@ -64,6 +64,9 @@ const LOCK_FILE: &str = "lock";
 /// What the lock file says once a store was made: an empty one beside it is damaged, not new.
 const MADE: &str = "a store was made here\n";
 
+/// Stands where everything was moved to another store.
+pub const MOVED_FILE: &str = "moved-away";
+
 /// Wakes that a slow listener may leave unread before it is told that it lost some.
 const WAKES: usize = 4096;
 
@@ -103,6 +106,12 @@ pub enum OpenError {
     /// Another process, or this one, has it open.
     #[error("{} is in use by another relay", .0.display())]
     InUse(PathBuf),
+    /// Everything was moved to another store.
+    #[error("what was in {folder} was moved to a Redis: use that, or delete {MOVED_FILE} there", folder = .0.display())]
+    Moved(PathBuf),
+    /// It must be brought up to date first.
+    #[error("{} was written by an older relay: start this one once", .0.display())]
+    Older(PathBuf),
     /// The file is of something else, or damaged from its first page on.
     #[error("{} is not a Jiashu store", .0.display())]
     Foreign(PathBuf),
@@ -160,6 +169,18 @@ struct Shared {
     wakes: broadcast::Sender<Wake>,
 }
 
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            damaged: Damaged::default(),
+            states: States::default(),
+            noted: Noted::default(),
+            condition: Condition::default(),
+            wakes: broadcast::Sender::new(WAKES),
+        }
+    }
+}
+
 /// A store in one file; see the module.
 pub struct EmbeddedStore {
     path: PathBuf,
@@ -179,6 +200,9 @@ impl EmbeddedStore {
     /// [`OpenError`]: in use, not ours, of a newer relay, damaged, or not accessible.
     pub fn open(folder: &Path, options: Options) -> Result<Self, OpenError> {
         make_folder(folder)?;
+        if folder.join(MOVED_FILE).exists() {
+            return Err(OpenError::Moved(folder.to_owned()));
+        }
         let mut lock = lock_folder(folder)?;
         let path = folder.join(FILE);
         let made_before = has_mark(&mut lock)
@@ -194,6 +218,23 @@ impl EmbeddedStore {
                 .map_err(|source| OpenError::Io { path: folder.join(LOCK_FILE), source })?;
         }
         Self::start(path, connection, lock, options)
+    }
+
+    /// Opens the store in `folder` to read it, beside a relay that may use it: nothing can be written.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]: not ours, of another relay's version, damaged, or not accessible.
+    pub fn open_beside(folder: &Path) -> Result<Self, OpenError> {
+        let path = folder.join(FILE);
+        // Where a relay writes the log, it has looked at it.
+        if let Ok(_lock) = lock_folder(folder) {
+            check_wal(&path)?;
+        }
+        schema::check_version(&path)?;
+        let sqlite = |source| OpenError::Sqlite { path: path.clone(), source };
+        let readers = Readers::open(&path, Options::default()).map_err(sqlite)?;
+        Ok(Self { path, shared: Arc::default(), readers, threads: Mutex::new(None) })
     }
 
     /// The scopes that are refused, for a row of theirs is damaged.
@@ -217,13 +258,7 @@ impl EmbeddedStore {
         }
         let readers = Readers::open(&path, options).map_err(sqlite)?;
         let checkpoints = schema::open_checkpointer(&path).map_err(sqlite)?;
-        let shared = Arc::new(Shared {
-            damaged,
-            states: States::default(),
-            noted: Noted::default(),
-            condition: Condition::default(),
-            wakes: broadcast::Sender::new(WAKES),
-        });
+        let shared = Arc::new(Shared { damaged, ..Shared::default() });
         let threads = Threads::start(&shared, connection, checkpoints, lock)
             .map_err(|source| OpenError::Io { path: path.clone(), source })?;
         Ok(Self { path, shared, readers, threads: Mutex::new(Some(threads)) })
@@ -398,7 +433,7 @@ impl Store for EmbeddedStore {
     }
 
     async fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
-        self.readers.read(|tx| whole::scopes(tx)).await
+        self.readers.read(whole::scopes).await
     }
 
     async fn snapshot(&self, scope: Scope) -> Result<Option<Snapshot>, StoreError> {

@@ -49,6 +49,16 @@ pub(super) fn open_writer(path: &Path, options: Options) -> Result<Connection, O
     Ok(connection)
 }
 
+/// Whether a file that another process writes can be read as it is.
+pub(super) fn check_version(path: &Path) -> Result<(), OpenError> {
+    let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    let connection = open_reader(path, Options::default()).map_err(sqlite)?;
+    match known_version(&connection, path, &sqlite)? {
+        version if version == MIGRATIONS.len() => Ok(()),
+        _ => Err(OpenError::Older(path.to_owned())),
+    }
+}
+
 /// The file's version; 0 for one that is still empty. Nothing is written before it is known.
 fn known_version(
     connection: &Connection,

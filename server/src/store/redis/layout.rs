@@ -21,6 +21,9 @@ use crate::store::{DueItem, NEVER, Record};
 /// Buckets of a store, fixed when it is made: a cluster spreads them over its nodes.
 pub(super) const BUCKETS: u64 = 256;
 
+/// Stands while the store is being filled, with the SHA-256 of what.
+pub(super) const FILLING: &str = "j1:filling";
+
 /// The relays that live.
 pub(super) const RELAYS: &str = "j1:relays";
 

@@ -49,6 +49,8 @@ mod durability;
 
 mod fence;
 
+mod filling;
+
 mod layout;
 
 mod link;
@@ -96,6 +98,8 @@ pub struct Options {
     pub replicas: usize,
     /// Whom to trust over TLS, PEM; else whom the system trusts.
     pub ca: Option<Vec<u8>>,
+    /// Whether this is no relay: it has no share of what is due, and may use a store that is being filled.
+    pub aside: bool,
 }
 
 /// Why the store could not be opened; nothing was changed.
@@ -108,6 +112,9 @@ pub enum OpenError {
     /// It would lose what it has acknowledged.
     #[error("this Redis would lose letters: {0}; mend that, or say --accept-loss")]
     Weak(String),
+    /// A restore or a move into it was stopped.
+    #[error("this Redis is being filled by a restore or a move: let that end, or start it again")]
+    Unfinished,
 }
 
 /// A store in Redis; see the module.
@@ -135,19 +142,20 @@ impl RedisStore {
     ///
     /// [`OpenError`].
     pub async fn open(url: &str, options: Options) -> Result<Self, OpenError> {
-        let Options { accept_loss, replicas, ca } = options;
+        let Options { accept_loss, replicas, ca, aside } = options;
+        let unreachable = |failure: Failure| OpenError::Unreachable(failure.to_string());
         let condition = Arc::new(Condition::default());
-        let link = Link::open(url, ca.as_deref(), Arc::clone(&condition))
-            .await
-            .map_err(|failure| OpenError::Unreachable(failure.to_string()))?;
-        let weaknesses = durability::weaknesses(&link).await;
-        let weaknesses =
-            weaknesses.map_err(|failure| OpenError::Unreachable(failure.to_string()))?;
+        let link =
+            Link::open(url, ca.as_deref(), Arc::clone(&condition)).await.map_err(unreachable)?;
+        let weaknesses = durability::weaknesses(&link).await.map_err(unreachable)?;
         if !weaknesses.is_empty() && !accept_loss {
             return Err(OpenError::Weak(weaknesses.join("; ")));
         }
         for weakness in &weaknesses {
             tracing::warn!(weakness, "acknowledged letters may be lost, as was accepted");
+        }
+        if !aside && filling::is_under_way(&link).await.map_err(unreachable)? {
+            return Err(OpenError::Unfinished);
         }
         let wakes = broadcast::Sender::new(WAKES_KEPT);
         let fence = Fence::new(link.clone(), replicas);
@@ -159,7 +167,9 @@ impl RedisStore {
         let queue = Queue::new(link.clone(), fence, me, wakes.clone());
         tasks.spawn(hear_wakes(link.clone(), wakes.clone(), me, stop.clone()));
         let share = Share::new(link.clone(), me);
-        tasks.spawn(Arc::clone(&share).run(stop.clone()));
+        if !aside {
+            tasks.spawn(Arc::clone(&share).run(stop.clone()));
+        }
         tasks.spawn(write_cursors(link.clone(), Arc::clone(&noted), stop.clone()));
         let watch =
             durability::watch(link.clone(), Arc::clone(&condition), accept_loss, stop.clone());

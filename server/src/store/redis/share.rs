@@ -18,7 +18,7 @@ use super::link::{Failure, Link};
 const BEAT: Duration = Duration::from_secs(2);
 
 /// For how many seconds one counts that is not heard.
-const COUNTS_S: u64 = 7;
+pub(super) const COUNTS_S: u64 = 7;
 
 /// The buckets of this relay.
 pub(super) struct Share {

@@ -18,9 +18,13 @@ use tracing::subscriber::set_global_default;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::Store;
-use crate::store::embedded::{self, EmbeddedStore, Look, Options};
+use crate::store::embedded::{self, EmbeddedStore, Options};
 use crate::store::redis::{self, RedisStore};
 use crate::{Started, serve};
+
+use self::carry::Telling;
+
+mod carry;
 
 /// The Jiashu relay: carries sealed letters between a parent far away and the child at home.
 ///
@@ -54,21 +58,73 @@ enum Verb {
     Serve,
     /// Print every key of the configuration with its default and what it means.
     Config,
-    /// Look at every row of the store, while no relay uses it: fails, and says where, if it is damaged.
-    Check,
+    /// Look at everything in the store, while no relay uses it: fails, and says where, if it is damaged.
+    Check {
+        /// Tell it for a program.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write everything of the store into a new file. A relay may go on meanwhile.
+    ///
+    /// The file can be restored into either kind of store. It holds what the store holds: sealed letters, and who
+    /// belongs to which family. Keep it as you keep the store.
+    Backup {
+        /// The file, which must not be there yet.
+        file: PathBuf,
+        /// Tell it for a program.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fill the store with everything of a backup, and check that it arrived.
+    ///
+    /// The store (--data, or --store) must be empty. Where it is stopped it may be started again.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        /// Tell it for a program.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Move everything of an embedded store to a Redis, and check that it arrived.
+    ///
+    /// Stop the relay first; afterwards start it with --store. Where it is stopped it may be started again.
+    Move {
+        /// The folder of the embedded store.
+        #[arg(long)]
+        from: PathBuf,
+        /// The address of the Redis, which must be empty, as for --store.
+        #[arg(long)]
+        to: String,
+        /// Tell it for a program.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Does what the arguments, the program's name first, ask for.
 #[must_use]
 pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     let args = Args::parse_from(args);
-    let done = match args.verb {
+    let with = |json, what: &dyn Fn(&Config, Telling) -> anyhow::Result<()>| {
+        carry::prepared(&args).and_then(|config| what(&config, Telling { json }))
+    };
+    let done = match &args.verb {
         Some(Verb::Config) => {
             print_config();
             Ok(())
         }
-        Some(Verb::Check) => check(args),
-        Some(Verb::Serve) | None => run(args),
+        Some(Verb::Check { json }) => with(*json, &carry::check),
+        Some(Verb::Backup { file, json }) => {
+            with(*json, &|config, telling| carry::backup(config, file, telling))
+        }
+        Some(Verb::Restore { file, json }) => {
+            with(*json, &|config, telling| carry::restore(config, file, telling))
+        }
+        Some(Verb::Move { from, to, json }) => with(*json, &|config, telling| {
+            let config = Config { store: to.clone(), ..config.clone() };
+            carry::carry(&config, from, telling)
+        }),
+        Some(Verb::Serve) | None => run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -84,32 +140,25 @@ fn print_config() {
     print!("{}", Config::template());
 }
 
-#[expect(clippy::print_stdout, reason = "the answer to what was asked")]
-fn check(args: Args) -> anyhow::Result<()> {
-    let config = Config::load(args.config.as_deref())?;
-    log(&config)?;
-    let data = args.data.unwrap_or(config.data);
-    if !data.join(embedded::FILE).exists() {
-        anyhow::bail!("there is no store in {}", data.display());
-    }
-    let store = EmbeddedStore::open(&data, Options { look: Look::Thorough, ..Options::default() })?;
-    match store.damaged().len() {
-        0 => println!("the store in {} is whole", data.display()),
-        count => anyhow::bail!("{count} families or programmes have damaged rows: see the log"),
-    }
-    Ok(())
-}
-
-fn run(args: Args) -> anyhow::Result<()> {
+/// The configuration, with what the arguments say.
+fn load(args: &Args) -> anyhow::Result<Config> {
     let mut config = Config::load(args.config.as_deref())?;
     config.listen = args.listen.unwrap_or(config.listen);
-    config.data = args.data.unwrap_or(config.data);
-    config.store = args.store.unwrap_or(config.store);
+    config.data = args.data.clone().unwrap_or(config.data);
+    config.store = args.store.clone().unwrap_or(config.store);
     config.accept_loss |= args.accept_loss;
+    Ok(config)
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Runtime::new().context("cannot start the runtime")
+}
+
+fn run(args: &Args) -> anyhow::Result<()> {
+    let config = load(args)?;
     log(&config)?;
     raise_open_files(config.limits.connections);
-    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         let store = open_store(&config).await?;
         let stop = CancellationToken::new();
         tokio::spawn(stop_on_signal(stop.clone()));
@@ -125,17 +174,21 @@ async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     }
     // The setup link stands there until it is used.
     embedded::make_folder(&config.data)?;
+    Ok(Arc::new(RedisStore::open(&config.store, redis_options(config)?).await?))
+}
+
+fn redis_options(config: &Config) -> anyhow::Result<redis::Options> {
     let ca = config
         .store_ca
         .as_ref()
         .map(|file| std::fs::read(file).with_context(|| format!("cannot read {}", file.display())));
     let ca = ca.transpose()?;
-    let options = redis::Options {
+    Ok(redis::Options {
         accept_loss: config.accept_loss,
         replicas: usize::from(config.replicas),
         ca,
-    };
-    Ok(Arc::new(RedisStore::open(&config.store, options).await?))
+        aside: false,
+    })
 }
 
 /// Files beside connections: the store, the log, those to whom it is said that there is no place.
