@@ -33,6 +33,8 @@ pub mod scheduler;
 
 pub mod setup;
 
+pub mod status;
+
 pub mod limits;
 
 pub mod clock;
@@ -110,7 +112,8 @@ pub async fn serve(
     let hub = Hub::new(config.limits.connections_per_device);
     let (limits, metrics) = (Limits::new(&config.limits), Metrics::new());
     let rosters = Rosters::default();
-    let relay = Arc::new(Relay { config, store, clock, hub, limits, rosters, metrics });
+    let began = std::time::Instant::now();
+    let relay = Arc::new(Relay { config, store, clock, hub, limits, rosters, metrics, began });
     started(Started { listen, setup_link });
     let loops = CancellationToken::new();
     let background = [

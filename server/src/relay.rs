@@ -1,6 +1,7 @@
 //! What every part of a running relay shares.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -27,4 +28,6 @@ pub struct Relay {
     pub rosters: Rosters,
     /// What is counted.
     pub metrics: Metrics,
+    /// When this process began.
+    pub began: Instant,
 }

@@ -223,3 +223,19 @@ pub(crate) fn store_file(data: &Path) -> std::path::PathBuf {
     };
     files.into_iter().find(is_store).expect("a data folder holds a database")
 }
+
+#[tokio::test]
+async fn the_status_is_a_page_for_people_and_json_for_programs() {
+    let relay = TestRelay::start().await;
+    let page = relay.raw().get_accepting("/status", "text/html,*/*").await;
+    let json = relay.raw().get("/status").await;
+    let told: serde_json::Value = serde_json::from_slice(&json.body).unwrap();
+    let page = String::from_utf8(page.body).unwrap();
+
+    assert_eq!(told["health"], "ok");
+    assert_eq!(told["store"]["kind"], "embedded");
+    assert_eq!(told["store"]["durability"][1]["is"], "full");
+    let could_lose = told["store"]["could_lose"].as_str().unwrap();
+    assert!(could_lose.starts_with("nothing that was acknowledged"), "{could_lose}");
+    assert!(page.starts_with("<!doctype html>") && page.contains(could_lose), "{page}");
+}

@@ -197,6 +197,33 @@ async fn over_tls_only_the_redis_that_is_trusted_is_used() {
 }
 
 #[tokio::test]
+async fn the_status_says_what_the_operator_really_has() {
+    let two = Two::start().await;
+    let of = async |relay: &TestRelay| -> serde_json::Value {
+        serde_json::from_slice(&relay.raw().get("/status").await.body).unwrap()
+    };
+    // Each hears of the other within a beat or two, and has its share from then on.
+    let [first, second] = until("both know of both", async || {
+        let both = [of(&two.first).await, of(&two.second).await];
+        both.iter().all(|one| one["store"]["share"]["relays"] == 2).then_some(both)
+    })
+    .await;
+    let buckets =
+        |told: &serde_json::Value| told["store"]["share"]["own_buckets"].as_u64().unwrap();
+    let accepts = [("JIASHU_ACCEPT_LOSS".to_owned(), "true".to_owned())];
+    let weak = TestRedis::syncing("everysec").await;
+    let data = tempfile::tempdir().unwrap();
+    let accepting = TestRelay::on(data.path(), &[weak.settings(), accepts.to_vec()].concat()).await;
+    let accepted = of(&accepting).await;
+
+    assert_eq!(buckets(&first) + buckets(&second), 256, "each bucket is one relay's");
+    assert_eq!(first["store"]["kind"], "Redis");
+    let could_lose = |told: &serde_json::Value| told["store"]["could_lose"].to_string();
+    assert!(could_lose(&first).contains("nothing that was acknowledged"), "{first}");
+    assert!(could_lose(&accepted).contains("appendfsync is everysec, not always"), "{accepted}");
+}
+
+#[tokio::test]
 async fn a_redis_that_would_lose_letters_is_refused_at_the_start() {
     let redis = TestRedis::syncing("everysec").await;
     let folder = tempfile::tempdir().unwrap();

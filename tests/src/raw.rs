@@ -63,7 +63,12 @@ impl Raw {
 
     /// What stands at this path.
     pub async fn get(&self, path: &str) -> Response {
-        let request = http::request("GET", path, &[], &[]);
+        self.get_accepting(path, "*/*").await
+    }
+
+    /// The same, for who takes these types.
+    pub async fn get_accepting(&self, path: &str, types: &str) -> Response {
+        let request = http::request("GET", path, &[("accept", types)], &[]);
         self.exchange(&request).await.expect("the relay answers")
     }
 

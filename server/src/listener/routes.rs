@@ -27,6 +27,13 @@ pub(super) struct Door {
     pub(super) stop: CancellationToken,
 }
 
+/// Of a page that runs nothing and fetches nothing.
+const PAGE_HEADERS: [(header::HeaderName, &str); 3] = [
+    (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'"),
+    (header::REFERRER_POLICY, "no-referrer"),
+];
+
 /// All of them.
 pub(super) fn routes(door: Door) -> Router {
     Router::new()
@@ -35,6 +42,7 @@ pub(super) fn routes(door: Door) -> Router {
         .route("/setup", get(card_page))
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
+        .route("/status", get(status))
         .with_state(door)
 }
 
@@ -144,12 +152,7 @@ async fn one_round(
 
 /// What a phone's camera finds behind a card: how to go on. The secret stays after the #, unsent.
 async fn card_page() -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'"),
-        (header::REFERRER_POLICY, "no-referrer"),
-    ];
-    (headers, include_str!("door.html")).into_response()
+    (PAGE_HEADERS, include_str!("door.html")).into_response()
 }
 
 async fn health(State(door): State<Door>) -> Response {
@@ -163,6 +166,16 @@ fn state_of_health(relay: &Relay) -> Response {
         (Health::Ok, Some(open)) => format!("full: {open} connections, no more are let in\n"),
     };
     (StatusCode::SERVICE_UNAVAILABLE, unwell).into_response()
+}
+
+/// For people who look with a browser a page, for programs JSON.
+async fn status(State(door): State<Door>, headers: HeaderMap) -> Response {
+    let status = crate::status::of(&door.relay).await;
+    let accepts = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    if accepts.is_some_and(|accept| accept.contains("text/html")) {
+        return (PAGE_HEADERS, status.to_html()).into_response();
+    }
+    ([(header::CONTENT_TYPE, "application/json")], status.to_json()).into_response()
 }
 
 async fn metrics(State(door): State<Door>) -> Response {

@@ -32,6 +32,7 @@ fn relay(folder: &std::path::Path) -> Relay {
         limits: Limits::new(&config.limits),
         rosters: Rosters::default(),
         metrics: Metrics::new(),
+        began: std::time::Instant::now(),
         config,
     }
 }
@@ -46,6 +47,7 @@ fn relay_on(other: &Relay) -> Relay {
         limits: Limits::new(&config.limits),
         rosters: Rosters::default(),
         metrics: Metrics::new(),
+        began: std::time::Instant::now(),
         config,
     }
 }

@@ -17,6 +17,8 @@ use tokio::sync::broadcast;
 
 pub use batch::{Author, Batch, Change, Due, DueItem, HeldBody, NEVER, NewEntry, Precondition};
 pub use scope::{Invite, InviteState, ScopeKind, ScopeState, Seat, Ticket, short_name};
+use status::StoreStatus;
+
 pub use snapshot::{Card, DueAt, FactAt, Place, Snapshot};
 
 mod batch;
@@ -24,6 +26,8 @@ mod batch;
 mod scope;
 
 mod snapshot;
+
+pub mod status;
 
 mod step;
 
@@ -249,6 +253,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Whether it can do its work.
     fn health(&self) -> Health;
+
+    /// What it is and what it promises as it is set now, for the operator. Looked up anew: a moment's work.
+    async fn status(&self) -> Result<StoreStatus, StoreError>;
 
     /// Finishes what was handed in, writes the cursors noted, and stops. Nothing is done after it.
     async fn close(&self);

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer::{bytes, pairs};
 use super::link::{Failure, Link};
 use crate::store::Health;
+use crate::store::status::Setting;
 
 /// How often it is looked at while something is wrong.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -121,19 +122,33 @@ pub(super) async fn watch(
 
 /// Why it would lose what it has acknowledged, a line each.
 pub(super) async fn weaknesses(link: &Link) -> Result<Vec<String>, Failure> {
-    let mut weak = Vec::new();
+    Ok(settings(link).await?.iter().filter_map(Setting::weakness).collect())
+}
+
+/// What its durability rests on, of each server.
+pub(super) async fn settings(link: &Link) -> Result<Vec<Setting>, Failure> {
+    let mut settings = Vec::new();
     let mut info = redis::cmd("INFO");
     info.arg("persistence");
     for (server, info) in link.ask_each(&info).await? {
         let info = bytes(info?)?.unwrap_or_default();
         let info = String::from_utf8_lossy(&info).into_owned();
         let says = |line: &str| info.lines().any(|one| one.trim_end() == line);
-        let why = "what was acknowledged is gone when it ends";
-        if !says("aof_enabled:1") {
-            weak.push(of(&server, &format!("appendonly is no: {why}")));
-        } else if !says("aof_last_write_status:ok") {
-            weak.push(of(&server, "it cannot write its log"));
-        }
+        let yes = |holds| Some(if holds { "yes" } else { "no" }.to_owned());
+        settings.push(Setting {
+            server: server.clone(),
+            name: "appendonly",
+            is: yes(says("aof_enabled:1")),
+            wanted: "yes",
+            why: "what was acknowledged is gone when it ends",
+        });
+        settings.push(Setting {
+            server,
+            name: "writes its log",
+            is: yes(!says("aof_enabled:1") || says("aof_last_write_status:ok")),
+            wanted: "yes",
+            why: "its disk is full or fails",
+        });
     }
     for (name, wanted, why) in SETTINGS {
         let mut config = redis::cmd("CONFIG");
@@ -142,18 +157,9 @@ pub(super) async fn weaknesses(link: &Link) -> Result<Vec<String>, Failure> {
             // An operator who hides it must say what it is.
             let set = set.map_or(Ok(Vec::new()), pairs)?;
             let set: BTreeMap<_, _> = set.into_iter().collect();
-            let is = match set.get(name.as_bytes()).map(|value| String::from_utf8_lossy(value)) {
-                Some(value) if value == wanted => continue,
-                Some(value) => format!("{name} is {value}, not {wanted}: {why}"),
-                None => format!("whether {name} is {wanted} cannot be seen"),
-            };
-            weak.push(of(&server, &is));
+            let is = set.get(name.as_bytes()).map(|is| String::from_utf8_lossy(is).into_owned());
+            settings.push(Setting { server, name, is, wanted, why });
         }
     }
-    Ok(weak)
-}
-
-/// Of which server that is said, where there are several.
-fn of(server: &str, said: &str) -> String {
-    if server.is_empty() { said.to_owned() } else { format!("{server}: {said}") }
+    Ok(settings)
 }

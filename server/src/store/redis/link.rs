@@ -130,6 +130,20 @@ impl Link {
         matches!(*self.source, Source::Cluster(_))
     }
 
+    /// What it leads to.
+    pub(super) fn kind(&self) -> &'static str {
+        match &*self.source {
+            Source::Direct(_) => "Redis",
+            Source::Sentinel(_) => "Redis behind Sentinel",
+            Source::Cluster(_) => "Redis Cluster",
+        }
+    }
+
+    /// Whether replicas can be waited for until it is on their disks.
+    pub(super) async fn has_waitaof(&self) -> Result<bool, Failure> {
+        Ok(self.current().await?.has_waitaof)
+    }
+
     /// The one server that is written to.
     async fn client(&self) -> Result<Client, Failure> {
         match &*self.source {

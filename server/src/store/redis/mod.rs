@@ -32,6 +32,7 @@ use self::pages::{Places, page};
 use self::queue::{Queue, random};
 use self::share::Share;
 use super::noted::{self, Noted};
+use super::status::StoreStatus;
 use super::{
     Batch, Committed, Due, DueCount, DueItem, Health, HeldBody, NEVER, Occurring, Page, PageLimit,
     Record, ScopeState, Snapshot, Store, StoreError, Wake,
@@ -62,6 +63,8 @@ mod whole;
 mod queue;
 
 mod share;
+
+mod status;
 
 mod work;
 
@@ -126,6 +129,10 @@ pub struct RedisStore {
     noted: Arc<Noted>,
     condition: Arc<Condition>,
     share: Arc<Share>,
+    /// How many are waited for.
+    replicas: usize,
+    /// Whether this is no relay.
+    aside: bool,
     /// Nothing more is taken; what was is finished.
     closing: CancellationToken,
     /// What goes on beside the commits ends, once there are none.
@@ -175,7 +182,20 @@ impl RedisStore {
             durability::watch(link.clone(), Arc::clone(&condition), accept_loss, stop.clone());
         tasks.spawn(watch);
         let closing = CancellationToken::new();
-        Ok(Self { link, queue, read, wakes, noted, condition, share, closing, stop, tasks })
+        Ok(Self {
+            link,
+            queue,
+            read,
+            wakes,
+            noted,
+            condition,
+            share,
+            replicas,
+            aside,
+            closing,
+            stop,
+            tasks,
+        })
     }
 
     /// So many places from `first` on.
@@ -486,6 +506,11 @@ impl Store for RedisStore {
 
     fn health(&self) -> Health {
         self.condition.health()
+    }
+
+    async fn status(&self) -> Result<StoreStatus, StoreError> {
+        let share = (!self.aside).then(|| self.share.status());
+        Ok(status::status(&self.link, self.replicas, share).await?)
     }
 
     async fn close(&self) {

@@ -4,6 +4,7 @@
 //! Ravishankar 1998): where a relay comes or goes only its own buckets move. What stays due is looked at by all,
 //! and correctness stays with the preconditions.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer::all_bytes;
 use super::layout::{BUCKETS, Damaged, RELAYS};
 use super::link::{Failure, Link};
+use crate::store::status::ShareStatus;
 
 /// How often a relay says that it lives.
 const BEAT: Duration = Duration::from_secs(2);
@@ -25,13 +27,16 @@ pub(super) struct Share {
     link: Link,
     me: u64,
     own: Mutex<Arc<[bool]>>,
+    /// Relays that were heard of last, this one among them.
+    live: AtomicUsize,
 }
 
 impl Share {
     /// All of them, until others are heard of.
     pub(super) fn new(link: Link, me: u64) -> Arc<Self> {
         let own = vec![true; usize::try_from(BUCKETS).unwrap_or(0)];
-        Arc::new(Self { link, me, own: Mutex::new(own.into()) })
+        let live = AtomicUsize::new(1);
+        Arc::new(Self { link, me, own: Mutex::new(own.into()), live })
     }
 
     /// Whether each bucket is this relay's.
@@ -39,15 +44,21 @@ impl Share {
         Arc::clone(&super::lock(&self.own))
     }
 
+    /// For the operator.
+    pub(super) fn status(&self) -> ShareStatus {
+        let own = self.own();
+        let own_buckets = own.iter().filter(|own| **own).count();
+        ShareStatus { relays: self.live.load(Ordering::Relaxed), own_buckets, buckets: own.len() }
+    }
+
     /// Says that this relay lives, until `stop`.
     pub(super) async fn run(self: Arc<Self>, stop: CancellationToken) {
         let beat = Script::new(include_str!("share.lua"));
         loop {
-            match self.hear(&beat).await {
-                Ok(live) => *super::lock(&self.own) = owned(self.me, &live),
-                // Whoever hears of nobody looks at all.
-                Err(_) => *super::lock(&self.own) = owned(self.me, &[]),
-            }
+            // Whoever hears of nobody looks at all.
+            let live = self.hear(&beat).await.unwrap_or_default();
+            self.live.store(live.len().max(1), Ordering::Relaxed);
+            *super::lock(&self.own) = owned(self.me, &live);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
