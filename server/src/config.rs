@@ -29,8 +29,9 @@ pub struct Config {
     pub data: PathBuf,
 
     /// Where letters are kept: `embedded`, in the folder of `data`; or, for several relays at one Redis,
-    /// `redis://HOST:PORT`, `redis+unix:///PATH`, or `redis+sentinel://HOST:PORT,HOST:PORT/NAME` for the
-    /// master that its sentinels name; `rediss` for `redis` speaks TLS.
+    /// `redis://HOST:PORT`, `redis+unix:///PATH`, `redis+sentinel://HOST:PORT,HOST:PORT/NAME` for the
+    /// master that its sentinels name, or `redis-cluster://HOST:PORT,HOST:PORT` for a cluster, by some of its
+    /// nodes; `USER:PASSWORD@` before the hosts; `rediss` for `redis` speaks TLS.
     #[config(env = "JIASHU_STORE", default = "embedded")]
     pub store: String,
 

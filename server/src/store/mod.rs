@@ -2,7 +2,7 @@
 //!
 //! A store is small: commit, read after a cursor, look up who has access, what is due, note how far
 //! devices are. What the words mean is decided above, in `family`, which is pure; a store checks
-//! preconditions and makes a batch durable, whole or not at all. Two stores are foreseen, one suite
+//! preconditions and makes a batch durable, whole or not at all. There are two, and one suite
 //! of promises (`conformance`) holds for both. `batch` is what one step changes, `scope` what is known beside
 //! the log, `step` what a batch does to that in every store, `snapshot` all of a scope, for a backup.
 

@@ -134,6 +134,10 @@ pub(super) async fn settings(link: &Link) -> Result<Vec<Setting>, Failure> {
         let info = bytes(info?)?.unwrap_or_default();
         let info = String::from_utf8_lossy(&info).into_owned();
         let says = |line: &str| info.lines().any(|one| one.trim_end() == line);
+        // Until it has read its log, some say that they keep none.
+        if says("loading:1") {
+            return Err(Failure::Loading);
+        }
         let yes = |holds| Some(if holds { "yes" } else { "no" }.to_owned());
         settings.push(Setting {
             server: server.clone(),

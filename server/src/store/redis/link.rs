@@ -65,6 +65,9 @@ pub(super) enum Failure {
     /// It could not be reached a moment ago.
     #[error("it could not be reached a moment ago")]
     Away,
+    /// It is not ready yet.
+    #[error("it still reads what it kept")]
+    Loading,
     /// Nobody answered in time.
     #[error("no answer in time")]
     Silent,

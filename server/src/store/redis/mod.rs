@@ -86,6 +86,9 @@ const BUCKETS_AT_ONCE: usize = 64;
 /// Commands asked at once.
 const AT_ONCE: usize = 512;
 
+/// How long to wait for a Redis that is not ready yet.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
 /// No log has so many places.
 const MOST_PLACES: Seq = 1 << 50;
 
@@ -142,7 +145,7 @@ pub struct RedisStore {
 
 impl RedisStore {
     /// Opens the store at that address: `redis://HOST:PORT`, `redis+unix:///PATH`, or of whom its sentinels name
-    /// the master, `redis+sentinel://HOST:PORT,HOST:PORT/NAME`; with `rediss` for `redis` over TLS. A Redis that would lose
+    /// the master, `redis+sentinel://HOST:PORT,HOST:PORT/NAME`, or of a cluster, `redis-cluster://HOST:PORT,HOST:PORT`; with `rediss` for `redis` over TLS. A Redis that would lose
     /// what it has acknowledged is refused, unless `accept_loss`.
     ///
     /// # Errors
@@ -154,7 +157,7 @@ impl RedisStore {
         let condition = Arc::new(Condition::default());
         let link =
             Link::open(url, ca.as_deref(), Arc::clone(&condition)).await.map_err(unreachable)?;
-        let weaknesses = durability::weaknesses(&link).await.map_err(unreachable)?;
+        let weaknesses = once_loaded(&link).await.map_err(unreachable)?;
         if !weaknesses.is_empty() && !accept_loss {
             return Err(OpenError::Weak(weaknesses.join("; ")));
         }
@@ -528,6 +531,21 @@ impl Store for RedisStore {
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore").finish_non_exhaustive()
+    }
+}
+
+/// Why it would lose what it has acknowledged, once it has read what it kept.
+async fn once_loaded(link: &Link) -> Result<Vec<String>, Failure> {
+    let mut told = false;
+    loop {
+        match durability::weaknesses(link).await {
+            Err(Failure::Loading) => {}
+            found => return found,
+        }
+        if !std::mem::replace(&mut told, true) {
+            tracing::info!("Redis still reads what it kept: waiting");
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
 
