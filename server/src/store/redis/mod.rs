@@ -38,6 +38,8 @@ use super::{
     Record, ScopeState, Snapshot, Store, StoreError, Wake,
 };
 
+pub use self::filling::FillError;
+
 mod address;
 
 mod answer;
