@@ -52,6 +52,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::relay::Relay;
 use crate::rosters::Rosters;
+use crate::status::Latest;
 use crate::store::Store;
 
 /// How often what the limits remember is looked through.
@@ -113,7 +114,9 @@ pub async fn serve(
     let (limits, metrics) = (Limits::new(&config.limits), Metrics::new());
     let rosters = Rosters::default();
     let began = std::time::Instant::now();
-    let relay = Arc::new(Relay { config, store, clock, hub, limits, rosters, metrics, began });
+    let status = Latest::default();
+    let relay = Relay { config, store, clock, hub, limits, rosters, metrics, status, began };
+    let relay = Arc::new(relay);
     started(Started { listen, setup_link });
     let loops = CancellationToken::new();
     let background = [

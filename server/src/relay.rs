@@ -9,6 +9,7 @@ use crate::hub::Hub;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::rosters::Rosters;
+use crate::status::Latest;
 use crate::store::Store;
 
 /// One relay process.
@@ -28,6 +29,8 @@ pub struct Relay {
     pub rosters: Rosters,
     /// What is counted.
     pub metrics: Metrics,
+    /// What the operator was told last.
+    pub status: Latest,
     /// When this process began.
     pub began: Instant,
 }

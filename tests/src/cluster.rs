@@ -85,6 +85,15 @@ impl TestCluster {
         for replica in &self.nodes[MASTERS..] {
             until_on_disk(replica.port).await;
         }
+        // Masters vote for whom they know to be a replica.
+        for place in 0..self.nodes.len() {
+            until("a node knows who is a replica", async || {
+                let told = self.ask(place, &["CLUSTER", "NODES"]);
+                let known = told.lines().filter(|node| node.contains("slave")).count();
+                (known == self.replicas * MASTERS).then_some(())
+            })
+            .await;
+        }
     }
 
     /// Where it is, as a relay is told.
@@ -138,6 +147,17 @@ impl TestCluster {
             let told = self.ask(successor, &["INFO", "replication"]);
             let is_well = self.ask(successor, &["CLUSTER", "INFO"]).contains("cluster_state:ok");
             (told.contains("role:master") && is_well).then_some(())
+        })
+        .await;
+    }
+
+    /// A master and its replica change places, as an operator lets them: nobody dies, no connection breaks.
+    pub async fn hand_over(&self, master: usize) {
+        let successor = MASTERS + master;
+        self.ask(successor, &["CLUSTER", "FAILOVER"]);
+        until("they have changed places", async || {
+            let is_now = |place, role| self.ask(place, &["INFO", "replication"]).contains(role);
+            (is_now(successor, "role:master") && is_now(master, "role:slave")).then_some(())
         })
         .await;
     }

@@ -31,6 +31,19 @@ pub async fn write(store: &dyn Store, path: &Path) -> Result<Summary, BackupErro
     let mut beside = path.as_os_str().to_owned();
     beside.push(".part");
     let beside = Path::new(&beside);
+    let written = write_beside(store, path, beside).await;
+    if written.is_err() {
+        // It may not have come about.
+        let _ = std::fs::remove_file(beside);
+    }
+    written
+}
+
+async fn write_beside(
+    store: &dyn Store,
+    path: &Path,
+    beside: &Path,
+) -> Result<Summary, BackupError> {
     let io = |source| BackupError::Io { file: beside.display().to_string(), source };
     let mut options = File::options();
     // Sealed as it is, it tells who belongs to whom.

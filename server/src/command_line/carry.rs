@@ -1,5 +1,6 @@
 //! `backup`, `restore`, `move`, `check`: all of a store, while no relay fills it.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -107,7 +108,10 @@ pub(super) fn carry(config: &Config, from: &Path, telling: Telling) -> anyhow::R
         end_filling(config, store, &sent).await?;
         source.close().await;
         let text = "all of this was moved to a Redis; without this file it is used here again\n";
-        std::fs::write(from.join(MOVED_FILE), text)?;
+        let mut mark = std::fs::File::create(from.join(MOVED_FILE))?;
+        // A relay that went on here after a power failure would be a second truth.
+        mark.write_all(text.as_bytes()).and_then(|()| mark.sync_all())?;
+        std::fs::File::open(from)?.sync_all()?;
         telling.tell("moved", &sent);
         Ok(())
     })

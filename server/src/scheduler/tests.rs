@@ -12,6 +12,7 @@ use crate::hub::Hub;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::rosters::Rosters;
+use crate::status::Latest;
 use crate::store::embedded::{EmbeddedStore, Options};
 use crate::store::{HeldBody, NewEntry, PageLimit, ScopeKind};
 
@@ -32,6 +33,7 @@ fn relay(folder: &std::path::Path) -> Relay {
         limits: Limits::new(&config.limits),
         rosters: Rosters::default(),
         metrics: Metrics::new(),
+        status: Latest::default(),
         began: std::time::Instant::now(),
         config,
     }
@@ -47,6 +49,7 @@ fn relay_on(other: &Relay) -> Relay {
         limits: Limits::new(&config.limits),
         rosters: Rosters::default(),
         metrics: Metrics::new(),
+        status: Latest::default(),
         began: std::time::Instant::now(),
         config,
     }

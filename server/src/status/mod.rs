@@ -1,6 +1,10 @@
 //! What an operator really has: for people as a page, for programs as JSON. It names no family.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use serde::Serialize;
+use tokio::sync::Mutex;
 
 use crate::relay::Relay;
 use crate::store::status::StoreStatus;
@@ -42,8 +46,27 @@ pub struct DueStatus {
     pub fired_late: u64,
 }
 
-/// Looks it all up.
-pub async fn of(relay: &Relay) -> Status {
+/// The status as it was a moment ago: whoever may ask, and however often, the store is asked once a second.
+#[derive(Debug, Default)]
+pub struct Latest(Mutex<Option<(Instant, Arc<Status>)>>);
+
+/// How old it may be.
+const FRESH_FOR: Duration = Duration::from_secs(1);
+
+/// The status, looked up if it is not fresh.
+pub async fn of(relay: &Relay) -> Arc<Status> {
+    let mut latest = relay.status.0.lock().await;
+    match &*latest {
+        Some((at, status)) if at.elapsed() < FRESH_FOR => Arc::clone(status),
+        _ => {
+            let status = Arc::new(look_up(relay).await);
+            *latest = Some((Instant::now(), Arc::clone(&status)));
+            status
+        }
+    }
+}
+
+async fn look_up(relay: &Relay) -> Status {
     let health = match relay.store.health() {
         Health::Ok => "ok".to_owned(),
         Health::Degraded(why) => format!("degraded: {why}"),

@@ -17,9 +17,9 @@ use tokio::sync::broadcast;
 
 pub use batch::{Author, Batch, Change, Due, DueItem, HeldBody, NEVER, NewEntry, Precondition};
 pub use scope::{Invite, InviteState, ScopeKind, ScopeState, Seat, Ticket, short_name};
-use status::StoreStatus;
-
 pub use snapshot::{Card, DueAt, FactAt, Place, Snapshot};
+
+use status::StoreStatus;
 
 mod batch;
 

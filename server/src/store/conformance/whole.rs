@@ -67,9 +67,7 @@ pub(crate) async fn what_is_restored_is_what_was_there(home: &dyn Home) {
     assert_eq!(there, Snapshot { cursors: Vec::new(), ..whole.clone() });
     let again = store.commit(ELSEWHERE, restoring(&whole)).await;
     assert!(matches!(again, Err(StoreError::Stale { .. })), "never over another: {again:?}");
-    let mut scopes = store.scopes().await.unwrap();
-    scopes.sort();
-    assert_eq!(scopes, [ELSEWHERE, FAMILY]);
+    assert_eq!(store.scopes().await.unwrap(), [ELSEWHERE, FAMILY], "ascending");
     let held = store.held(ELSEWHERE, a_ref(200)).await.unwrap();
     assert_eq!(held.iter().map(|body| body.body_ref).collect::<Vec<_>>(), [a_ref(9), a_ref(1)]);
     let due = store.due(NOW + 10, 100).await.unwrap();

@@ -24,7 +24,7 @@ use self::reader::Readers;
 use self::states::States;
 use self::threads::Threads;
 use super::noted::{self, Noted};
-use super::status::{ServerStatus, Setting, StoreStatus};
+use super::status::StoreStatus;
 use super::{
     Batch, Committed, Due, DueCount, Health, HeldBody, Occurring, Page, PageLimit, Record,
     ScopeState, Snapshot, Store, StoreError, Wake,
@@ -50,6 +50,7 @@ mod checkpoint;
 mod condition;
 mod schema;
 mod states;
+mod status;
 
 #[cfg(test)]
 mod damage_tests;
@@ -462,7 +463,7 @@ impl Store for EmbeddedStore {
             mode.map_err(Failure::from)
         };
         let journal = self.readers.read(journal).await?;
-        Ok(status(&path, journal))
+        Ok(status::status(&path, journal))
     }
 
     async fn close(&self) {
@@ -470,37 +471,6 @@ impl Store for EmbeddedStore {
         let threads = lock(&self.threads).take();
         // The task ends early only if finishing panicked, which the panic hook has told.
         let _ = tokio::task::spawn_blocking(move || drop(threads)).await;
-    }
-}
-
-fn status(path: &Path, journal: String) -> StoreStatus {
-    let setting = |name, is: String, wanted, why| Setting {
-        server: String::new(),
-        name,
-        is: Some(is),
-        wanted,
-        why,
-    };
-    let lost = "what was acknowledged last is gone after a power failure";
-    let files = [FILE.to_owned(), format!("{FILE}-wal")];
-    let sizes =
-        files.map(|file| fs::metadata(path.with_file_name(file)).map_or(0, |file| file.len()));
-    StoreStatus {
-        kind: "embedded",
-        durability: vec![
-            setting("journal_mode", journal, "wal", lost),
-            // The writer was opened with it.
-            setting("synchronous", "full".to_owned(), "full", lost),
-        ],
-        could_lose: "nothing that was acknowledged, as long as this machine's disk keeps what it synced; there is \
-                     no other copy but your backups"
-            .to_owned(),
-        servers: vec![ServerStatus {
-            version: format!("SQLite {}", rusqlite::version()),
-            used_bytes: Some(sizes.iter().sum()),
-            ..ServerStatus::default()
-        }],
-        ..StoreStatus::default()
     }
 }
 

@@ -125,7 +125,9 @@ impl Connection {
             Self::Cluster(cluster) => {
                 let route = Route::with_key(fence_key(bucket), SlotAddr::Master);
                 let there = SingleNodeRoutingInfo::SpecificNode(route);
-                cluster.route_pipeline(pipe.clone(), 0, pipe.len(), there).await
+                let answers = cluster.route_pipeline(pipe.clone(), 0, pipe.len(), there).await?;
+                // Raw, as they came: a bucket that has gone elsewhere is an error of all.
+                answers.into_iter().map(Value::extract_error).collect()
             }
         }
     }

@@ -107,11 +107,12 @@ async fn lied_to(lie: &'static [u8], closes: bool) {
     let there = whole_log(&honest).await.head;
     assert!(there >= acknowledged, "{}: {acknowledged} of {there}", lie.escape_ascii());
     // And it is of use again, once it is told the truth.
-    let began = std::time::Instant::now();
-    while let Err(StoreError::Unavailable { .. }) = store.state(FAMILY).await.map(|_| ()) {
-        assert!(began.elapsed() < Duration::from_secs(60), "{}", lie.escape_ascii());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let again = format!("of use again after {}", lie.escape_ascii());
+    jiashu_tests::until(&again, async || {
+        let state = store.state(FAMILY).await;
+        (!matches!(state, Err(StoreError::Unavailable { .. }))).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, Pipeline, PushInfo, PushKind, RedisResult, Script, Value,
-};
+use redis::{AsyncConnectionConfig, Client, Cmd, Pipeline, PushInfo, PushKind, Script, Value};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
@@ -225,10 +223,11 @@ impl Link {
     /// What came; a connection that broke, or that leads to a server which is no master any more, is not used
     /// again, unless it is new. That of a cluster, too, though it should mend itself: a new one knows at once where the slots
     /// are now, and the old may wait for a server that is gone.
-    async fn came<T>(&self, id: u64, answer: RedisResult<T>) -> Result<T, Failure> {
+    async fn came<T>(&self, id: u64, answer: Result<T, impl Into<Failure>>) -> Result<T, Failure> {
+        let answer = answer.map_err(Into::into);
         match &answer {
             Ok(_) => self.condition.worked(),
-            Err(error)
+            Err(Failure::Redis(error))
                 if error.is_unrecoverable_error() || error.is_timeout() || is_elsewhere(error) =>
             {
                 self.condition.failed(&error.to_string());
@@ -239,7 +238,7 @@ impl Link {
             }
             Err(_) => {}
         }
-        Ok(answer?)
+        answer
     }
 
     /// What relays tell each other, from now on, over a connection of its own.
@@ -291,7 +290,9 @@ impl Link {
 
     /// All keys of that pattern, some perhaps twice.
     pub(super) async fn scan(&self, pattern: &str) -> Result<Vec<Vec<u8>>, Failure> {
-        self.current().await?.shared.scan(pattern).await
+        let mut current = self.current().await?;
+        let keys = current.shared.scan(pattern).await;
+        self.came(current.id, keys).await
     }
 
     /// The answers to so many commands about one scope, all as of one moment.
@@ -327,7 +328,9 @@ impl Link {
 
     /// Of each bucket the number of the server that has it now.
     pub(super) async fn servers(&self) -> Result<BTreeMap<u64, usize>, Failure> {
-        self.current().await?.fence.servers().await
+        let mut current = self.current().await?;
+        let servers = current.fence.servers().await;
+        self.came(current.id, servers).await
     }
 
     /// Of each of these scopes, of buckets that one server has, whether that has this version of it; and how many
@@ -368,7 +371,9 @@ impl Link {
     }
 }
 
-/// A server that was the master, or will be. In a transaction the library does not follow where the slots went.
+/// A server that was the master, or will be. Where slots went the library does not follow in a transaction, nor to
+/// a server that was named.
 fn is_elsewhere(error: &redis::RedisError) -> bool {
-    matches!(error.code(), Some("READONLY" | "MASTERDOWN" | "LOADING" | "EXECABORT"))
+    let elsewhere = ["READONLY", "MASTERDOWN", "LOADING", "EXECABORT", "MOVED"];
+    error.code().is_some_and(|code| elsewhere.contains(&code))
 }

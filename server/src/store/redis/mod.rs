@@ -2,7 +2,7 @@
 //!
 //! A commit is reckoned here on what stands (`work`, pure) and written by one script if nobody else was first
 //! (`queue`, `commit.lua`): the version of a scope changes with each, so what was read with it holds. What stands
-//! where is `layout`; the way there is `address`, `connection` and `link`; `pages` reads logs; `fence` waits for replicas, `share` says which relay
+//! where is `layout`; the way there is `address`, `connection` and `link`; `pages` reads logs, `due` what waits, `whole` everything of a scope; `fence` waits for replicas, `share` says which relay
 //! looks at what is due, `durability` whether this Redis may be used, `background` does the rest. No relay leads; two that fire the same occurrence meet at the version.
 
 use std::collections::BTreeMap;
@@ -19,13 +19,12 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::answer::{all_bytes, array, bytes, number, pairs};
+use self::answer::{all_bytes, array, bytes, pairs};
 use self::background::{hear_wakes, write_cursors};
 use self::durability::Condition;
 use self::fence::Fence;
 use self::layout::{
-    BUCKETS, Damaged, DueRow, FactRow, Keys, body_field, bucket_due, bucket_of, card_field,
-    order_field, read_cursor, read_due_member, read_order, score, to_cbor,
+    Damaged, FactRow, Keys, body_field, card_field, order_field, read_cursor, read_order,
 };
 use self::link::{Failure, Link};
 use self::pages::{Places, page};
@@ -34,8 +33,8 @@ use self::share::Share;
 use super::noted::{self, Noted};
 use super::status::StoreStatus;
 use super::{
-    Batch, Committed, Due, DueCount, DueItem, Health, HeldBody, NEVER, Occurring, Page, PageLimit,
-    Record, ScopeState, Snapshot, Store, StoreError, Wake,
+    Batch, Committed, Due, DueCount, DueItem, Health, HeldBody, Occurring, Page, PageLimit, Record,
+    ScopeState, Snapshot, Store, StoreError, Wake,
 };
 
 pub use self::filling::FillError;
@@ -47,6 +46,8 @@ mod answer;
 mod background;
 
 mod connection;
+
+mod due;
 
 mod durability;
 
@@ -78,12 +79,6 @@ mod hostile_tests;
 
 /// Wakes that a slow listener may leave unread before it is told that it lost some.
 const WAKES_KEPT: usize = 4096;
-
-/// What another relay was to do is done by any after this time, in ms.
-const OTHERS_MS: Millis = 5_000;
-
-/// So many buckets fill a look, if each gives its share.
-const BUCKETS_AT_ONCE: usize = 64;
 
 /// Commands asked at once.
 const AT_ONCE: usize = 512;
@@ -220,21 +215,6 @@ impl RedisStore {
             answer => Ok(Some(Places::read(answer)?)),
         }
     }
-
-    /// What is due of these, in their order.
-    async fn rows(&self, of: &[(Scope, DueItem)]) -> Result<Vec<Option<DueRow>>, Failure> {
-        let mut rows = Vec::with_capacity(of.len());
-        for some in of.chunks(AT_ONCE) {
-            let mut pipe = redis::pipe();
-            for (scope, item) in some {
-                pipe.cmd("HGET").arg(Keys::of(*scope).due).arg(to_cbor(item));
-            }
-            for answer in self.link.ask(&pipe).await? {
-                rows.push(bytes(answer)?.map(|row| DueRow::from_bytes(&row)).transpose()?);
-            }
-        }
-        Ok(rows)
-    }
 }
 
 #[async_trait]
@@ -326,39 +306,23 @@ impl Store for RedisStore {
     }
 
     async fn due(&self, now: Millis, limit: usize) -> Result<Vec<Due>, StoreError> {
-        // Of a backlog not all of it at each look.
-        let of_each = (limit / BUCKETS_AT_ONCE).max(limit.min(BUCKETS_AT_ONCE));
-        let mut pipe = redis::pipe();
-        for (bucket, own) in (0..BUCKETS).zip(self.share.own().iter()) {
-            let upto = if *own { now } else { now.saturating_sub(OTHERS_MS) };
-            pipe.cmd("ZRANGE").arg(bucket_due(bucket)).arg("-inf").arg(score(upto)).arg("BYSCORE");
-            pipe.arg("LIMIT").arg(0).arg(of_each).arg("WITHSCORES");
-        }
-        let (mut found, mut known_upto) = (Vec::new(), Millis::MAX);
-        for answer in self.link.ask(&pipe).await? {
-            let here = pairs(answer).map_err(Failure::from)?;
-            for (member, at) in &here {
-                let (scope, item) = read_due_member(member).map_err(Failure::from)?;
-                found.push((read_score(at)?, scope, item));
-            }
-            if here.len() == of_each
-                && let Some((_, last)) = here.last()
-            {
-                known_upto = known_upto.min(read_score(last)?);
-            }
-        }
-        // Beyond that a bucket may have more which is due before another's.
-        found.retain(|(at, ..)| *at <= known_upto);
-        found.sort();
-        found.truncate(limit);
-        let of: Vec<_> = found.iter().map(|(_, scope, item)| (*scope, item.clone())).collect();
-        let rows = self.rows(&of).await?;
-        let due = found.into_iter().zip(rows).filter_map(|((_, scope, item), row)| {
-            // It was done meanwhile.
-            let DueRow { at, planned } = row?;
-            Some(Due { at, scope, item, planned })
-        });
-        Ok(due.collect())
+        Ok(due::due(&self.link, &self.share.own(), now, limit).await?)
+    }
+
+    async fn occurrences(
+        &self,
+        after: Option<(Scope, Ref)>,
+        limit: usize,
+    ) -> Result<Vec<Due>, StoreError> {
+        Ok(due::occurrences(&self.link, after, limit).await?)
+    }
+
+    async fn due_count(&self, now: Millis) -> Result<DueCount, StoreError> {
+        Ok(due::count(&self.link, now).await?)
+    }
+
+    async fn next_due(&self) -> Result<Option<Millis>, StoreError> {
+        Ok(due::next(&self.link, &self.share.own()).await?)
     }
 
     async fn occurring(
@@ -394,59 +358,6 @@ impl Store for RedisStore {
         Ok(all)
     }
 
-    async fn occurrences(
-        &self,
-        after: Option<(Scope, Ref)>,
-        limit: usize,
-    ) -> Result<Vec<Due>, StoreError> {
-        let from = after.map_or(0, |(scope, _)| bucket_of(scope));
-        let mut found = Vec::new();
-        for bucket in from..BUCKETS {
-            let mut pipe = redis::pipe();
-            pipe.cmd("ZRANGE").arg(bucket_due(bucket)).arg(0).arg(-1);
-            let answer = self.link.ask(&pipe).await?.pop().unwrap_or_default();
-            let mut here = Vec::new();
-            for member in all_bytes(answer).map_err(Failure::from)? {
-                let (scope, item) = read_due_member(&member).map_err(Failure::from)?;
-                if let DueItem::Occurrence(schedule) = item {
-                    here.push((scope, schedule));
-                }
-            }
-            here.sort_unstable();
-            here.retain(|one| bucket != from || after.is_none_or(|after| *one > after));
-            found.append(&mut here);
-            if found.len() >= limit {
-                break;
-            }
-        }
-        found.truncate(limit);
-        let of: Vec<_> = found
-            .into_iter()
-            .map(|(scope, schedule)| (scope, DueItem::Occurrence(schedule)))
-            .collect();
-        let rows = self.rows(&of).await?;
-        let due = of.into_iter().zip(rows).filter_map(|((scope, item), row)| {
-            let DueRow { at, planned } = row?;
-            Some(Due { at, scope, item, planned })
-        });
-        Ok(due.collect())
-    }
-
-    async fn due_count(&self, now: Millis) -> Result<DueCount, StoreError> {
-        let mut pipe = redis::pipe();
-        for bucket in 0..BUCKETS {
-            pipe.cmd("ZCOUNT").arg(bucket_due(bucket)).arg("-inf").arg(score(now));
-            pipe.cmd("ZCARD").arg(bucket_due(bucket));
-        }
-        let mut count = DueCount::default();
-        for answers in self.link.ask(&pipe).await?.chunks(2) {
-            let [overdue, pending] = answers else { continue };
-            count.overdue += number(overdue).map_err(Failure::from)?;
-            count.pending += number(pending).map_err(Failure::from)?;
-        }
-        Ok(count)
-    }
-
     async fn running(&self, scope: Scope) -> Result<usize, StoreError> {
         let mut pipe = redis::pipe();
         pipe.cmd("HKEYS").arg(Keys::of(scope).due);
@@ -456,23 +367,6 @@ impl Store for RedisStore {
             matches!(minicbor::decode::<DueItem>(item), Ok(DueItem::Occurrence(_)))
         };
         Ok(items.iter().filter(|item| is_occurrence(item)).count())
-    }
-
-    async fn next_due(&self) -> Result<Option<Millis>, StoreError> {
-        let mut pipe = redis::pipe();
-        for bucket in 0..BUCKETS {
-            pipe.cmd("ZRANGE").arg(bucket_due(bucket)).arg(0).arg(0).arg("WITHSCORES");
-        }
-        let mut next = None;
-        let own = self.share.own();
-        for (answer, own) in self.link.ask(&pipe).await?.into_iter().zip(own.iter()) {
-            for (_, at) in pairs(answer).map_err(Failure::from)? {
-                let at = read_score(&at)?;
-                let at = if *own { at } else { at.saturating_add(OTHERS_MS) };
-                next = Some(next.map_or(at, |next: Millis| next.min(at)));
-            }
-        }
-        Ok(next)
     }
 
     fn note_cursor(&self, scope: Scope, device: DeviceId, seq: Seq, now: Millis) {
@@ -573,14 +467,6 @@ fn occurring(
         }
     };
     Ok(Some(Occurring { schedule: fact.record, first, held: order.len() }))
-}
-
-fn read_score(score: &[u8]) -> Result<Millis, Failure> {
-    let text = std::str::from_utf8(score).map_err(|_| Damaged("the due index"))?;
-    if text == "inf" {
-        return Ok(NEVER);
-    }
-    Ok(text.parse().map_err(|_| Damaged("the due index"))?)
 }
 
 /// Nothing behind these locks is left half changed by a panic.

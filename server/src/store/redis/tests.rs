@@ -1,11 +1,12 @@
 //! The promises of every store, kept by a real redis-server.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiashu_tests::cluster::TestCluster;
 use jiashu_tests::redis::TestRedis;
+use jiashu_tests::until;
 
 use super::{Options, RedisStore};
 use crate::store::conformance::{FAMILY, Home, PHONE, founding, message, store_conformance};
@@ -32,6 +33,23 @@ async fn a_cluster_keeps_the_same_promises() {
     let cluster = TestCluster::start(0).await;
     // A cluster takes a moment to come about: one for all of them, emptied in between.
     store_conformance!(in turn on &cluster, then cluster.empty());
+}
+
+#[tokio::test]
+async fn where_a_bucket_has_gone_to_another_server_its_replicas_are_waited_for() {
+    let cluster = TestCluster::start(1).await;
+    let waits = Options { replicas: 1, ..Options::default() };
+    let store = RedisStore::open(&cluster.url(), waits).await.unwrap();
+    store.commit(FAMILY, founding([PHONE])).await.unwrap();
+
+    cluster.hand_over(cluster.master_of(FAMILY.0)).await;
+    let written = until("it is acknowledged there", async || {
+        store.commit(FAMILY, message(PHONE, 1, b"x")).await.ok()
+    })
+    .await;
+
+    assert_eq!(written.first, 1);
+    store.close().await;
 }
 
 #[tokio::test]
@@ -77,19 +95,13 @@ async fn two_relays_share_what_is_due_and_one_that_is_left_looks_at_all() {
     let (first, second) = (open().await, open().await);
     let count = |store: &RedisStore| store.share.own().iter().filter(|own| **own).count();
 
-    until(|| count(&first) + count(&second) == 256 && count(&first) > 0).await;
+    until("each has its share", async || {
+        (count(&first) + count(&second) == 256 && count(&first) > 0).then_some(())
+    })
+    .await;
     second.close().await;
-    until(|| count(&first) == 256).await;
+    until("one has all", async || (count(&first) == 256).then_some(())).await;
     first.close().await;
-}
-
-/// Waits for it, but not for ever.
-async fn until(holds: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < Duration::from_secs(60), "waited in vain");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 #[tokio::test]
@@ -103,13 +115,9 @@ async fn what_was_handed_in_is_answered_also_where_the_store_is_closed_meanwhile
     };
     // There is no replica: it is written, and waits for one. The next is a group of its own.
     let first = commit(founding([PHONE]));
-    let began = Instant::now();
-    while store.state(FAMILY).await.unwrap().is_none() {
-        assert!(began.elapsed() < Duration::from_secs(60), "waited in vain");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("it is written", async || store.state(FAMILY).await.unwrap()).await;
     let second = commit(message(PHONE, 1, b"x"));
-    until(|| store.queue.waiting_count() == 1).await;
+    until("the second waits", async || (store.queue.waiting_count() == 1).then_some(())).await;
 
     tokio::time::timeout(Duration::from_secs(60), store.close()).await.expect("it closes");
 
