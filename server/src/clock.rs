@@ -7,24 +7,48 @@ use jiashu_proto::id::Millis;
 
 /// Tells the time in ms UTC; a test sets it by hand.
 #[derive(Clone, Debug, Default)]
-pub struct Clock(Option<Arc<AtomicI64>>);
+pub struct Clock(Source);
+
+#[derive(Clone, Debug, Default)]
+enum Source {
+    #[default]
+    System,
+    Manual(Arc<AtomicI64>),
+    /// Goes with tokio's time, from what it shows when that begins.
+    #[cfg(test)]
+    Simulated(tokio::time::Instant, Arc<AtomicI64>),
+}
 
 impl Clock {
     /// The machine's.
     #[must_use]
     pub fn system() -> Self {
-        Self(None)
+        Self(Source::System)
     }
 
     /// One that stands at `now` until it is set.
     #[must_use]
     pub fn manual(now: Millis) -> Self {
-        Self(Some(Arc::new(AtomicI64::new(now))))
+        Self(Source::Manual(Arc::new(AtomicI64::new(now))))
+    }
+
+    /// One that shows `now` and goes with tokio's time, which a test may let pass as it likes.
+    #[cfg(test)]
+    pub(crate) fn simulated(now: Millis) -> Self {
+        Self(Source::Simulated(tokio::time::Instant::now(), Arc::new(AtomicI64::new(now))))
+    }
+
+    /// Somebody sets a simulated clock forward, or back.
+    #[cfg(test)]
+    pub(crate) fn leap(&self, by: Millis) {
+        if let Source::Simulated(_, from) = &self.0 {
+            from.fetch_add(by, Ordering::SeqCst);
+        }
     }
 
     /// Sets a manual clock; the machine's stays as it is.
     pub fn set(&self, now: Millis) {
-        if let Some(manual) = &self.0 {
+        if let Source::Manual(manual) = &self.0 {
             manual.store(now, Ordering::SeqCst);
         }
     }
@@ -34,8 +58,13 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "this is the place")]
     pub fn now(&self) -> Millis {
         match &self.0 {
-            Some(manual) => manual.load(Ordering::SeqCst),
-            None => jiff::Timestamp::now().as_millisecond(),
+            Source::System => jiff::Timestamp::now().as_millisecond(),
+            Source::Manual(manual) => manual.load(Ordering::SeqCst),
+            #[cfg(test)]
+            Source::Simulated(began, from) => {
+                let passed = Millis::try_from(began.elapsed().as_millis()).unwrap_or(Millis::MAX);
+                from.load(Ordering::SeqCst).saturating_add(passed)
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub mod command_line;
@@ -47,12 +48,8 @@ pub mod tls;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::hub::{Hub, WHEEL_SLOTS};
-use crate::limits::Limits;
-use crate::metrics::Metrics;
+use crate::hub::WHEEL_SLOTS;
 use crate::relay::Relay;
-use crate::rosters::Rosters;
-use crate::status::Latest;
 use crate::store::Store;
 
 /// How often what the limits remember is looked through.
@@ -110,22 +107,10 @@ pub async fn serve(
     let origin = origin.unwrap_or_else(|| listener::own_origin(listen, tls.is_some()));
     let setup_link =
         setup::offer_link(&*store, &origin, &config.data, config.is_shared(), clock.now()).await?;
-    let hub = Hub::new(config.limits.connections_per_device);
-    let (limits, metrics) = (Limits::new(&config.limits), Metrics::new());
-    let rosters = Rosters::default();
-    let began = std::time::Instant::now();
-    let status = Latest::default();
-    let relay = Relay { config, store, clock, hub, limits, rosters, metrics, status, began };
-    let relay = Arc::new(relay);
+    let relay = Arc::new(Relay::new(config, store, clock));
     started(Started { listen, setup_link });
     let loops = CancellationToken::new();
-    let background = [
-        tokio::spawn(pass_on_wakes(relay.clone(), loops.clone())),
-        tokio::spawn(turn_wheel(relay.clone(), loops.clone())),
-        tokio::spawn(sweep_limits(relay.clone(), loops.clone())),
-        tokio::spawn(scheduler::run(relay.clone(), loops.clone())),
-        tokio::spawn(scheduler::zones::keep_up(relay.clone(), loops.clone())),
-    ];
+    let background = start_loops(&relay, &loops);
     listener::run(relay.clone(), socket, tls, stop).await;
     loops.cancel();
     for task in background {
@@ -134,6 +119,17 @@ pub async fn serve(
     }
     relay.store.close().await;
     Ok(())
+}
+
+/// What a relay does that nobody asked for just now.
+fn start_loops(relay: &Arc<Relay>, stop: &CancellationToken) -> [JoinHandle<()>; 5] {
+    [
+        tokio::spawn(pass_on_wakes(relay.clone(), stop.clone())),
+        tokio::spawn(turn_wheel(relay.clone(), stop.clone())),
+        tokio::spawn(sweep_limits(relay.clone(), stop.clone())),
+        tokio::spawn(scheduler::run(relay.clone(), stop.clone())),
+        tokio::spawn(scheduler::zones::keep_up(relay.clone(), stop.clone())),
+    ]
 }
 
 /// Carries the store's hints to the sessions.

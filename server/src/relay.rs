@@ -34,3 +34,21 @@ pub struct Relay {
     /// When this process began.
     pub began: Instant,
 }
+
+impl Relay {
+    /// One to which nobody has come yet.
+    #[must_use]
+    pub fn new(config: Config, store: Arc<dyn Store>, clock: Clock) -> Self {
+        Self {
+            hub: Hub::new(config.limits.connections_per_device),
+            limits: Limits::new(&config.limits),
+            rosters: Rosters::default(),
+            metrics: Metrics::new(),
+            status: Latest::default(),
+            began: Instant::now(),
+            config,
+            store,
+            clock,
+        }
+    }
+}

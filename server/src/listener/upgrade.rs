@@ -10,11 +10,13 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use jiashu_proto::bounds;
+use tokio::io::AsyncReadExt;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::watch::{Patience, Watched};
+use crate::session::live::Wire;
 
 /// Bytes read from a WebSocket at once: a letter of two lines. Every connection has such a buffer; the
 /// library's default costs 128 KiB each.
@@ -34,6 +36,23 @@ const KEY_LEN: usize = 16;
 
 /// One WebSocket.
 pub type Socket = WebSocketStream<Watched<TokioIo<Upgraded>>>;
+
+/// Bytes that a peer may send behind our goodbye before the socket closes over them.
+const MAX_IGNORED: usize = 256 * 1024;
+
+impl Wire for Socket {
+    /// A socket that closes over unread bytes takes back what it has just said.
+    async fn linger(&mut self) {
+        let stream = self.get_mut();
+        stream.end();
+        let mut ignored = [0; 1024];
+        for _ in 0..MAX_IGNORED / ignored.len() {
+            if stream.read(&mut ignored).await.map_or(0, |read| read) == 0 {
+                return;
+            }
+        }
+    }
+}
 
 /// How one WebSocket is held to its limits.
 #[derive(Clone, Copy, Debug)]

@@ -8,11 +8,6 @@ use jiff::Timestamp;
 use super::*;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::hub::Hub;
-use crate::limits::Limits;
-use crate::metrics::Metrics;
-use crate::rosters::Rosters;
-use crate::status::Latest;
 use crate::store::embedded::{EmbeddedStore, Options};
 use crate::store::{HeldBody, NewEntry, PageLimit, ScopeKind};
 
@@ -26,33 +21,13 @@ const FAMILY: Scope = Scope(7);
 
 fn relay(folder: &std::path::Path) -> Relay {
     let config = Config { retention_days: 7, ..Config::defaults() };
-    Relay {
-        store: Arc::new(EmbeddedStore::open(folder, Options::default()).unwrap()),
-        clock: Clock::manual(FOUNDED),
-        hub: Hub::new(2),
-        limits: Limits::new(&config.limits),
-        rosters: Rosters::default(),
-        metrics: Metrics::new(),
-        status: Latest::default(),
-        began: std::time::Instant::now(),
-        config,
-    }
+    let store = EmbeddedStore::open(folder, Options::default()).unwrap();
+    Relay::new(config, Arc::new(store), Clock::manual(FOUNDED))
 }
 
 /// Another relay with the same clock.
 fn relay_on(other: &Relay) -> Relay {
-    let config = other.config.clone();
-    Relay {
-        store: Arc::clone(&other.store),
-        clock: other.clock.clone(),
-        hub: Hub::new(2),
-        limits: Limits::new(&config.limits),
-        rosters: Rosters::default(),
-        metrics: Metrics::new(),
-        status: Latest::default(),
-        began: std::time::Instant::now(),
-        config,
-    }
+    Relay::new(other.config.clone(), Arc::clone(&other.store), other.clock.clone())
 }
 
 fn found() -> Batch {

@@ -1,11 +1,11 @@
 //! One device on a connection: how far it has read, and what was sent and not yet read.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::time::Instant;
 
 use jiashu_proto::entry::{Content, Cursor, Seq};
 use jiashu_proto::frame::{Ack, Entries, Hello, WireEntry};
 use jiashu_proto::id::{DeviceId, MemberId, Millis};
+use tokio::time::Instant;
 
 use crate::access::{Access, Who};
 use crate::family::delivery::{is_for, tombstone};

@@ -4,13 +4,12 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{FutureExt, SinkExt, StreamExt};
+use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiashu_proto::bounds;
 use jiashu_proto::error::close;
 use jiashu_proto::frame::{ClientFrame, Lane};
-use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -21,7 +20,6 @@ use super::Session;
 use crate::dice;
 use crate::hub::{Mail, Mailbox};
 use crate::limits::guests::Ticket;
-use crate::listener::upgrade::Socket;
 use crate::listener::watch::Misconduct;
 use crate::relay::Relay;
 
@@ -40,8 +38,13 @@ const MOST_TOGETHER: usize = 2 * bounds::MAX_UNANSWERED;
 /// How long a peer has to take our goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// Bytes that a peer may send behind our goodbye before the socket closes over them.
-const MAX_IGNORED: usize = 256 * 1024;
+/// What a session goes over: the messages of a WebSocket, both ways.
+pub trait Wire:
+    Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Send + Unpin
+{
+    /// Takes what the peer still sends behind our goodbye, and throws it away.
+    fn linger(&mut self) -> impl Future<Output = ()> + Send;
+}
 
 /// Why a conversation ends.
 #[derive(Debug)]
@@ -58,7 +61,7 @@ enum End {
 pub fn serve(
     relay: Arc<Relay>,
     ticket: Arc<Ticket>,
-    socket: Socket,
+    wire: impl Wire,
     stop: CancellationToken,
 ) -> impl Future<Output = ()> {
     let mailbox = Arc::new(Mailbox::default());
@@ -69,7 +72,7 @@ pub fn serve(
         pace: pace(relay.config.limits.frames_per_second),
         stranger_until: Some(Instant::now() + relay.config.limits.stranger()),
         relay: relay.clone(),
-        socket,
+        wire,
         tell_cursors_at: None,
     });
     async move {
@@ -91,10 +94,10 @@ fn pace(frames_per_second: u32) -> DefaultDirectRateLimiter {
     RateLimiter::direct(Quota::per_second(rate).allow_burst(rate.saturating_mul(BURST)))
 }
 
-struct Live {
+struct Live<W> {
     relay: Arc<Relay>,
     session: Session,
-    socket: Socket,
+    wire: W,
     /// How fast its frames are read.
     pace: DefaultDirectRateLimiter,
     /// When somebody must have said a hello that holds, unless somebody has.
@@ -103,7 +106,7 @@ struct Live {
     tell_cursors_at: Option<Instant>,
 }
 
-impl Live {
+impl<W: Wire> Live<W> {
     async fn run(&mut self, mailbox: &Mailbox, stop: &CancellationToken) -> Result<(), End> {
         // Boxed, as all below: the room it takes is not kept for every quiet connection.
         Box::pin(self.first_frame(stop)).await?;
@@ -112,7 +115,7 @@ impl Live {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Err(restart()),
-                message = self.socket.next() => Box::pin(self.on_paced(message)).await?,
+                message = self.wire.next() => Box::pin(self.on_paced(message)).await?,
                 // Falling behind loses hints, never entries: the log has them all.
                 mail = mailbox.take() => Box::pin(self.on_mail(mail)).await?,
                 () = at(deadline) => Box::pin(self.on_deadline(mailbox)).await?,
@@ -129,7 +132,7 @@ impl Live {
     /// When the client must have acked something.
     fn stuck_at(&self) -> Option<Instant> {
         let since = self.session.unread_since()?;
-        Some(Instant::from_std(since) + self.relay.config.limits.no_progress())
+        Some(since + self.relay.config.limits.no_progress())
     }
 
     async fn on_deadline(&mut self, mailbox: &Mailbox) -> Result<(), End> {
@@ -158,10 +161,10 @@ impl Live {
 
     /// Who connects and says nothing is not waited for; a ping says nothing.
     async fn first_frame(&mut self, stop: &CancellationToken) -> Result<(), End> {
-        let socket = &mut self.socket;
+        let wire = &mut self.wire;
         let first = async {
             loop {
-                match socket.next().await {
+                match wire.next().await {
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                     message => break message,
                 }
@@ -191,7 +194,7 @@ impl Live {
             if taken.is_err() || self.session.is_turned_away() {
                 break;
             }
-            let Some(next) = self.socket.next().now_or_never() else { break };
+            let Some(next) = self.wire.next().now_or_never() else { break };
             if self.pace.check().is_err() {
                 // What was asked before need not wait.
                 self.answer().await?;
@@ -233,7 +236,7 @@ impl Live {
             Some(Err(error)) => Err(why_unread(&error)),
             Some(Ok(Message::Close(_))) => {
                 // The library has the answer ready, and sends it with the next look (RFC 6455, 5.5.1).
-                let _ = timeout(GOODBYE, self.socket.next()).await;
+                let _ = timeout(GOODBYE, self.wire.next()).await;
                 Err(End::Gone)
             }
             Some(Ok(Message::Frame(_))) | None => Err(End::Gone),
@@ -306,28 +309,21 @@ impl Live {
         }
         for (lane, frame) in answers {
             let message = Message::Binary(frame.to_bytes(lane).into());
-            self.socket.feed(message).await.map_err(|error| why_unread(&error))?;
+            self.wire.feed(message).await.map_err(|error| why_unread(&error))?;
         }
-        self.socket.flush().await.map_err(|error| why_unread(&error))
+        self.wire.flush().await.map_err(|error| why_unread(&error))
     }
 
     async fn write(&mut self, message: Message) -> Result<(), End> {
-        self.socket.send(message).await.map_err(|error| why_unread(&error))
+        self.wire.send(message).await.map_err(|error| why_unread(&error))
     }
 
     async fn close(&mut self, code: u16, reason: String) {
         let frame = CloseFrame { code: code.into(), reason: reason.into() };
         let courtesy = async {
-            self.socket.send(Message::Close(Some(frame))).await.ok()?;
-            // What the peer still sends is taken and thrown away: a socket that closes over unread
-            // bytes takes back what it has just said.
-            let stream = self.socket.get_mut();
-            stream.end();
-            let mut ignored = [0; 1024];
-            for _ in 0..MAX_IGNORED / ignored.len() {
-                stream.read(&mut ignored).await.ok().filter(|read| *read > 0)?;
-            }
-            None::<()>
+            self.wire.send(Message::Close(Some(frame))).await.ok()?;
+            self.wire.linger().await;
+            Some(())
         };
         // A courtesy: who does not take it in a second goes without.
         let _ = timeout(GOODBYE, courtesy).await;

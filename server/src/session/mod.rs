@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use jiashu_proto::bounds;
 use jiashu_proto::entry::Cursor;
@@ -14,6 +13,7 @@ use jiashu_proto::frame::{
     Ack, Beaten, ClientFrame, Cursors, GiveBack, Hello, Lane, Preview, Refused, RelayFrame, Welcome,
 };
 use jiashu_proto::id::{N, Scope};
+use tokio::time::Instant;
 
 use crate::access::{self, Access, AccessError, Who};
 use crate::execute::{self, Failure, door, staff};
