@@ -46,6 +46,9 @@ pub mod relay;
 pub mod rosters;
 pub mod tls;
 
+#[cfg(test)]
+mod simulation;
+
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::hub::WHEEL_SLOTS;

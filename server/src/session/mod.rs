@@ -116,8 +116,14 @@ impl Session {
             self.finish().await;
         }
         // Who talks without a pause must not put off the wake that says it is out.
-        if !matches!(frame, ClientFrame::Hello(_)) && !self.is_let_in(lane).await {
-            return;
+        if !matches!(frame, ClientFrame::Hello(_)) {
+            match self.is_let_in(lane).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                // A command's author is looked at once more where it is written; an ack is given nothing.
+                Err(_) if may_wait || execute::name_of(&frame).is_some() => {}
+                Err(failure) => return self.reply(lane, Err(failure)),
+            }
         }
         if knocks(&frame)
             && let Err(too_fast) = self.relay.limits.pace.knock(self.ticket.address())
@@ -356,7 +362,12 @@ impl Session {
 
     /// Adds what the lane's log holds beyond its cursor, as much as it may have unread.
     pub(crate) async fn pump(&mut self, lane: Lane) {
-        while self.is_let_in(lane).await {
+        loop {
+            match self.is_let_in(lane).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(failure) => return self.reply(lane, Err(failure)),
+            }
             let room = self.room(lane);
             let Some(open) = self.lanes.get_mut(&lane) else { return };
             let now = self.relay.clock.now();
@@ -428,22 +439,21 @@ impl Session {
 
     /// Looks whether who is on the lane is still let in, and serves whom it served: the roster may
     /// have turned, or staff have voided it. Every look at a lane begins so; a lane on which nobody
-    /// said hello goes on. Whether it goes on.
-    async fn is_let_in(&mut self, lane: Lane) -> bool {
-        let Some(open) = self.lanes.get(&lane) else { return true };
+    /// said hello goes on. Whether it goes on; where that is not to be had, nothing is given out.
+    async fn is_let_in(&mut self, lane: Lane) -> Result<bool, Failure> {
+        let Some(open) = self.lanes.get(&lane) else { return Ok(true) };
         match open.access.look_again(&*self.relay.store).await {
             Ok(serves_the_same) => {
                 if !serves_the_same {
                     Box::pin(self.restart(lane)).await;
                 }
-                true
+                Ok(true)
             }
-            // What is done next on the lane meets the same, and says so.
-            Err(AccessError::Store(_)) => true,
+            Err(AccessError::Store(error)) => Err(error.into()),
             Err(out) => {
                 self.refuse(lane, out.refusal());
                 self.close_lane(lane);
-                false
+                Ok(false)
             }
         }
     }
