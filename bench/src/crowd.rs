@@ -1,7 +1,6 @@
 //! Many connections on one thread: sockets, readiness, bytes. What they say is each [`Wire`]'s.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -61,8 +60,8 @@ impl Crowd {
     }
 
     /// Begins a connection.
-    pub(crate) fn connect(&mut self, address: SocketAddr, mut wire: Box<dyn Wire>) -> Result<()> {
-        let mut stream = TcpStream::connect(address)?;
+    pub(crate) fn connect(&mut self, mut wire: Box<dyn Wire>) -> Result<()> {
+        let mut stream = TcpStream::connect(wire.address())?;
         let number = self.connections.len();
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(&mut stream, Token(number), interest)?;
@@ -77,7 +76,6 @@ impl Crowd {
     /// Connects all, a few at a time, until each is ready.
     pub(crate) fn connect_all(
         &mut self,
-        address: SocketAddr,
         wires: impl IntoIterator<Item = Box<dyn Wire>>,
     ) -> Result<()> {
         let began = Instant::now();
@@ -88,7 +86,7 @@ impl Crowd {
             while begun - ready < CONNECTING
                 && let Some(wire) = wires.next()
             {
-                self.connect(address, wire)?;
+                self.connect(wire)?;
                 begun += 1;
             }
             if begun == ready {

@@ -11,14 +11,13 @@ use crate::crowd::Crowd;
 use crate::load::{Load, Measured, Spans, come_back};
 use crate::machine::{resident_kib, share};
 use crate::phone::Phone;
-use crate::redis::AtRedis;
 use crate::relay::Relay;
 use crate::report::Report;
 use crate::seed::seed;
 use crate::system::{System, both};
 
 /// Families of two phones in the figures of rate and latency.
-const PAIRS: u64 = 1000;
+pub(crate) const PAIRS: u64 = 1000;
 
 /// Messages a second for latencies.
 const RATE: u32 = 2000;
@@ -63,7 +62,7 @@ impl Effort {
 pub(crate) type Systems<'a> = &'a [&'a dyn System];
 
 /// Runs each system in turn, as often as asked, and sorts what comes by system.
-fn alternate<T>(
+pub(crate) fn alternate<T>(
     systems: Systems<'_>,
     runs: usize,
     mut run: impl FnMut(&dyn System) -> Result<T>,
@@ -77,7 +76,7 @@ fn alternate<T>(
     Ok(all)
 }
 
-fn each<T>(runs: &[Vec<T>; 2], number: impl Fn(&T) -> f64) -> [Vec<f64>; 2] {
+pub(crate) fn each<T>(runs: &[Vec<T>; 2], number: impl Fn(&T) -> f64) -> [Vec<f64>; 2] {
     [&runs[0], &runs[1]].map(|runs| runs.iter().map(&number).collect())
 }
 
@@ -86,12 +85,12 @@ pub(crate) fn idle(systems: Systems<'_>, effort: Effort, report: &mut Report) ->
     let connections = effort.idle;
     let runs = alternate(systems, 1, |system| {
         let running = system.start(connections / 2, 0)?;
-        let wires = both(&*running, usize::try_from(connections / 2)?);
-        let before = resident_kib(running.pid())?;
+        let resident = || running.pids().into_iter().map(resident_kib).sum::<Result<u64>>();
+        let before = resident()?;
         let mut crowd = Crowd::new()?;
-        crowd.connect_all(running.address(), wires)?;
+        crowd.connect_all(both(&*running, usize::try_from(connections / 2)?))?;
         std::thread::sleep(SETTLES);
-        let after = resident_kib(running.pid())?;
+        let after = resident()?;
         report.note(format!("{}: {before} KiB resident, then {after} KiB", system.name()));
         Ok(share(after.saturating_sub(before), connections))
     })?;
@@ -149,37 +148,15 @@ pub(crate) fn latency(systems: Systems<'_>, effort: Effort, report: &mut Report)
     Ok(())
 }
 
-fn measured(
+pub(crate) fn measured(
     systems: Systems<'_>,
     effort: Effort,
     mut run: impl FnMut(&mut Load) -> Result<Measured>,
 ) -> Result<[Vec<Measured>; 2]> {
     alternate(systems, effort.runs, |system| {
         let running = system.start(PAIRS, 0)?;
-        let wires = both(&*running, usize::try_from(PAIRS)?);
-        run(&mut Load::connect(running.address(), running.pid(), wires)?)
+        run(&mut Load::connect(&*running, usize::try_from(PAIRS)?)?)
     })
-}
-
-/// (i) The relay at a Redis on the same machine.
-pub(crate) fn redis(binary: &Path, effort: Effort, report: &mut Report) -> Result<()> {
-    const RATE: u32 = 1_000;
-    let at_redis = AtRedis { binary: binary.to_owned() };
-    let systems: Systems<'_> = &[&at_redis];
-    let runs = measured(systems, effort, |load| load.at_full_rate(8, effort.spans))?;
-    let figure = format!("at Redis, {PAIRS} pairs, 8 in flight");
-    report.add(figure, "msg/s", each(&runs, |run| run.rate), Some((5_000.0, 10_000.0)));
-    report.add("  CPU of the relay a message", "µs", each(&runs, |run| run.cpu_us), None);
-    let runs = measured(systems, effort, |load| load.at_fixed_rate(RATE, effort.spans))?;
-    for (percent, bar) in [(50, None), (99, Some((25.0, 25.0)))] {
-        let figure = format!("at Redis, p{percent} at {RATE} msg/s");
-        report.add(figure, "ms", each(&runs, |run| run.percentile(percent)), bar);
-    }
-    let families = effort.idle * 2;
-    let bytes = share(crate::redis::memory(families)?, 1);
-    let figure = format!("at Redis, memory of a family, of {families}, with all its letters");
-    report.add(figure, "bytes", [vec![bytes], Vec::new()], None);
-    Ok(())
 }
 
 /// (c) All second phones of the pairs come back at once.
@@ -187,7 +164,7 @@ pub(crate) fn back(systems: Systems<'_>, effort: Effort, report: &mut Report) ->
     let runs = alternate(systems, effort.runs, |system| {
         let running = system.start(PAIRS, WAITING)?;
         let wires = (0..usize::try_from(PAIRS)?).map(|pair| running.wire(pair, false)).collect();
-        Ok(come_back(running.address(), wires, WAITING)?.as_secs_f64() * 1000.0)
+        Ok(come_back(wires, WAITING)?.as_secs_f64() * 1000.0)
     })?;
     let figure = format!("{PAIRS} phones x {WAITING} waiting, until the last ack");
     report.add(figure, "ms", runs, Some((600.0, 400.0)));
@@ -204,9 +181,8 @@ pub(crate) fn restart(binary: &Path, effort: Effort, report: &mut Report) -> Res
         let began = Instant::now();
         let relay = Relay::start(binary, folder.path(), &[])?;
         let Some(family) = seeded.first() else { anyhow::bail!("no family") };
-        let host = relay.address.to_string();
-        let phone = Phone::new(host, family.token(2), Some(family.cursor));
-        come_back(relay.address, vec![Box::new(phone)], 1)?;
+        let phone = Phone::new(relay.address, family.token(2), Some(family.cursor));
+        come_back(vec![Box::new(phone)], 1)?;
         times.push(began.elapsed().as_secs_f64() * 1000.0);
     }
     let figure = format!("started after a kill with {messages} messages, first delivery");

@@ -3,13 +3,13 @@
 //! Every message carries its number and must come once and in order, or the run has failed.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
 use crate::crowd::Crowd;
 use crate::machine::{self, Processors};
+use crate::system::{Running, both};
 use crate::wire::{Event, Wire};
 
 /// Without a message for this long the run has failed.
@@ -27,8 +27,10 @@ pub(crate) struct Spans {
 pub(crate) struct Measured {
     /// Messages posted, delivered and acked, a second.
     pub(crate) rate: f64,
-    /// CPU time of the server's process for each, in µs.
+    /// CPU time of the server's processes for each, in µs.
     pub(crate) cpu_us: f64,
+    /// The same of the store, where that is a process of its own.
+    pub(crate) store_us: f64,
     /// From the instant a message was due to be sent until it was delivered, sorted, in ms; only at
     /// a fixed rate.
     pub(crate) latencies: Vec<f64>,
@@ -64,28 +66,26 @@ impl Pair {
 pub(crate) struct Load {
     crowd: Crowd,
     pairs: Vec<Pair>,
-    server: u32,
+    servers: Vec<u32>,
+    store: Option<u32>,
 }
 
 /// The counts of a window that is being measured.
 struct Window {
     began: Instant,
     cpu: Duration,
+    store: Duration,
     processors: Processors,
     delivered: u64,
 }
 
 impl Load {
-    /// Connects all.
-    pub(crate) fn connect(
-        address: SocketAddr,
-        server: u32,
-        wires: Vec<Box<dyn Wire>>,
-    ) -> Result<Self> {
-        let pairs = (0..wires.len() / 2).map(|_| Pair::default()).collect();
+    /// Connects so many pairs.
+    pub(crate) fn connect(running: &dyn Running, pairs: usize) -> Result<Self> {
         let mut crowd = Crowd::new()?;
-        crowd.connect_all(address, wires)?;
-        Ok(Self { crowd, pairs, server })
+        crowd.connect_all(both(running, pairs))?;
+        let pairs = (0..pairs).map(|_| Pair::default()).collect();
+        Ok(Self { crowd, pairs, servers: running.pids(), store: running.store_pid() })
     }
 
     /// As fast as it goes with so many in flight for each pair.
@@ -201,10 +201,15 @@ impl Load {
         self.pairs.iter().map(|pair| pair.taken.min(pair.delivered)).sum()
     }
 
+    fn cpu_of(processes: &[u32]) -> Result<Duration> {
+        processes.iter().map(|pid| machine::cpu_time(*pid)).sum()
+    }
+
     fn begin(&self) -> Result<Window> {
         Ok(Window {
             began: Instant::now(),
-            cpu: machine::cpu_time(self.server)?,
+            cpu: Self::cpu_of(&self.servers)?,
+            store: Self::cpu_of(self.store.as_slice())?,
             processors: Processors::now()?,
             delivered: self.delivered(),
         })
@@ -214,11 +219,13 @@ impl Load {
         let seconds = window.began.elapsed().as_secs_f64();
         let messages = machine::share(self.delivered() - window.delivered, 1);
         ensure!(messages > 0.0, "nothing was delivered");
-        let cpu = machine::cpu_time(self.server)? - window.cpu;
+        let cpu = Self::cpu_of(&self.servers)? - window.cpu;
+        let store = Self::cpu_of(self.store.as_slice())? - window.store;
         latencies.sort_unstable_by(f64::total_cmp);
         Ok(Measured {
             rate: messages / seconds,
             cpu_us: cpu.as_secs_f64() * 1e6 / messages,
+            store_us: store.as_secs_f64() * 1e6 / messages,
             latencies,
             steal: window.processors.steal_since()?,
         })
@@ -226,17 +233,13 @@ impl Load {
 }
 
 /// All connect at once, each to be given so many messages: until the last is acked.
-pub(crate) fn come_back(
-    address: SocketAddr,
-    wires: Vec<Box<dyn Wire>>,
-    waiting: u64,
-) -> Result<Duration> {
+pub(crate) fn come_back(wires: Vec<Box<dyn Wire>>, waiting: u64) -> Result<Duration> {
     let expected = wires.len() as u64 * waiting;
     let mut next = vec![0; wires.len()];
     let mut crowd = Crowd::new()?;
     let began = Instant::now();
     for wire in wires {
-        crowd.connect(address, wire)?;
+        crowd.connect(wire)?;
     }
     let (mut delivered, mut said) = (0, Vec::new());
     while delivered < expected {

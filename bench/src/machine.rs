@@ -1,8 +1,9 @@
 //! What the kernel counts: memory and CPU of a process, what neighbours steal, how many files may be open.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Resident memory of a process, in KiB.
@@ -23,6 +24,38 @@ pub(crate) fn cpu_time(pid: u32) -> Result<Duration> {
     // Fields 14 and 15 of proc(5); the first behind the name is field 3.
     let used = ticks(11)? + ticks(12)?;
     Ok(Duration::from_millis(used * 1000 / rustix::param::clock_ticks_per_second()))
+}
+
+/// A process that gets no more than its share of a processor: a control group, which goes with this.
+#[derive(Debug)]
+pub(crate) struct Held(PathBuf);
+
+impl Held {
+    /// Where the groups for processors are (version 1); none where this machine has no such.
+    const GROUPS: &str = "/sys/fs/cgroup/cpu";
+
+    /// Whether this machine can.
+    pub(crate) fn is_possible() -> bool {
+        Path::new(Self::GROUPS).join("cpu.cfs_quota_us").exists()
+    }
+
+    /// Holds it to so many percent of one, counted over 10 ms.
+    pub(crate) fn hold(pid: u32, percent: u32) -> Result<Self> {
+        ensure!(Self::is_possible(), "no control groups for processors here");
+        let group = Path::new(Self::GROUPS).join(format!("jiashu-bench-{pid}"));
+        std::fs::create_dir(&group)?;
+        let held = Self(group);
+        std::fs::write(held.0.join("cpu.cfs_period_us"), "10000")?;
+        std::fs::write(held.0.join("cpu.cfs_quota_us"), (percent * 100).to_string())?;
+        std::fs::write(held.0.join("cgroup.procs"), pid.to_string())?;
+        Ok(held)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir(&self.0);
+    }
 }
 
 /// What all processors together did since the machine started, in ticks.

@@ -88,7 +88,7 @@ enum Figure {
     Pending,
     /// Rules of schedules by themselves.
     Rules,
-    /// The relay at a Redis: messages a second with 8 in flight, latencies at 1,000 a second.
+    /// Relays at a Redis: rate, latencies, what Redis takes for a message, two relays, memory.
     Redis,
 }
 
@@ -171,7 +171,7 @@ fn measure(
         schedules::pending(&relay.binary, report)?;
     }
     if figure == Figure::Redis {
-        figures::redis(&relay.binary, effort, report)?;
+        redis::figures(&relay.binary, effort, report)?;
     }
     if matches!(figure, Figure::All | Figure::Rules) {
         schedules::rules(report)?;

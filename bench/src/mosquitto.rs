@@ -70,10 +70,10 @@ impl Broker {
     /// Each second subscribes and goes; each first publishes.
     fn leave_waiting(&self, pairs: usize, waiting: u64) -> Result<()> {
         let mut second = Crowd::new()?;
-        second.connect_all(self.address, (0..pairs).map(|pair| self.wire(pair, false)))?;
+        second.connect_all((0..pairs).map(|pair| self.wire(pair, false)))?;
         drop(second);
         let mut first = Crowd::new()?;
-        first.connect_all(self.address, (0..pairs).map(|pair| self.wire(pair, true)))?;
+        first.connect_all((0..pairs).map(|pair| self.wire(pair, true)))?;
         let (mut taken, mut said) = (0, Vec::new());
         for message in 0..waiting {
             (0..pairs).for_each(|pair| first.send(pair, message));
@@ -89,16 +89,12 @@ impl Broker {
 }
 
 impl Running for Broker {
-    fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    fn pid(&self) -> u32 {
-        self.child.id()
+    fn pids(&self) -> Vec<u32> {
+        vec![self.child.id()]
     }
 
     fn wire(&self, pair: usize, gives: bool) -> Box<dyn Wire> {
-        Box::new(Client { pair, gives, next_id: 0 })
+        Box::new(Client { address: self.address, pair, gives, next_id: 0 })
     }
 }
 
@@ -111,6 +107,7 @@ impl Drop for Broker {
 
 /// One client of it.
 struct Client {
+    address: SocketAddr,
     pair: usize,
     gives: bool,
     next_id: u16,
@@ -156,6 +153,10 @@ impl Client {
 }
 
 impl Wire for Client {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     fn open(&mut self, out: &mut Vec<u8>) {
         let id = format!("{}{:05}", if self.gives { 'a' } else { 'b' }, self.pair);
         // Protocol level 4, the session is kept, no keep-alive.

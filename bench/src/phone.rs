@@ -1,5 +1,7 @@
 //! A phone on a WebSocket, for the load loop: hello, post, ack.
 
+use std::net::SocketAddr;
+
 use anyhow::{Context, Result, bail};
 use jiashu_proto::entry::{Content, Cursor};
 use jiashu_proto::frame::{Ack, ClientFrame, Hello, Post, RelayFrame};
@@ -12,7 +14,7 @@ use crate::wire::{Event, Wire, body, number_of};
 /// One device of a family.
 #[derive(Debug)]
 pub(crate) struct Phone {
-    host: String,
+    address: SocketAddr,
     token: Token,
     cursor: Option<Cursor>,
     member: MemberId,
@@ -22,9 +24,9 @@ pub(crate) struct Phone {
 
 impl Phone {
     /// A device that has read up to there, and written nothing yet.
-    pub(crate) fn new(host: String, token: Token, cursor: Option<Cursor>) -> Self {
+    pub(crate) fn new(address: SocketAddr, token: Token, cursor: Option<Cursor>) -> Self {
         let member = MemberId(token.device.0);
-        Self { host, token, cursor, member, upgraded: false, n: 0 }
+        Self { address, token, cursor, member, upgraded: false, n: 0 }
     }
 
     fn hello(&self) -> ClientFrame {
@@ -76,8 +78,12 @@ impl Phone {
 }
 
 impl Wire for Phone {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     fn open(&mut self, out: &mut Vec<u8>) {
-        out.extend(websocket::upgrade(&self.host));
+        out.extend(websocket::upgrade(&self.address.to_string()));
     }
 
     fn take(&mut self, input: &[u8], out: &mut Vec<u8>, events: &mut Vec<Event>) -> Result<usize> {

@@ -31,7 +31,7 @@ pub(crate) const ENROLLED_AT: Millis = 1_790_000_000_000;
 /// Commits handed in at once.
 const AT_ONCE: usize = 256;
 
-/// A family of two phones.
+/// A family; of two phones where nothing else is said.
 #[derive(Clone, Debug)]
 pub(crate) struct Family {
     /// Its number.
@@ -72,7 +72,7 @@ pub(crate) fn seed(
         }
         let first = tempfile::tempdir()?;
         let store: Arc<dyn Store> = Arc::new(open(first.path())?);
-        let seeded = write(&store, families, messages).await?;
+        let seeded = write(&store, families, 2, messages).await?;
         std::fs::create_dir_all(folder)?;
         for file in [FILE.to_owned(), format!("{FILE}-wal")] {
             std::fs::copy(first.path().join(&file), folder.join(&file))?;
@@ -84,7 +84,7 @@ pub(crate) fn seed(
 
 async fn fill(folder: &Path, families: u64, messages: u64) -> Result<Vec<Family>> {
     let store: Arc<dyn Store> = Arc::new(open(folder)?);
-    let seeded = write(&store, families, messages).await?;
+    let seeded = write(&store, families, 2, messages).await?;
     store.close().await;
     Ok(seeded)
 }
@@ -93,10 +93,11 @@ fn open(folder: &Path) -> Result<EmbeddedStore> {
     Ok(EmbeddedStore::open(folder, Options::default())?)
 }
 
-/// Fills any store.
+/// Fills any store with families of so many phones.
 pub(crate) async fn write(
     store: &Arc<dyn Store>,
     families: u64,
+    phones: u32,
     messages: u64,
 ) -> Result<Vec<Family>> {
     let mut tasks = JoinSet::new();
@@ -109,7 +110,7 @@ pub(crate) async fn write(
         }
         // Spread over all numbers, as those that clients draw.
         let scope = Scope(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        tasks.spawn(family(Arc::clone(store), scope, messages));
+        tasks.spawn(family(Arc::clone(store), scope, phones, messages));
     }
     while let Some(done) = tasks.join_next().await {
         seeded.push(done??);
@@ -117,9 +118,9 @@ pub(crate) async fn write(
     Ok(seeded)
 }
 
-async fn family(store: Arc<dyn Store>, scope: Scope, messages: u64) -> Result<Family> {
-    store.commit(scope, founding()).await?;
-    for device in 1..=2 {
+async fn family(store: Arc<dyn Store>, scope: Scope, phones: u32, messages: u64) -> Result<Family> {
+    store.commit(scope, founding(phones)).await?;
+    for device in 1..=phones {
         store.commit(scope, join(scope, device)).await?;
     }
     let state = store.state(scope).await?.ok_or_else(|| anyhow::anyhow!("no family"))?;
@@ -127,7 +128,7 @@ async fn family(store: Arc<dyn Store>, scope: Scope, messages: u64) -> Result<Fa
     let all = PageLimit { entries: 1000, bytes: 1 << 20 };
     let cursor = store.read_after(scope, start, all).await?.upto;
     for n in 1..=messages {
-        store.commit(scope, message(n)).await?;
+        store.commit(scope, message(n, phones + 1)).await?;
     }
     Ok(Family { scope, cursor })
 }
@@ -136,8 +137,8 @@ fn entry(content: &Content) -> NewEntry {
     NewEntry::of(content)
 }
 
-/// Lengths as those of a family of three members and two phones.
-fn founding() -> Batch {
+/// Lengths as those of a family of three members; a card for each phone.
+fn founding(phones: u32) -> Batch {
     let day = || Some("2026-11-02".to_owned());
     let member = |member| {
         let (zone, language) = ("Asia/Shanghai".to_owned(), "zh-Hans".to_owned());
@@ -155,13 +156,14 @@ fn founding() -> Batch {
     Batch {
         requires: vec![Precondition::Absent],
         entries: vec![link, member(1), member(2), member(3), entry(&Content::Consent(consent))],
-        changes: vec![
+        changes: [
             Change::Create(ScopeKind::Family),
             Change::Turn { epoch: 1, head: LinkHash([1; 32]) },
-            invite(1),
-            invite(2),
             Change::SetActive(true),
-        ],
+        ]
+        .into_iter()
+        .chain((1..=phones).map(invite))
+        .collect(),
         ..Batch::new(ENROLLED_AT)
     }
 }
@@ -187,8 +189,8 @@ fn join(scope: Scope, device: u32) -> Batch {
     }
 }
 
-/// As phone 1 posts it.
-fn message(n: u64) -> Batch {
+/// As phone 1 posts it, with the key of that number in force.
+pub(crate) fn message(n: u64, epoch: Epoch) -> Batch {
     let device = DeviceId(1);
     let mut entry_ref = [0x44; 12];
     if let Some((head, _)) = entry_ref.split_first_chunk_mut() {
@@ -199,7 +201,7 @@ fn message(n: u64) -> Batch {
         device,
         from: MemberId(1),
         entry_ref,
-        epoch: EPOCH,
+        epoch,
         to: Vec::new(),
         sealed: body(n - 1).to_vec(),
         key: None,
@@ -209,7 +211,7 @@ fn message(n: u64) -> Batch {
     };
     Batch {
         author: Some(Author { device, n, entry_ref }),
-        requires: vec![Precondition::Active, Precondition::Epoch(EPOCH)],
+        requires: vec![Precondition::Active, Precondition::Epoch(epoch)],
         entries: vec![entry(&Content::Message(1, message))],
         ..Batch::new(ENROLLED_AT + 1000)
     }

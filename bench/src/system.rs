@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::machine::Held;
 use crate::phone::Phone;
 use crate::redis::Server;
 use crate::relay::Relay;
@@ -22,11 +23,13 @@ pub(crate) trait System {
 
 /// One that runs, until it is dropped.
 pub(crate) trait Running {
-    /// Where it listens.
-    fn address(&self) -> SocketAddr;
+    /// The numbers of its processes.
+    fn pids(&self) -> Vec<u32>;
 
-    /// The number of its process.
-    fn pid(&self) -> u32;
+    /// The number of its store's, where that is a process of its own.
+    fn store_pid(&self) -> Option<u32> {
+        None
+    }
 
     /// A client: who posts, or who is given it, in pair `pair`.
     fn wire(&self, pair: usize, gives: bool) -> Box<dyn Wire>;
@@ -45,13 +48,24 @@ pub(crate) struct Jiashu {
     pub(crate) name: &'static str,
 }
 
-/// A relay with its families.
-pub(crate) struct RunningRelay {
-    pub(crate) relay: Relay,
+/// Relays with their families.
+pub(crate) struct RunningRelays {
+    pub(crate) relays: Vec<Relay>,
+    /// What holds them to a share of a processor; it ends after them.
+    pub(crate) _held: Vec<Held>,
     pub(crate) families: Vec<Family>,
-    /// Where it keeps its letters, if not in its folder. It ends after the relay.
-    pub(crate) _server: Option<Server>,
+    /// Where they keep their letters, if not in their folder. It ends after them.
+    pub(crate) server: Option<Server>,
     pub(crate) _folder: tempfile::TempDir,
+}
+
+impl RunningRelays {
+    /// Half of the pairs are both at one relay, half at two.
+    fn address(&self, pair: usize, gives: bool) -> SocketAddr {
+        let turn = if gives { pair } else { pair / 2 };
+        let relay = self.relays.get(turn.checked_rem(self.relays.len()).unwrap_or(0));
+        relay.expect("there is one at least").address
+    }
 }
 
 impl System for Jiashu {
@@ -63,22 +77,28 @@ impl System for Jiashu {
         let folder = tempfile::tempdir()?;
         let families = seed(folder.path(), pairs, waiting, false)?;
         let relay = Relay::start(&self.binary, folder.path(), &[])?;
-        Ok(Box::new(RunningRelay { relay, families, _server: None, _folder: folder }))
+        Ok(Box::new(RunningRelays {
+            relays: vec![relay],
+            _held: Vec::new(),
+            families,
+            server: None,
+            _folder: folder,
+        }))
     }
 }
 
-impl Running for RunningRelay {
-    fn address(&self) -> SocketAddr {
-        self.relay.address
+impl Running for RunningRelays {
+    fn pids(&self) -> Vec<u32> {
+        self.relays.iter().map(Relay::pid).collect()
     }
 
-    fn pid(&self) -> u32 {
-        self.relay.pid()
+    fn store_pid(&self) -> Option<u32> {
+        self.server.as_ref().map(Server::pid)
     }
 
     fn wire(&self, pair: usize, gives: bool) -> Box<dyn Wire> {
         let family = self.families.get(pair).expect("a family was written for each pair");
         let token = family.token(if gives { 1 } else { 2 });
-        Box::new(Phone::new(self.address().to_string(), token, Some(family.cursor)))
+        Box::new(Phone::new(self.address(pair, gives), token, Some(family.cursor)))
     }
 }

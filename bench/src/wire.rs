@@ -1,5 +1,7 @@
 //! What the load generator needs of a protocol. One loop drives the relay and the peers alike.
 
+use std::net::SocketAddr;
+
 /// What came of bytes that were read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
@@ -13,6 +15,9 @@ pub(crate) enum Event {
 
 /// One connection's side of a conversation. Bytes in, bytes out; sockets are the loop's.
 pub(crate) trait Wire {
+    /// Where it connects to.
+    fn address(&self) -> SocketAddr;
+
     /// What is said first.
     fn open(&mut self, out: &mut Vec<u8>);
 
