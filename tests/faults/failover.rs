@@ -3,12 +3,14 @@
 //! In every other round replication is cut first: the replica that is elected knows nothing of what came then, and
 //! with `replicas = 1` none of that was acknowledged.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use jiashu_proto::error::ErrorCode;
+use jiashu_proto::frame::{ClientFrame, RelayFrame};
 use jiashu_tests::cluster::TestCluster;
 use jiashu_tests::dice::Dice;
 use jiashu_tests::sentinel::TestSentinel;
-use jiashu_tests::{Programme, TestRelay, until};
+use jiashu_tests::{FamilySpec, Programme, TestRelay, until};
 
 use crate::crowd::Crowd;
 use crate::rounds::Rounds;
@@ -124,4 +126,51 @@ pub(crate) async fn the_harness_sees_loss_where_no_replica_is_waited_for() {
         let (lost, acked) = (verdict.lost(), verdict.acked);
         eprintln!("P8, negative control: {lost} of {acked} acknowledged lost, as it must be");
     }
+}
+
+/// Phones stay connected to the relay while a master dies behind it; how long after the election letters flow
+/// again is told.
+pub(crate) async fn connected_phones_go_on_after_a_failover() {
+    let mut rounds = Rounds::of(1, 20);
+    let mut longest = Duration::ZERO;
+    while rounds.more() {
+        let mut servers = TestSentinel::start().await;
+        let folder = tempfile::tempdir().unwrap();
+        let relay = TestRelay::on(folder.path(), &servers.settings()).await;
+        let family = Programme::of(&relay).await.enrol("STAYS-9", &FamilySpec::li()).await;
+        let [mother, mut home] = family.join_all::<2>().await;
+        let (mut writes, mut reads) = (relay.open().await, relay.open().await);
+        writes.send(mother.hello()).await;
+        reads.send(home.hello()).await;
+        let letter = mother.letter("are you there?", &[]);
+
+        servers.kill_master().await;
+        let elected = Instant::now();
+        let mut refused = 0;
+        loop {
+            writes.send(ClientFrame::Post(letter.clone())).await;
+            let answered = writes.wait_for(|_, frame| match frame {
+                RelayFrame::Posted(_) => Some(None),
+                RelayFrame::Refused(refused) => Some(Some(refused.code)),
+                _ => None,
+            });
+            match answered.await {
+                None => break,
+                Some(code) => assert_eq!(code, ErrorCode::Unavailable),
+            }
+            refused += 1;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let page = reads.wait_for(|_, frame| match frame {
+            RelayFrame::Entries(entries) => Some(entries.clone()),
+            _ => None,
+        });
+        assert!(home.log.take(&page.await), "it joins on");
+        longest = longest.max(elected.elapsed());
+
+        assert_eq!(home.log.texts(), ["are you there?"]);
+        eprintln!("refused {refused} times");
+        rounds.count(true);
+    }
+    eprintln!("P8: letters flow again {longest:?} after the election at most; {}", rounds.told());
 }

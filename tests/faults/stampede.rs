@@ -10,6 +10,7 @@ use futures_util::{SinkExt, StreamExt, stream};
 use jiashu_cli::reconnect::{Ended, FIRST_RETRY, Reconnect};
 use jiashu_proto::frame::RelayFrame;
 use jiashu_tests::dice::Dice;
+use jiashu_tests::redis::TestRedis;
 use jiashu_tests::{FamilySpec, Programme, Raw, TestRelay};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -136,7 +137,18 @@ async fn all_back(seen: &mut mpsc::UnboundedReceiver<Seen>) -> Vec<(usize, Insta
 }
 
 pub(crate) async fn two_thousand_come_back_by_themselves_and_not_in_one_second() {
-    let mut relay = TestRelay::start().await;
+    come_back(TestRelay::start().await, None).await;
+}
+
+pub(crate) async fn two_thousand_come_back_when_redis_was_gone_too() {
+    let redis = TestRedis::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let relay = TestRelay::on(folder.path(), &redis.settings()).await;
+    come_back(relay, Some(redis)).await;
+}
+
+/// All are cut at once when the relay, and the Redis that it has, are killed.
+async fn come_back(mut relay: TestRelay, mut redis: Option<TestRedis>) {
     let hellos = hellos(&relay).await;
     let (tell, mut seen) = mpsc::unbounded_channel();
     let mut tasks = tokio::task::JoinSet::new();
@@ -158,7 +170,13 @@ pub(crate) async fn two_thousand_come_back_by_themselves_and_not_in_one_second()
 
     let cut = Instant::now();
     relay.kill9();
+    if let Some(redis) = &mut redis {
+        redis.kill9();
+    }
     tokio::time::sleep(OUTAGE).await;
+    if let Some(redis) = &mut redis {
+        redis.restart().await;
+    }
     relay.restart().await;
     let tries = all_back(&mut seen).await;
 
@@ -172,7 +190,8 @@ pub(crate) async fn two_thousand_come_back_by_themselves_and_not_in_one_second()
     }
     let most = seconds.iter().max().unwrap();
     eprintln!(
-        "P11: {CLIENTS} back after {took:?}; {} tries, at most {most} in a second",
+        "P11{}: {CLIENTS} back after {took:?}; {} tries, at most {most} in a second",
+        if redis.is_some() { ", Redis" } else { "" },
         tries.len()
     );
     assert!(first.iter().all(Option::is_some), "each of them was cut");

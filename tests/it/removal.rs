@@ -7,7 +7,9 @@ use jiashu_proto::error::{ErrorCode, close};
 use jiashu_proto::frame::{Beat, ClientFrame, Lane, RelayFrame};
 use jiashu_proto::id::{DeviceId, Ref};
 use jiashu_roster::{Asked, Op};
+use jiashu_tests::redis::TestRedis;
 use jiashu_tests::{FamilySpec, RawDevice, RawSocket, TestRelay};
+use tempfile::TempDir;
 
 use crate::scene::{Scene, code};
 
@@ -38,15 +40,45 @@ async fn told_out(socket: &mut RawSocket, lane: Lane) {
     assert_eq!(socket.wait_for(refused).await, ErrorCode::Unauthorised);
 }
 
+/// Two relays at one Redis.
+struct Two {
+    first: TestRelay,
+    second: TestRelay,
+    _redis: TestRedis,
+    _folders: [TempDir; 2],
+}
+
+impl Two {
+    async fn start() -> Self {
+        let redis = TestRedis::start().await;
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let first = TestRelay::on(folders[0].path(), &redis.settings()).await;
+        let second = TestRelay::on(folders[1].path(), &redis.settings()).await;
+        Self { first, second, _redis: redis, _folders: folders }
+    }
+}
+
 #[tokio::test]
 async fn a_lost_phone_is_out_within_seconds_on_every_lane_and_the_others_go_on() {
+    out_within_seconds(TestRelay::start().await, None).await;
+}
+
+#[tokio::test]
+async fn a_lost_phone_at_another_relay_is_out_within_seconds_on_every_lane() {
+    let Two { first, second, _redis, _folders } = Two::start().await;
+    out_within_seconds(first, Some(second)).await;
+}
+
+/// The mother writes the link at one relay; the lost phones are at the other, if there is one.
+async fn out_within_seconds(relay: TestRelay, second: Option<TestRelay>) {
     let spec = FamilySpec::li().with_phones(&[&[1], &[2], &[2], &[3]]);
-    let mut scene = Scene::<4>::of(TestRelay::start().await, spec).await;
+    let mut scene = Scene::<4>::of(relay, spec).await;
     let wang = scene.programme.enrol("PRATO-002", &FamilySpec::li()).await;
     let [_, mut pupil] = wang.join_all().await;
     let [mother, reading, behind, school] = &mut scene.phones;
-    let (mut one, mut other) = (scene.relay.open().await, scene.relay.open().await);
-    let mut lanes = scene.relay.open().await;
+    let there = second.as_ref().unwrap_or(&scene.relay);
+    let (mut one, mut other) = (there.open().await, there.open().await);
+    let mut lanes = there.open().await;
     enter(&mut one, 0, reading).await;
     enter(&mut lanes, 0, school).await;
     enter(&mut lanes, 5, &pupil).await;
@@ -73,7 +105,9 @@ async fn a_lost_phone_is_out_within_seconds_on_every_lane_and_the_others_go_on()
         assert_eq!(code, ErrorCode::Unauthorised);
         told[usize::from(lane)] = true;
     }
-    assert!(removed_at.elapsed() < OUT, "{:?}", removed_at.elapsed());
+    let took = removed_at.elapsed();
+    eprintln!("P14: {} out after {took:?}", if second.is_some() { "at another relay" } else { "" });
+    assert!(took < OUT, "{took:?}");
     let letter = pupil.letter("我在学校", &[]);
     lanes.send_on(5, &ClientFrame::Post(letter)).await;
     let posted = |lane: Lane, frame: &RelayFrame| match frame {
@@ -86,8 +120,21 @@ async fn a_lost_phone_is_out_within_seconds_on_every_lane_and_the_others_go_on()
 
 #[tokio::test]
 async fn nothing_of_a_removed_phone_is_taken_and_the_next_letter_is_under_a_new_key() {
-    let mut scene = Scene::li_with_three_phones().await;
+    take_nothing(TestRelay::start().await, None).await;
+}
+
+#[tokio::test]
+async fn nothing_of_a_removed_phone_is_taken_by_another_relay() {
+    let Two { first, second, _redis, _folders } = Two::start().await;
+    take_nothing(first, Some(second)).await;
+}
+
+/// The mother writes the link at one relay; the lost phone asks at the other, if there is one.
+async fn take_nothing(relay: TestRelay, second: Option<TestRelay>) {
+    let spec = FamilySpec::li().with_phones(&[&[1], &[2], &[3]]);
+    let mut scene = Scene::<3>::of(relay, spec).await;
     let [mother, lost, child] = &mut scene.phones;
+    let there = second.as_ref().unwrap_or(&scene.relay).raw();
     let rule = RuleText::new("2100-01-01T20:00:00", "Asia/Shanghai", None);
     let commands = [
         ClientFrame::Post(lost.letter("给我打钱", &[])),
@@ -105,7 +152,7 @@ async fn nothing_of_a_removed_phone_is_taken_and_the_next_letter_is_under_a_new_
 
     assert_eq!(code(lost.welcome().await), ErrorCode::Unauthorised);
     for command in commands {
-        let answers = scene.relay.raw().ask(vec![lost.hello(), command.clone()]).await;
+        let answers = there.ask(vec![lost.hello(), command.clone()]).await;
         let codes: Vec<_> = answers
             .iter()
             .map(|answer| match answer {
@@ -115,7 +162,7 @@ async fn nothing_of_a_removed_phone_is_taken_and_the_next_letter_is_under_a_new_
             .collect();
         assert_eq!(codes, [ErrorCode::Unauthorised, ErrorCode::HelloFirst], "{}", command.name());
     }
-    let handed_in = scene.relay.raw().one(ClientFrame::HandIn(forged)).await;
+    let handed_in = there.one(ClientFrame::HandIn(forged)).await;
     assert!(
         matches!(&handed_in, RelayFrame::Refused(refused) if refused.code == ErrorCode::Stale),
         "{handed_in:?}"

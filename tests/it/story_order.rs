@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiashu_tests::balancer::Balancer;
 use jiashu_tests::dice::Dice;
-use jiashu_tests::{Cli, until};
+use jiashu_tests::redis::TestRedis;
+use jiashu_tests::{Cli, TestRelay, until};
 use serde_json::Value;
 
 use crate::story::{Journal, Journalled, Office, ask, ask_all};
@@ -58,7 +60,23 @@ fn words<'a>(log: &'a [Value], key: &str) -> Vec<&'a str> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn eight_phones_read_two_thousand_letters_in_one_order() {
-    let mut office = Office::open().await;
+    read_in_one_order(Office::open().await, None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eight_phones_at_two_relays_with_redis_read_two_thousand_letters_in_one_order() {
+    let (redis, balancer) = (TestRedis::start().await, Balancer::start().await);
+    let settings = [redis.settings(), balancer.settings()].concat();
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let first = TestRelay::on(folders[0].path(), &settings).await;
+    let second = TestRelay::on(folders[1].path(), &settings).await;
+    balancer.set(vec![first.address(), second.address()]);
+
+    read_in_one_order(Office::on(first).await, Some(second)).await;
+}
+
+/// Everybody writes while the relays are killed, one or the other; then everybody reads.
+async fn read_in_one_order(mut office: Office, mut second: Option<TestRelay>) {
     let mut dice = Dice::new(7);
     let cards = office.enrol(&family()).await;
     let mut senders = Vec::new();
@@ -83,9 +101,11 @@ async fn eight_phones_read_two_thousand_letters_in_one_order() {
         // The moment is the fault, so it is drawn: there is nothing to wait for.
         tokio::time::sleep(Duration::from_micros(dice.below(10_000))).await;
         let reported = sum(&senders, Journal::count);
-        office.relay.kill9();
+        let which = if dice.below(2) == 0 { None } else { second.as_mut() };
+        let relay = which.unwrap_or(&mut office.relay);
+        relay.kill9();
         kills += usize::from(reported < typed.end * SENDERS);
-        office.relay.restart().await;
+        relay.restart().await;
     }
     for sender in &mut senders {
         until("all is reported", async || (sender.journal.count() == letters).then_some(())).await;

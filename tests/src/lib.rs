@@ -1,6 +1,6 @@
 //! The whole system from outside: real processes on port 0, the real protocol, nothing left behind.
 //!
-//! Read in this order: a relay runs (`relay`, found by `binary`; where it is to have one, at a `redis`), is spoken to over HTTP (`raw`,
+//! Read in this order: a relay runs (`relay`, found by `binary`; where it is to have one, at a `redis`, with others behind a `balancer`), is spoken to over HTTP (`raw`,
 //! `http`) or a WebSocket (`socket`; byte for byte in `wire`); staff enrol a family (`programme`, `family`), whose devices
 //! join (`joining`, `asking`, `device`), write (`writing`) and follow the log (`log`). This is a second client of the
 //! protocol, written apart from the command line's, so that neither can be wrong alone. The command
@@ -21,6 +21,8 @@ pub mod redis;
 pub mod sentinel;
 
 pub mod cluster;
+
+pub mod balancer;
 
 pub mod binary;
 
