@@ -58,6 +58,8 @@ pub struct Metrics {
     pub missed: Counter,
     /// Letters that were worth nothing any more before they came to all.
     pub expired: Counter,
+    /// Whether the store takes what it is given, 1 or 0, at the last look.
+    pub store_writes: Gauge<i64, AtomicI64>,
     /// Items whose time has come and that are not done, at the last look.
     pub due: Gauge<i64, AtomicI64>,
     /// All items that wait for their time, at the last look.
@@ -81,6 +83,7 @@ impl Metrics {
         let (fired, fired_late) = (Counter::default(), Counter::default());
         let (missed, expired) = (Counter::default(), Counter::default());
         let (due, pending) = (Gauge::default(), Gauge::default());
+        let store_writes = Gauge::default();
         let lateness = Histogram::new(LATENESS_S);
         let (refused, limited) = (Family::default(), Family::default());
         registry.register("connections", "WebSockets that are open", connections.clone());
@@ -100,6 +103,8 @@ impl Metrics {
         registry.register("missed", "Occurrences without a letter", missed.clone());
         let help = "Letters worth nothing any more before they came to all";
         registry.register("expired", help, expired.clone());
+        let help = "Whether the store takes what it is given";
+        registry.register("store_writes", help, store_writes.clone());
         registry.register("due", "Items whose time has come", due.clone());
         registry.register("pending", "Items that wait for their time, or are due", pending.clone());
         Self {
@@ -115,6 +120,7 @@ impl Metrics {
             lateness,
             missed,
             expired,
+            store_writes,
             due,
             pending,
         }

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use jiashu_proto::frame::{ClientFrame, Look};
+use jiashu_proto::id::Scope;
 use jiashu_tests::binary::binary;
 use jiashu_tests::{TestRelay, until};
 
@@ -84,6 +86,33 @@ async fn a_relay_takes_the_redis_of_the_compose_file_and_no_other_password() {
     for said in [&log, &told] {
         assert!(!said.contains("horse"), "no password is told: {said}");
     }
+}
+
+#[tokio::test]
+async fn the_rules_and_the_dashboard_name_figures_that_there_are() {
+    let relay = TestRelay::limited(&[("JIASHU_KNOCKS_PER_MINUTE", "1")]).await;
+    // What is counted by its kind is told once there is some of it.
+    for _ in 0..3 {
+        let look = ClientFrame::Look(Look { scope: Scope(7), code: [7; 16] });
+        let _refused = relay.raw().one(look).await;
+    }
+    let told = String::from_utf8(relay.raw().get("/metrics").await.body).unwrap();
+
+    let (mut named, mut dashboard) = (0, String::new());
+    for file in ["prometheus/jiashu.rules.yml", "grafana/jiashu.json"] {
+        dashboard = std::fs::read_to_string(deploy(file)).unwrap();
+        let words = dashboard.split(|c: char| !c.is_ascii_lowercase() && c != '_');
+        for figure in words.filter(|word| word.starts_with("jiashu_")) {
+            let name = figure.trim_end_matches("_total").trim_end_matches("_bucket");
+            assert!(told.contains(&format!("# TYPE {name} ")), "{file}: {figure}");
+            named += 1;
+        }
+    }
+    let dashboard: serde_json::Value = serde_json::from_str(&dashboard).unwrap();
+
+    assert!(told.contains("\njiashu_store_writes 1\n"), "{told}");
+    assert!(named > 15, "{named}");
+    assert!(dashboard["panels"].as_array().unwrap().len() > 10);
 }
 
 #[test]

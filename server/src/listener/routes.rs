@@ -180,6 +180,7 @@ async fn status(State(door): State<Door>, headers: HeaderMap) -> Response {
 
 async fn metrics(State(door): State<Door>) -> Response {
     let relay = &door.relay;
+    relay.metrics.store_writes.set(i64::from(relay.store.health() == Health::Ok));
     // What cannot be counted now is shown as it was last.
     if let Ok(count) = relay.store.due_count(relay.clock.now()).await {
         relay.metrics.note_due(count);
