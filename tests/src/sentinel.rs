@@ -62,8 +62,19 @@ impl TestSentinel {
     /// What a relay is told.
     #[must_use]
     pub fn settings(&self) -> Vec<(String, String)> {
-        let url = format!("redis+sentinel://127.0.0.1:{}/{NAME}", self.sentinel.port);
-        vec![("JIASHU_STORE".to_owned(), url), ("JIASHU_REPLICAS".to_owned(), "1".to_owned())]
+        let replicas = ("JIASHU_REPLICAS".to_owned(), "1".to_owned());
+        vec![("JIASHU_STORE".to_owned(), self.url()), replicas]
+    }
+
+    /// Where a relay asks for the master.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis+sentinel://127.0.0.1:{}/{NAME}", self.sentinel.port)
+    }
+
+    /// Forgets everything.
+    pub fn empty(&self) {
+        ask(self.servers[self.master()].port, &["FLUSHALL"]);
     }
 
     fn watch(&mut self, master: u16) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiashu_tests::cluster::TestCluster;
 use jiashu_tests::redis::TestRedis;
+use jiashu_tests::sentinel::TestSentinel;
 use jiashu_tests::until;
 
 use super::{Options, RedisStore};
@@ -19,27 +20,31 @@ impl Home for TestRedis {
     }
 }
 
-/// One for many cases, since it takes a moment to come about.
-struct Cluster {
-    cluster: TestCluster,
+/// Servers for many cases, since they take a moment to come about.
+struct ForAll {
+    url: String,
+    options: Options,
     opened: Mutex<Vec<Arc<dyn Store>>>,
 }
 
-impl Cluster {
+impl ForAll {
+    fn at(url: String, options: Options) -> Self {
+        Self { url, options, opened: Mutex::default() }
+    }
+
     /// A store that was not closed would say that it lives, in what is to be empty.
-    async fn empty(&self) {
+    async fn close(&self) {
         let opened = std::mem::take(&mut *self.opened.lock().unwrap());
         for store in opened {
             store.close().await;
         }
-        self.cluster.empty();
     }
 }
 
 #[async_trait]
-impl Home for Cluster {
+impl Home for ForAll {
     async fn open(&self) -> Arc<dyn Store> {
-        let store = RedisStore::open(&self.cluster.url(), Options::default()).await.unwrap();
+        let store = RedisStore::open(&self.url, self.options.clone()).await.unwrap();
         let store: Arc<dyn Store> = Arc::new(store);
         self.opened.lock().unwrap().push(store.clone());
         store
@@ -50,8 +55,23 @@ store_conformance!(TestRedis::start);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cluster_keeps_the_same_promises() {
-    let cluster = Cluster { cluster: TestCluster::start(0).await, opened: Mutex::default() };
-    store_conformance!(in turn on &cluster, then cluster.empty().await);
+    let cluster = TestCluster::start(0).await;
+    let home = ForAll::at(cluster.url(), Options::default());
+    store_conformance!(in turn on &home, then {
+        home.close().await;
+        cluster.empty();
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_whose_replica_is_waited_for_keeps_the_same_promises() {
+    let sentinel = TestSentinel::start().await;
+    let waits = Options { replicas: 1, ..Options::default() };
+    let home = ForAll::at(sentinel.url(), waits);
+    store_conformance!(in turn on &home, then {
+        home.close().await;
+        sentinel.empty();
+    });
 }
 
 #[tokio::test]
