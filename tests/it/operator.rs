@@ -8,7 +8,7 @@ use jiashu_proto::frame::{ClientFrame, RelayFrame, Setup};
 use jiashu_proto::id::{Scope, TokenHash};
 use jiashu_tests::programme::{draw_setup, hello, setup_code};
 use jiashu_tests::relay::command;
-use jiashu_tests::{DEADLINE, Programme, TestRelay};
+use jiashu_tests::{DEADLINE, Programme, TestRelay, http};
 use tokio::time::timeout;
 
 /// Runs a relay that is to end by itself: success, and all that it printed.
@@ -81,6 +81,35 @@ async fn a_setup_that_asks_for_the_relays_own_number_is_refused() {
 
     assert_eq!(refusal(&refused), Some(ErrorCode::Malformed));
     Programme::of(&relay).await;
+}
+
+#[tokio::test]
+async fn how_it_does_is_told_to_operators_alone() {
+    let settings = [
+        ("JIASHU_OPERATOR_NETWORKS", "127.0.3.0/24,10.9.0.0/16"),
+        ("JIASHU_TRUSTED_PROXIES", "127.0.4.1"),
+    ];
+    let relay = TestRelay::with(&settings).await;
+    let cases = [
+        // From here, and for whom: the status of what operators alone are told.
+        ([127, 0, 3, 1], None, 200),
+        ([127, 0, 0, 1], None, 404),
+        ([127, 0, 4, 1], Some("10.9.1.1"), 200),
+        ([127, 0, 4, 1], Some("203.0.113.7"), 404),
+        // A proxy that is not trusted: who asks is not known.
+        ([127, 0, 3, 1], Some("10.9.1.1"), 404),
+    ];
+
+    for (from, header, told) in cases {
+        let raw = relay.raw().from(from.into());
+        let headers: Vec<_> =
+            header.map(|client| ("x-forwarded-for", client)).into_iter().collect();
+        for (path, status) in [("/status", told), ("/metrics", told), ("/healthz", 200)] {
+            let request = http::request("GET", path, &headers, &[]);
+            let answer = raw.exchange(&request).await.unwrap();
+            assert_eq!(answer.status, status, "{path} from {from:?} for {header:?}");
+        }
+    }
 }
 
 #[tokio::test]

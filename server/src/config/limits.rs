@@ -8,7 +8,7 @@ use jiashu_proto::id::Millis;
 
 use super::ConfigError;
 use crate::family::invites::InviteTerms;
-use crate::limits::address::Proxies;
+use crate::limits::address::Networks;
 use crate::limits::guests::Places;
 use crate::limits::pace::Rate;
 use crate::listener::upgrade::Terms;
@@ -135,6 +135,23 @@ pub struct Limits {
     )]
     pub trusted_proxies: Vec<String>,
 
+    /// Networks from which `/status` and `/metrics` are answered, as `10.0.0.0/8` or `::1`; for all
+    /// others they are not there, and for whom a proxy asks that is not trusted. Default: this machine,
+    /// and private networks.
+    #[config(
+        env = "JIASHU_OPERATOR_NETWORKS",
+        default = [
+            "127.0.0.0/8",
+            "::1",
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "fc00::/7"
+        ],
+        parse_env = confique::env::parse::list_by_comma
+    )]
+    pub operator_networks: Vec<String>,
+
     /// Whether each connection of a trusted proxy begins with a header of the PROXY protocol,
     /// version 1 or 2, which says for whom it is.
     #[config(env = "JIASHU_PROXY_PROTOCOL", default = false)]
@@ -172,13 +189,13 @@ impl Limits {
         within("invite_days", self.invite_days, 1, 366, "is 1 to 366")?;
         self.check_rates()?;
         self.check_places()?;
-        match Proxies::parse(&self.trusted_proxies) {
-            Some(_) => Ok(()),
-            None => Err(ConfigError::Wrong {
-                key: "trusted_proxies",
-                reason: "are addresses, or networks as 10.0.0.0/8",
-            }),
-        }
+        let networks = [
+            ("trusted_proxies", &self.trusted_proxies),
+            ("operator_networks", &self.operator_networks),
+        ];
+        let wrong = networks.into_iter().find(|(_, networks)| Networks::parse(networks).is_none());
+        let reason = "are addresses, or networks as 10.0.0.0/8";
+        wrong.map_or(Ok(()), |(key, _)| Err(ConfigError::Wrong { key, reason }))
     }
 
     fn check_rates(&self) -> Result<(), ConfigError> {
@@ -238,8 +255,13 @@ impl Limits {
     }
 
     /// Nobody, if they do not read: the check has said so before.
-    pub(crate) fn proxies(&self) -> Proxies {
-        Proxies::parse(&self.trusted_proxies).unwrap_or_default()
+    pub(crate) fn proxies(&self) -> Networks {
+        Networks::parse(&self.trusted_proxies).unwrap_or_default()
+    }
+
+    /// The same.
+    pub(crate) fn operators(&self) -> Networks {
+        Networks::parse(&self.operator_networks).unwrap_or_default()
     }
 
     pub(crate) fn handshake(&self) -> Duration {

@@ -30,11 +30,11 @@ impl fmt::Debug for Address {
     }
 }
 
-/// The proxies whose word on addresses is taken.
+/// Some networks: of proxies whose word on addresses is taken, or of operators.
 #[derive(Clone, Debug, Default)]
-pub struct Proxies(Vec<IpNet>);
+pub struct Networks(Vec<IpNet>);
 
-impl Proxies {
+impl Networks {
     /// From networks, as `10.0.0.0/8`, and single addresses. `None` if one is neither.
     #[must_use]
     pub fn parse(networks: &[String]) -> Option<Self> {
@@ -44,14 +44,14 @@ impl Proxies {
         networks.iter().map(parse).collect::<Option<_>>().map(Self)
     }
 
-    /// Whether it is one of them.
+    /// Whether it is in one of them.
     #[must_use]
-    pub fn trust(&self, ip: IpAddr) -> bool {
+    pub fn contain(&self, ip: IpAddr) -> bool {
         let ip = ip.to_canonical();
         self.0.iter().any(|network| network.contains(&ip))
     }
 
-    /// For whom `peer` asks: the last one in the header whom no trusted proxy vouches away.
+    /// For whom `peer` asks, where these are trusted proxies: the last one in the header whom no trusted proxy vouches away.
     ///
     /// Each proxy adds at the end whom it was asked by, so the list is read from there, and only as
     /// long as the one who wrote the item is trusted: what a client put at its beginning is not
@@ -62,13 +62,19 @@ impl Proxies {
         let items = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
         let mut client = peer.to_canonical();
         for item in items {
-            if !self.trust(client) {
+            if !self.contain(client) {
                 break;
             }
             let Some(ip) = parse_item(item.trim()) else { break };
             client = ip.to_canonical();
         }
         client
+    }
+
+    /// Whether a proxy asks that is none of these: for whom, is not known.
+    #[must_use]
+    pub fn lack(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        headers.contains_key(FORWARDED_FOR) && !self.contain(peer)
     }
 }
 
@@ -106,22 +112,22 @@ mod tests {
     fn networks_and_single_addresses_are_read_and_nothing_else() {
         let good = ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "::1"].map(str::to_owned);
 
-        let proxies = Proxies::parse(&good).unwrap();
+        let proxies = Networks::parse(&good).unwrap();
 
         for trusted in ["10.1.2.3", "192.0.2.7", "2001:db8:5::1", "::1", "::ffff:10.1.2.3"] {
-            assert!(proxies.trust(ip(trusted)), "{trusted}");
+            assert!(proxies.contain(ip(trusted)), "{trusted}");
         }
         for stranger in ["11.0.0.1", "192.0.2.8", "2001:db9::1", "::2"] {
-            assert!(!proxies.trust(ip(stranger)), "{stranger}");
+            assert!(!proxies.contain(ip(stranger)), "{stranger}");
         }
         for bad in ["10.0.0.0/33", "proxy.example", "", "10.0.0"] {
-            assert!(Proxies::parse(&[bad.to_owned()]).is_none(), "{bad}");
+            assert!(Networks::parse(&[bad.to_owned()]).is_none(), "{bad}");
         }
     }
 
     #[test]
     fn only_what_trusted_proxies_added_is_believed() {
-        let proxies = Proxies::parse(&["10.0.0.0/8".to_owned()]).unwrap();
+        let proxies = Networks::parse(&["10.0.0.0/8".to_owned()]).unwrap();
         let cases: [(&str, &[&str], &str); 9] = [
             // Nobody vouches for it: not trusted, so its header is its own affair.
             ("192.0.2.1", &["198.51.100.7"], "192.0.2.1"),

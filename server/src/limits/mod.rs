@@ -15,7 +15,7 @@ pub mod pace;
 
 use crate::config::Limits as Config;
 use crate::metrics::Metrics;
-use address::Proxies;
+use address::Networks;
 use guests::Guests;
 use pace::Pace;
 
@@ -30,7 +30,9 @@ pub struct Limits {
     /// How fast.
     pub pace: Pace,
     /// Whose word on addresses is taken.
-    pub proxies: Proxies,
+    pub proxies: Networks,
+    /// Who is told how the relay does.
+    pub operators: Networks,
     refused: Mutex<Refused>,
 }
 
@@ -49,6 +51,7 @@ impl Limits {
             guests: Arc::new(Guests::new(config.places())),
             pace: Pace::new(config),
             proxies: config.proxies(),
+            operators: config.operators(),
             refused: Mutex::default(),
         }
     }

@@ -36,7 +36,7 @@ pub mod upgrade;
 
 pub mod watch;
 
-use crate::limits::address::{Address, Proxies};
+use crate::limits::address::{Address, Networks};
 use crate::limits::guests::{Full, Ticket};
 use crate::relay::Relay;
 use progress::Progress;
@@ -110,6 +110,13 @@ struct Guest {
 }
 
 impl Guest {
+    /// Whether it may be told how the relay does.
+    fn is_operator(&self, relay: &Relay, headers: &HeaderMap) -> bool {
+        let limits = &relay.limits;
+        let client = limits.proxies.client(self.ip, headers);
+        limits.operators.contain(client) && !limits.proxies.lack(self.ip, headers)
+    }
+
     /// The place of one request.
     fn admit(&self, relay: &Relay, headers: &HeaderMap) -> Result<Arc<Ticket>, Full> {
         if self.ticket.address().is_some() {
@@ -145,7 +152,7 @@ impl Host {
         Self { relay, tls, service, sockets, stop, sorry }
     }
 
-    fn proxies(&self) -> &Proxies {
+    fn proxies(&self) -> &Networks {
         &self.relay.limits.proxies
     }
 
@@ -153,7 +160,7 @@ impl Host {
         // Letters are small and awaited: they do not wait for more bytes to come.
         let _ = stream.set_nodelay(true);
         let (ip, guests) = (ip.to_canonical(), &self.relay.limits.guests);
-        let ticket = if self.proxies().trust(ip) {
+        let ticket = if self.proxies().contain(ip) {
             guests.enter_proxy()
         } else {
             guests.enter(Address::from(ip))
@@ -174,7 +181,7 @@ impl Host {
                 return;
             };
             guest.ip = source.map_or(guest.ip, |ip| ip.to_canonical());
-            if !self.proxies().trust(guest.ip) {
+            if !self.proxies().contain(guest.ip) {
                 let (carrier, address) = (guest.ticket.clone(), Address::from(guest.ip));
                 match self.relay.limits.guests.enter_by(carrier, address) {
                     Ok(ticket) => guest.ticket = ticket,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
@@ -41,9 +42,30 @@ pub(super) fn routes(door: Door) -> Router {
         .route("/join", get(card_page))
         .route("/setup", get(card_page))
         .route("/healthz", get(health))
+        .merge(for_operators(&door))
+        .with_state(door)
+}
+
+/// What is nobody else's business.
+fn for_operators(door: &Door) -> Router<Door> {
+    Router::new()
         .route("/metrics", get(metrics))
         .route("/status", get(status))
-        .with_state(door)
+        .route_layer(middleware::from_fn_with_state(door.clone(), operators_alone))
+}
+
+/// For all others it is not there.
+async fn operators_alone(
+    State(door): State<Door>,
+    Extension(guest): Extension<Guest>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if guest.is_operator(&door.relay, request.headers()) {
+        next.run(request).await
+    } else {
+        StatusCode::NOT_FOUND.into_response()
+    }
 }
 
 async fn open_socket(
