@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use jiashu_proto::entry::{Cursor, RuleText};
+use jiashu_proto::entry::{Content, Cursor, RuleText};
 use jiashu_proto::id::{DeviceId, MemberId, Millis, Scope, Token};
 use jiashu_roster::token_hash;
 use jiff::Timestamp;
@@ -47,9 +47,10 @@ const STORM: Duration = Duration::from_secs(600);
 /// How long after the last fault all must have come to everybody.
 const CALM: Duration = Duration::from_secs(120);
 
+/// At both relays.
 const FAMILIES: u64 = 3;
 
-/// The two of a family that write, and one that is lost in some.
+/// Of each family; the third of the first is lost in half of the seeds.
 const PHONES: u32 = 3;
 
 /// Letters that each phone writes.
@@ -136,7 +137,6 @@ async fn run(shared: &Arc<Shared>, weather: &Weather) -> Outcome {
 }
 
 fn is_fired(record: &Record) -> bool {
-    use jiashu_proto::entry::Content;
     let content = Content::from_bytes(&record.content);
     matches!(content, Ok(Content::Message(_, message)) if message.fired.is_some())
 }
