@@ -62,7 +62,7 @@ impl Effort {
 pub(crate) type Systems<'a> = &'a [&'a dyn System];
 
 /// Runs each system in turn, as often as asked, and sorts what comes by system.
-pub(crate) fn alternate<T>(
+fn alternate<T>(
     systems: Systems<'_>,
     runs: usize,
     mut run: impl FnMut(&dyn System) -> Result<T>,

@@ -94,16 +94,16 @@ async fn how_it_does_is_told_to_operators_alone() {
         // From here, and for whom: the status of what operators alone are told.
         ([127, 0, 3, 1], None, 200),
         ([127, 0, 0, 1], None, 404),
-        ([127, 0, 4, 1], Some("10.9.1.1"), 200),
-        ([127, 0, 4, 1], Some("203.0.113.7"), 404),
+        ([127, 0, 4, 1], Some(("x-forwarded-for", "10.9.1.1")), 200),
+        ([127, 0, 4, 1], Some(("x-forwarded-for", "203.0.113.7")), 404),
         // A proxy that is not trusted: who asks is not known.
-        ([127, 0, 3, 1], Some("10.9.1.1"), 404),
+        ([127, 0, 3, 1], Some(("x-forwarded-for", "10.9.1.1")), 404),
+        ([127, 0, 3, 1], Some(("forwarded", "for=10.9.1.1")), 404),
     ];
 
     for (from, header, told) in cases {
         let raw = relay.raw().from(from.into());
-        let headers: Vec<_> =
-            header.map(|client| ("x-forwarded-for", client)).into_iter().collect();
+        let headers: Vec<_> = header.into_iter().collect();
         for (path, status) in [("/status", told), ("/metrics", told), ("/healthz", 200)] {
             let request = http::request("GET", path, &headers, &[]);
             let answer = raw.exchange(&request).await.unwrap();

@@ -9,7 +9,7 @@ use jiashu_tests::redis::TestRedis;
 use jiashu_tests::{FamilySpec, Programme, RawDevice, TestRelay, until};
 use tempfile::TempDir;
 
-use crate::scene::{entries, online};
+use crate::scene::{TwoRelays, entries, online};
 
 /// Two relays of one programme, and a family: the mother's phone at the first, the one at home at the second.
 struct Two {
@@ -23,11 +23,8 @@ struct Two {
 
 impl Two {
     async fn start() -> Self {
-        let redis = TestRedis::start().await;
-        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-        let first = TestRelay::on(folders[0].path(), &redis.settings()).await;
+        let TwoRelays { first, second, redis, folders } = TwoRelays::start(&[]).await;
         let programme = Programme::of(&first).await;
-        let second = TestRelay::on(folders[1].path(), &redis.settings()).await;
         let family = programme.enrol("TWO-001", &FamilySpec::li()).await;
         let [mother, mut home] = family.join_all::<2>().await;
         home.raw = second.raw();

@@ -7,11 +7,9 @@ use jiashu_proto::error::{ErrorCode, close};
 use jiashu_proto::frame::{Beat, ClientFrame, Lane, RelayFrame};
 use jiashu_proto::id::{DeviceId, Ref};
 use jiashu_roster::{Asked, Op};
-use jiashu_tests::redis::TestRedis;
 use jiashu_tests::{FamilySpec, RawDevice, RawSocket, TestRelay};
-use tempfile::TempDir;
 
-use crate::scene::{Scene, code};
+use crate::scene::{Scene, TwoRelays, code};
 
 /// Ten times the two seconds that are promised.
 const OUT: Duration = Duration::from_secs(20);
@@ -40,24 +38,6 @@ async fn told_out(socket: &mut RawSocket, lane: Lane) {
     assert_eq!(socket.wait_for(refused).await, ErrorCode::Unauthorised);
 }
 
-/// Two relays at one Redis.
-struct Two {
-    first: TestRelay,
-    second: TestRelay,
-    _redis: TestRedis,
-    _folders: [TempDir; 2],
-}
-
-impl Two {
-    async fn start() -> Self {
-        let redis = TestRedis::start().await;
-        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-        let first = TestRelay::on(folders[0].path(), &redis.settings()).await;
-        let second = TestRelay::on(folders[1].path(), &redis.settings()).await;
-        Self { first, second, _redis: redis, _folders: folders }
-    }
-}
-
 #[tokio::test]
 async fn a_lost_phone_is_out_within_seconds_on_every_lane_and_the_others_go_on() {
     out_within_seconds(TestRelay::start().await, None).await;
@@ -65,7 +45,7 @@ async fn a_lost_phone_is_out_within_seconds_on_every_lane_and_the_others_go_on()
 
 #[tokio::test]
 async fn a_lost_phone_at_another_relay_is_out_within_seconds_on_every_lane() {
-    let Two { first, second, _redis, _folders } = Two::start().await;
+    let TwoRelays { first, second, redis: _redis, folders: _folders } = TwoRelays::start(&[]).await;
     out_within_seconds(first, Some(second)).await;
 }
 
@@ -106,7 +86,8 @@ async fn out_within_seconds(relay: TestRelay, second: Option<TestRelay>) {
         told[usize::from(lane)] = true;
     }
     let took = removed_at.elapsed();
-    eprintln!("P14: {} out after {took:?}", if second.is_some() { "at another relay" } else { "" });
+    let at = if second.is_some() { ", two relays" } else { "" };
+    eprintln!("P14{at}: out after {took:?}");
     assert!(took < OUT, "{took:?}");
     let letter = pupil.letter("我在学校", &[]);
     lanes.send_on(5, &ClientFrame::Post(letter)).await;
@@ -125,7 +106,7 @@ async fn nothing_of_a_removed_phone_is_taken_and_the_next_letter_is_under_a_new_
 
 #[tokio::test]
 async fn nothing_of_a_removed_phone_is_taken_by_another_relay() {
-    let Two { first, second, _redis, _folders } = Two::start().await;
+    let TwoRelays { first, second, redis: _redis, folders: _folders } = TwoRelays::start(&[]).await;
     take_nothing(first, Some(second)).await;
 }
 

@@ -6,7 +6,9 @@ use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{ClientFrame, Entries, Refused, RelayFrame};
 use jiashu_roster::{Link, LinkBody, Wraps, signed_bytes};
 use jiashu_seal::KeyPair;
+use jiashu_tests::redis::TestRedis;
 use jiashu_tests::{FamilySpec, Programme, RawDevice, RawSocket, TestFamily, TestRelay};
+use tempfile::TempDir;
 
 /// The case code of the family Li.
 pub(crate) const CASE: &str = "PRATO-001";
@@ -31,6 +33,26 @@ impl Scene<3> {
     pub(crate) async fn li_with_three_phones() -> Self {
         let spec = FamilySpec::li().with_phones(&[&[1], &[2], &[3]]);
         Self::of(TestRelay::start().await, spec).await
+    }
+}
+
+/// Two relays at one Redis.
+pub(crate) struct TwoRelays {
+    pub(crate) first: TestRelay,
+    pub(crate) second: TestRelay,
+    pub(crate) redis: TestRedis,
+    pub(crate) folders: [TempDir; 2],
+}
+
+impl TwoRelays {
+    /// Both with these settings, too.
+    pub(crate) async fn start(more: &[(String, String)]) -> Self {
+        let redis = TestRedis::start().await;
+        let settings = [&redis.settings(), more].concat();
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let first = TestRelay::on(folders[0].path(), &settings).await;
+        let second = TestRelay::on(folders[1].path(), &settings).await;
+        Self { first, second, redis, folders }
     }
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use jiashu_tests::balancer::Balancer;
 use jiashu_tests::dice::Dice;
-use jiashu_tests::redis::TestRedis;
 use jiashu_tests::{Cli, TestRelay, until};
 use serde_json::Value;
 
+use crate::scene::TwoRelays;
 use crate::story::{Journal, Journalled, Office, ask, ask_all};
 
 /// Four adults and four children, a phone each.
@@ -65,11 +65,9 @@ async fn eight_phones_read_two_thousand_letters_in_one_order() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn eight_phones_at_two_relays_with_redis_read_two_thousand_letters_in_one_order() {
-    let (redis, balancer) = (TestRedis::start().await, Balancer::start().await);
-    let settings = [redis.settings(), balancer.settings()].concat();
-    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    let first = TestRelay::on(folders[0].path(), &settings).await;
-    let second = TestRelay::on(folders[1].path(), &settings).await;
+    let balancer = Balancer::start().await;
+    let two = TwoRelays::start(&balancer.settings()).await;
+    let TwoRelays { first, second, redis: _redis, folders: _folders } = two;
     balancer.set(vec![first.address(), second.address()]);
 
     read_in_one_order(Office::on(first).await, Some(second)).await;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, header};
 use ipnet::IpNet;
 
 /// The header in which proxies say for whom they ask.
@@ -51,7 +51,8 @@ impl Networks {
         self.0.iter().any(|network| network.contains(&ip))
     }
 
-    /// For whom `peer` asks, where these are trusted proxies: the last one in the header whom no trusted proxy vouches away.
+    /// For whom `peer` asks, where these are trusted proxies: the last one in the header whom none of
+    /// them vouches away.
     ///
     /// Each proxy adds at the end whom it was asked by, so the list is read from there, and only as
     /// long as the one who wrote the item is trusted: what a client put at its beginning is not
@@ -73,8 +74,10 @@ impl Networks {
 
     /// Whether a proxy asks that is none of these: for whom, is not known.
     #[must_use]
-    pub fn lack(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
-        headers.contains_key(FORWARDED_FOR) && !self.contain(peer)
+    pub fn is_other_proxy(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        let asks_for_another =
+            headers.contains_key(FORWARDED_FOR) || headers.contains_key(header::FORWARDED);
+        asks_for_another && !self.contain(peer)
     }
 }
 

@@ -114,7 +114,7 @@ impl Guest {
     fn is_operator(&self, relay: &Relay, headers: &HeaderMap) -> bool {
         let limits = &relay.limits;
         let client = limits.proxies.client(self.ip, headers);
-        limits.operators.contain(client) && !limits.proxies.lack(self.ip, headers)
+        limits.operators.contain(client) && !limits.proxies.is_other_proxy(self.ip, headers)
     }
 
     /// The place of one request.

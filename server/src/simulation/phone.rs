@@ -1,7 +1,7 @@
 //! A phone as the protocol asks for one: an outbox that is sent until it is answered, a cursor, and
 //! what it was shown.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use jiashu_proto::entry::{Content, Cursor, RuleText, Rung, ScheduleState, Seq};
@@ -75,8 +75,6 @@ pub(super) struct Phone {
     pub(super) acked: BTreeMap<Ref, (Command, Seq)>,
     /// Letters in the order in which they were written.
     pub(super) written: Vec<Ref>,
-    /// Commands that were refused for good.
-    pub(super) given_up: BTreeSet<Ref>,
     /// The relay knows it no longer.
     pub(super) is_out: bool,
     /// What the relay did that it must not.
@@ -107,7 +105,6 @@ impl Phone {
             shown: BTreeMap::new(),
             acked: BTreeMap::new(),
             written: Vec::new(),
-            given_up: BTreeSet::new(),
             is_out: false,
             complaints: Vec::new(),
         }
@@ -323,8 +320,9 @@ impl Phone {
             if let Some(waiting) = self.outbox.get_mut(index) {
                 waiting.sent = None;
             }
-        } else if let Some(done) = self.outbox.remove(index) {
-            self.given_up.insert(done.command.name());
+        } else {
+            // For good: an hour that has passed.
+            self.outbox.remove(index);
         }
         true
     }

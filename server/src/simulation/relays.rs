@@ -1,7 +1,8 @@
 //! Relays that share a store, end without a word, and come back.
 
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiashu_proto::id::Millis;
@@ -41,17 +42,17 @@ struct Running {
 pub(super) struct Site {
     pub(super) clock: Clock,
     running: Mutex<Option<Running>>,
-    panics: Mutex<usize>,
+    panics: AtomicUsize,
 }
 
 impl Site {
-    fn running(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How often something of a relay panicked here.
     pub(super) fn panics(&self) -> usize {
-        *self.panics.lock().unwrap_or_else(PoisonError::into_inner)
+        self.panics.load(Ordering::Relaxed)
     }
 }
 
@@ -82,7 +83,7 @@ impl Relays {
         let site = |_| {
             let skew = Millis::try_from(weather.below(SKEW)).unwrap_or(0);
             let clock = Clock::simulated(begins + skew);
-            Site { clock, running: Mutex::default(), panics: Mutex::default() }
+            Site { clock, running: Mutex::default(), panics: AtomicUsize::default() }
         };
         let sites: Vec<_> = (0..count).map(site).collect();
         Self { sites: sites.into(), shared, weather, begins }
@@ -133,7 +134,7 @@ impl Relays {
         running.tasks.abort_all();
         while let Some(ended) = running.tasks.join_next().await {
             if ended.is_err_and(|error| error.is_panic()) {
-                *site.panics.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+                site.panics.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
