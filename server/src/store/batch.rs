@@ -188,6 +188,9 @@ pub enum Change {
         /// Places.
         most: usize,
     },
+    /// The fact of this key stands no more: its content goes, its place and tag stay. For what the relay notes
+    /// for itself; a device that was given a fact is not told of its end.
+    DropFact(String),
     /// Keeps a body until its hour, behind the others of its schedule; one with the same `body_ref` is
     /// replaced and keeps its place.
     PutHeld(HeldBody),

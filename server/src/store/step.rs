@@ -162,6 +162,7 @@ pub(super) fn changes_access(change: &Change) -> bool {
         | Change::Closed(_)
         | Change::SetTickets(_)
         | Change::Forget { .. }
+        | Change::DropFact(_)
         | Change::PutHeld(_)
         | Change::ReplaceHeld(..)
         | Change::DropHeld(..)
@@ -225,6 +226,7 @@ pub(super) fn apply(state: &mut ScopeState, first: Seq, change: &Change) {
         // Done when the state was made; and what stands beside it.
         Change::Create(_)
         | Change::Forget { .. }
+        | Change::DropFact(_)
         | Change::PutHeld(_)
         | Change::ReplaceHeld(..)
         | Change::DropHeld(..)

@@ -4,7 +4,7 @@ use super::{
     ALL, FAMILY, Home, NOW, PHONE, broken, commit, entries, entry, fact, message, seqs, whole_log,
     with_phone,
 };
-use crate::store::{Batch, Precondition};
+use crate::store::{Batch, Change, Precondition};
 
 pub(crate) async fn a_fact_supersedes_and_keeps_the_place(home: &dyn Home) {
     let store = with_phone(home).await;
@@ -76,6 +76,50 @@ pub(crate) async fn facts_are_sorted_and_found_by_prefix(home: &dyn Home) {
         assert_eq!(found_keys, expected, "prefix {prefix:?}");
         assert!(found.iter().all(|(key, record)| key.as_bytes() == record.content));
     }
+}
+
+pub(crate) async fn a_fact_that_is_dropped_is_gone_and_its_place_stays(home: &dyn Home) {
+    let store = with_phone(home).await;
+    let drop =
+        |key: &str| Batch { changes: vec![Change::DropFact(key.to_owned())], ..Batch::new(NOW) };
+    commit(&*store, entries(vec![fact("note", 0, b"1"), entry(b"a"), fact("other", 0, b"2")]))
+        .await;
+    let before = whole_log(&*store).await;
+
+    commit(&*store, drop("note")).await;
+    commit(&*store, drop("note")).await;
+    commit(&*store, drop("never there")).await;
+
+    let page = whole_log(&*store).await;
+    assert_eq!((seqs(&page.records), page.upto), (vec![2, 3], before.upto));
+    assert_eq!(store.record_at(FAMILY, 1).await.unwrap(), None);
+    let keys = store.facts(FAMILY, "").await.unwrap();
+    assert_eq!(keys.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), ["other"]);
+    let anew = Batch {
+        requires: vec![Precondition::FactAt("note".into(), None)],
+        ..entries(vec![fact("note", 0, b"3")])
+    };
+    assert_eq!(commit(&*store, anew).await.first, 4, "and its key is free");
+    store.close().await;
+    let store = home.open().await;
+    assert_eq!(seqs(&whole_log(&*store).await.records), [2, 3, 4]);
+}
+
+pub(crate) async fn a_fact_below_the_floor_may_be_dropped(home: &dyn Home) {
+    let store = with_phone(home).await;
+    commit(&*store, entries(vec![fact("note", 0, b"1"), entry(b"a"), entry(b"b")])).await;
+    let forget = Change::Forget { before: NOW + 1, most: 100 };
+    commit(&*store, Batch { changes: vec![forget], ..Batch::new(NOW + 1) }).await;
+    assert_eq!(store.record_at(FAMILY, 1).await.unwrap().unwrap().content, b"1");
+
+    let drop = vec![Change::DropFact("note".into())];
+    commit(&*store, Batch { changes: drop, ..Batch::new(NOW + 2) }).await;
+
+    assert_eq!(store.facts(FAMILY, "").await.unwrap(), []);
+    let page = whole_log(&*store).await;
+    assert_eq!((page.records, page.head), (Vec::new(), 3));
+    let snapshot = store.snapshot(FAMILY).await.unwrap().unwrap();
+    assert_eq!(snapshot.check(), Ok(()));
 }
 
 pub(crate) async fn a_fact_is_written_only_over_the_version_seen(home: &dyn Home) {

@@ -61,6 +61,8 @@ macro_rules! store_conformance {
             facts::rank_zero_always_supersedes,
             facts::facts_are_sorted_and_found_by_prefix,
             facts::a_fact_is_written_only_over_the_version_seen,
+            facts::a_fact_that_is_dropped_is_gone_and_its_place_stays,
+            facts::a_fact_below_the_floor_may_be_dropped,
             access::a_seat_counts_its_own_commands,
             access::a_revoked_seat_writes_nothing,
             access::turns_and_members_are_kept,

@@ -146,7 +146,9 @@ fn apply(
     for change in &batch.changes {
         apply_change(tx, scope, &mut touched.state, first.seq, change)?;
     }
-    let moves = |change: &Change| matches!(change, Change::Forget { .. } | Change::Restore(_));
+    let moves = |change: &Change| {
+        matches!(change, Change::Forget { .. } | Change::DropFact(_) | Change::Restore(_))
+    };
     touched.superseded |= batch.changes.iter().any(moves);
     touched.changed = true;
     touched.wakes |= touched.state.head > head || batch.changes.iter().any(step::changes_access);
@@ -176,6 +178,7 @@ fn apply_change(
         Change::Forget { before, most } => {
             state.floor = facts::forget_old(tx, scope, state, *before, *most)?;
         }
+        Change::DropFact(key) => facts::drop_fact(tx, scope, state, key)?,
         Change::PutHeld(body) => put_held(tx, scope, body)?,
         Change::ReplaceHeld(old, body) => replace_held(tx, scope, *old, body)?,
         Change::DropHeld(schedule, body_ref) => {

@@ -82,11 +82,7 @@ pub(super) fn put_entry(
                 return Ok(Put::Outranked(fact.place));
             }
             Some(fact) => {
-                if fact.place.seq <= state.floor {
-                    forget_places(tx, scope, fact.place.seq - 1, fact.place.seq, Some(key))?;
-                } else {
-                    forget_content(tx, scope, fact.place, fact.tag)?;
-                }
+                silence(tx, scope, state, key, &fact)?;
                 superseded = true;
             }
             None => {}
@@ -98,6 +94,36 @@ pub(super) fn put_entry(
     state.head = seq;
     let record = Record { seq, at, content: entry.content.clone() };
     Ok(Put::Written(Written { record, tag }, superseded))
+}
+
+/// What it said goes. Its place goes too, where only facts are left.
+fn silence(
+    tx: &Connection,
+    scope: Scope,
+    state: &ScopeState,
+    key: &str,
+    fact: &Standing,
+) -> rusqlite::Result<()> {
+    if fact.place.seq <= state.floor {
+        forget_places(tx, scope, fact.place.seq - 1, fact.place.seq, Some(key))
+    } else {
+        forget_content(tx, scope, fact.place, fact.tag)
+    }
+}
+
+/// See [`crate::store::Change::DropFact`].
+pub(super) fn drop_fact(
+    tx: &Connection,
+    scope: Scope,
+    state: &ScopeState,
+    key: &str,
+) -> Result<(), Failure> {
+    if let Some(fact) = standing(tx, scope, key)? {
+        silence(tx, scope, state, key, &fact)?;
+        let mut drop = tx.prepare_cached("DELETE FROM fact WHERE scope = ?1 AND key = ?2")?;
+        drop.execute((scope.0.cast_signed(), key))?;
+    }
+    Ok(())
 }
 
 /// The fact of that key stands there from now on.

@@ -18,6 +18,7 @@ while at <= #ARGV do
     if step == 'S' then redis.call('HSET', KEYS[1], arg(), arg())
     elseif step == 's' then redis.call('HDEL', KEYS[1], arg())
     elseif step == 'F' then redis.call('HSET', KEYS[2], arg(), arg())
+    elseif step == 'f' then redis.call('HDEL', KEYS[2], arg())
     elseif step == 'D' then redis.call('HSET', KEYS[3], arg(), arg())
     elseif step == 'd' then redis.call('HDEL', KEYS[3], arg())
     elseif step == 'H' then redis.call('HSET', KEYS[4], arg(), arg())

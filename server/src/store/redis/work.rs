@@ -76,6 +76,9 @@ impl Needs {
             Change::Forget { most, .. } => {
                 self.oldest = self.oldest.max(most.saturating_add(1));
             }
+            Change::DropFact(key) => {
+                self.facts.insert(key.clone());
+            }
             Change::Supersede => self.all_due = true,
             _ => {}
         }
@@ -281,6 +284,10 @@ impl Work {
                 }
             }
             Change::Forget { before, most } => self.forget(state, *before, *most),
+            Change::DropFact(key) => {
+                self.step(b"f", [key.as_bytes()]);
+                self.found.facts.remove(key);
+            }
             Change::PutHeld(body) => self.put_held(body),
             Change::ReplaceHeld(old, body) => self.replace_held(*old, body),
             Change::DropHeld(schedule, body_ref) => self.drop_held(*schedule, *body_ref),
