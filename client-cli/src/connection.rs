@@ -139,7 +139,7 @@ async fn pause(
 }
 
 /// Anything from 0 up to 1.
-fn dice() -> f64 {
+pub(crate) fn dice() -> f64 {
     f64::from(u32::from_be_bytes(random())) / (f64::from(u32::MAX) + 1.0)
 }
 

@@ -21,6 +21,18 @@ pub struct SenderLock {
     _file: File,
 }
 
+/// Held by the one process that sends this device's files; given back when dropped.
+#[derive(Debug)]
+pub struct UploadLock {
+    _file: File,
+}
+
+/// Held while a voice note is fetched, so that two terminals never add to one file; given back when dropped.
+#[derive(Debug)]
+pub struct FetchLock {
+    _file: File,
+}
+
 /// Held while letters are printed, so that two terminals never print one letter each.
 #[derive(Debug)]
 pub struct ShowLock {
@@ -56,6 +68,12 @@ impl Home {
     #[must_use]
     pub fn database(&self) -> PathBuf {
         self.dir.join(DATABASE)
+    }
+
+    /// The folder of sealed voice notes, whether or not it is there.
+    #[must_use]
+    pub fn voice(&self) -> PathBuf {
+        self.dir.join("voice")
     }
 
     /// Makes the folder, for this user alone, and an empty database file that no other can read.
@@ -106,12 +124,36 @@ impl Home {
     ///
     /// If the lock file cannot be used.
     pub fn try_sender(&self) -> Result<Option<SenderLock>> {
-        let file = private_file(&self.dir.join("sender.lock"))?;
+        Ok(self.try_lock("sender.lock")?.map(|file| SenderLock { _file: file }))
+    }
+
+    /// Becomes the one who sends this device's files; `None` if another process does.
+    ///
+    /// # Errors
+    ///
+    /// If the lock file cannot be used.
+    pub fn try_uploader(&self) -> Result<Option<UploadLock>> {
+        Ok(self.try_lock("upload.lock")?.map(|file| UploadLock { _file: file }))
+    }
+
+    fn try_lock(&self, name: &str) -> Result<Option<File>> {
+        let file = private_file(&self.dir.join(name))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(SenderLock { _file: file })),
+            Ok(()) => Ok(Some(file)),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error.into()),
         }
+    }
+
+    /// Waits until no other process fetches voice notes for this device.
+    ///
+    /// # Errors
+    ///
+    /// If the lock file cannot be used.
+    pub fn lock_fetching(&self) -> Result<FetchLock> {
+        let file = private_file(&self.dir.join("fetch.lock"))?;
+        file.lock()?;
+        Ok(FetchLock { _file: file })
     }
 
     /// Waits until no other process prints letters of this device.

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: the command line (`args`) names a verb (`command`), which asks and changes
 //! what is on disk (`home`, `state`) and lets the engine (`sync`) talk to the relay, in one round
-//! (`round`, over `http`) or live (`connection`, which comes back as `reconnect` says). `say` is how it looks to people,
+//! (`round`, over `http`) or live (`connection`, which comes back as `reconnect` says). Sound goes its own way (`voice`). `say` is how it looks to people,
 //! `quiet` when it is not to be heard.
 
 pub mod args;
@@ -22,6 +22,8 @@ pub mod connection;
 pub mod reconnect;
 
 pub mod http;
+
+pub mod voice;
 
 pub mod say;
 

@@ -70,3 +70,12 @@ pub const MAX_LIST: usize = 512;
 /// Links of a roster in one answer, which come as long as the family lives: as many as fit, at 128
 /// bytes, which no link is shorter than.
 pub const MAX_LINKS: usize = MAX_ANSWER / 128;
+
+/// A voice note before it is sealed, in bytes: what a client fetches and decodes at most.
+pub const MAX_VOICE: u64 = 1024 * 1024;
+
+/// How long a voice note plays at most, in ms.
+pub const MAX_VOICE_MS: u64 = 10 * 60 * 1000;
+
+/// The name of a voice note's media type, in bytes.
+pub const MAX_MEDIA_TYPE: usize = 48;

@@ -68,13 +68,16 @@ pub enum ErrorCode {
     /// The family began a new chain: show it in red, keep what is here; a new card is needed.
     #[n(20)]
     NewChain,
+    /// The stored bytes that it names are not all there: store them, then the same command goes again.
+    #[n(21)]
+    StoreFirst,
     /// A reason that this version does not know: show the text, keep the command.
     #[n(0)]
     Newer,
 }
 
 /// The codes that this version knows, by their number on the wire.
-const KNOWN: [ErrorCode; 20] = [
+const KNOWN: [ErrorCode; 21] = [
     ErrorCode::Malformed,
     ErrorCode::UnknownKind,
     ErrorCode::TooLarge,
@@ -95,6 +98,7 @@ const KNOWN: [ErrorCode; 20] = [
     ErrorCode::HelloFirst,
     ErrorCode::TurnFirst,
     ErrorCode::NewChain,
+    ErrorCode::StoreFirst,
 ];
 
 impl<'b, C> Decode<'b, C> for ErrorCode {
@@ -131,6 +135,7 @@ impl ErrorCode {
             Self::HelloFirst => "hello_first",
             Self::TurnFirst => "turn_first",
             Self::NewChain => "new_chain",
+            Self::StoreFirst => "store_first",
             Self::Newer => "newer",
         }
     }

@@ -2,9 +2,14 @@
 //!
 //! The relay never sees this; it stands here because every client must agree on it.
 
+use std::fmt;
+
+use minicbor::bytes::ByteArray;
+
+use crate::bounds;
 use crate::canonical;
 use crate::entry::MessageKind;
-use crate::id::Millis;
+use crate::id::{Millis, Ref};
 
 /// Version of the layout, the first item.
 const VERSION: u32 = 1;
@@ -14,10 +19,51 @@ const VERSION: u32 = 1;
 pub struct Text {
     /// When the author wrote it, in ms, by the author's clock.
     pub written_at: Millis,
-    /// Lines of a letter or reminder, or a member's name.
+    /// Lines of a letter or reminder, or a member's name; of a voice note nothing.
     pub content: String,
     /// Of a reminder, and of nothing else: how it rings.
     pub ring: Option<Ring>,
+    /// Of a voice note, and of nothing else: where it is and how it opens.
+    pub voice: Option<Voice>,
+}
+
+/// A sealed file of sound: where its bytes are, how they open, and what comes out.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Voice {
+    /// The name of the stored bytes.
+    pub blob: Ref,
+    /// Opens them, and nothing else.
+    pub key: [u8; 32],
+    /// Bytes before sealing.
+    pub size: u64,
+    /// How long it plays, in ms.
+    pub duration_ms: u64,
+    /// As a browser names it: `audio/ogg; codecs=opus`.
+    pub media_type: String,
+    /// SHA-256 of the stored bytes.
+    pub hash: [u8; 32],
+}
+
+impl Voice {
+    /// Whether a client may fetch and decode it: not too large, not too long, and a sound.
+    #[must_use]
+    pub fn is_within_bounds(&self) -> bool {
+        (1..=bounds::MAX_VOICE).contains(&self.size)
+            && (1..=bounds::MAX_VOICE_MS).contains(&self.duration_ms)
+            && is_media_type(&self.media_type)
+    }
+}
+
+impl fmt::Debug for Voice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Voice").field("blob", &self.blob).finish_non_exhaustive()
+    }
+}
+
+/// A sound's type, as people and terminals may be shown it.
+fn is_media_type(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/+-.;= ".contains(&byte);
+    text.starts_with("audio/") && text.len() <= bounds::MAX_MEDIA_TYPE && text.bytes().all(is_plain)
 }
 
 /// How a reminder rings until somebody has done it.
@@ -68,6 +114,9 @@ pub enum TextError {
     /// A reminder that rings too often, too rarely or too long.
     #[error("the reminder rings in no way that is allowed")]
     Ring,
+    /// A voice note that is too large or too long, or no sound.
+    #[error("the voice note is larger or longer than allowed, or no sound")]
+    Voice,
     /// A kind whose content this version cannot show.
     #[error("messages of kind {0} need a newer client")]
     Kind(u32),
@@ -77,6 +126,22 @@ impl Text {
     /// The bytes to seal.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
+        if let Some(voice) = &self.voice {
+            let (key, hash) = (ByteArray::from(voice.key), ByteArray::from(voice.hash));
+            let Voice { blob, size, duration_ms, media_type, .. } = voice;
+            let written_at = self.written_at;
+            let media_type = media_type.as_str();
+            return canonical::encode(&(
+                VERSION,
+                written_at,
+                *blob,
+                key,
+                *size,
+                *duration_ms,
+                media_type,
+                hash,
+            ));
+        }
         let content = self.content.as_str();
         match self.ring {
             None => canonical::encode(&(VERSION, self.written_at, content)),
@@ -92,12 +157,9 @@ impl Text {
     ///
     /// [`TextError`], if it is of another version or kind, or malformed.
     pub fn from_bytes(kind: u32, bytes: &[u8]) -> Result<Self, TextError> {
-        let rings = match MessageKind::from_number(kind) {
-            Some(MessageKind::Text | MessageKind::Name) => false,
-            Some(MessageKind::Reminder) => true,
-            Some(MessageKind::Voice | MessageKind::Picture) | None => {
-                return Err(TextError::Kind(kind));
-            }
+        let kind = match MessageKind::from_number(kind) {
+            Some(MessageKind::Picture) | None => return Err(TextError::Kind(kind)),
+            Some(kind) => kind,
         };
         // A newer version may have another shape, so its number is read before the rest.
         let mut peek = minicbor::Decoder::new(bytes);
@@ -106,14 +168,37 @@ impl Text {
         {
             return Err(TextError::Version(version));
         }
-        if !rings {
-            let (_, written_at, content): (u32, Millis, String) = canonical::decode(bytes)?;
-            return Ok(Self { written_at, content, ring: None });
+        match kind {
+            MessageKind::Voice => Self::voice_from_bytes(bytes),
+            MessageKind::Reminder => {
+                let (_, written_at, content, every_ms, times): (u32, Millis, String, Millis, u32) =
+                    canonical::decode(bytes)?;
+                let ring = Some(Ring::new(every_ms, times).ok_or(TextError::Ring)?);
+                Ok(Self { written_at, content, ring, voice: None })
+            }
+            MessageKind::Text | MessageKind::Name | MessageKind::Picture => {
+                let (_, written_at, content): (u32, Millis, String) = canonical::decode(bytes)?;
+                Ok(Self { written_at, content, ring: None, voice: None })
+            }
         }
-        let (_, written_at, content, every_ms, times): (u32, Millis, String, Millis, u32) =
+    }
+
+    fn voice_from_bytes(bytes: &[u8]) -> Result<Self, TextError> {
+        type Wire = (u32, Millis, Ref, ByteArray<32>, u64, u64, String, ByteArray<32>);
+        let (_, written_at, blob, key, size, duration_ms, media_type, hash): Wire =
             canonical::decode(bytes)?;
-        let ring = Some(Ring::new(every_ms, times).ok_or(TextError::Ring)?);
-        Ok(Self { written_at, content, ring })
+        let (key, hash) = (key.into(), hash.into());
+        let voice = Voice { blob, key, size, duration_ms, media_type, hash };
+        if !voice.is_within_bounds() {
+            return Err(TextError::Voice);
+        }
+        Ok(Self { written_at, content: String::new(), ring: None, voice: Some(voice) })
+    }
+
+    /// The text of a voice note.
+    #[must_use]
+    pub fn of_voice(written_at: Millis, voice: Voice) -> Self {
+        Self { written_at, content: String::new(), ring: None, voice: Some(voice) }
     }
 }
 
@@ -123,7 +208,47 @@ mod tests {
 
     fn reminder(every_ms: Millis, times: u32) -> Text {
         let ring = Some(Ring { every_ms, times });
-        Text { written_at: 5, content: "pills".into(), ring }
+        Text { written_at: 5, content: "pills".into(), ring, voice: None }
+    }
+
+    fn voice() -> Voice {
+        Voice {
+            blob: Ref([1; 12]),
+            key: [2; 32],
+            size: 84_000,
+            duration_ms: 42_000,
+            media_type: "audio/ogg; codecs=opus".into(),
+            hash: [3; 32],
+        }
+    }
+
+    #[test]
+    fn a_voice_note_says_where_it_is_in_few_bytes() {
+        let text = Text::of_voice(1_790_000_000_000, voice());
+        let bytes = text.to_bytes();
+
+        assert_eq!(Text::from_bytes(2, &bytes).unwrap(), text);
+        assert!(Text::from_bytes(1, &bytes).is_err());
+        assert!(bytes.len() <= 160, "{}", bytes.len());
+        assert!(!format!("{text:?}").contains("2, 2"), "its key is not to be seen");
+    }
+
+    #[test]
+    fn a_voice_note_out_of_bounds_is_refused() {
+        let cases = [
+            Voice { size: 0, ..voice() },
+            Voice { size: bounds::MAX_VOICE + 1, ..voice() },
+            Voice { duration_ms: 0, ..voice() },
+            Voice { duration_ms: bounds::MAX_VOICE_MS + 1, ..voice() },
+            Voice { media_type: "text/html".into(), ..voice() },
+            Voice { media_type: "audio/\u{1b}[2J".into(), ..voice() },
+            Voice { media_type: format!("audio/{}", "x".repeat(43)), ..voice() },
+        ];
+
+        for voice in cases {
+            let bytes = Text::of_voice(1, voice).to_bytes();
+            assert!(matches!(Text::from_bytes(2, &bytes), Err(TextError::Voice)));
+        }
     }
 
     #[test]

@@ -47,6 +47,11 @@ pub struct Config {
     #[config(env = "JIASHU_REPLICAS", default = 0)]
     pub replicas: u8,
 
+    /// The folder that holds voice notes. Relays that share a store share it too. Default: `blobs` in the
+    /// folder of `data`.
+    #[config(env = "JIASHU_BLOBS")]
+    pub blobs: Option<PathBuf>,
+
     /// What links begin with, as phones see the relay: `https://relay.example`. Default: the
     /// address it listens on.
     #[config(env = "JIASHU_PUBLIC_URL")]
@@ -82,6 +87,10 @@ pub struct Config {
     /// 400. Plans, names, receipts and the roster stay.
     #[config(env = "JIASHU_RETENTION_DAYS", default = 90)]
     pub retention_days: u32,
+
+    /// How many days voice notes are kept after they were sent, or after their hour: 30 to 400.
+    #[config(env = "JIASHU_BLOB_DAYS", default = 90)]
+    pub blob_days: u32,
 
     /// How much and how long.
     #[config(nested)]
@@ -160,6 +169,9 @@ impl Config {
         if !(7..=400).contains(&self.retention_days) {
             return wrong("retention_days", "is 7 to 400");
         }
+        if !(30..=400).contains(&self.blob_days) {
+            return wrong("blob_days", "is 30 to 400");
+        }
         self.limits.check()?;
         Ok(self)
     }
@@ -179,6 +191,14 @@ impl Config {
 
     pub(crate) fn retention_ms(&self) -> Millis {
         Millis::from(self.retention_days) * 24 * 60 * 60 * 1000
+    }
+
+    pub(crate) fn blob_keep_ms(&self) -> Millis {
+        Millis::from(self.blob_days) * 24 * 60 * 60 * 1000
+    }
+
+    pub(crate) fn blob_folder(&self) -> PathBuf {
+        self.blobs.clone().unwrap_or_else(|| self.data.join("blobs"))
     }
 
     pub(crate) fn heartbeat(&self) -> Duration {
@@ -217,6 +237,8 @@ mod tests {
             ("heartbeat_ms", Config { heartbeat_ms: 0, ..base() }),
             ("retention_days", Config { retention_days: 6, ..base() }),
             ("retention_days", Config { retention_days: 401, ..base() }),
+            ("blob_days", Config { blob_days: 29, ..base() }),
+            ("blob_days", Config { blob_days: 401, ..base() }),
         ];
 
         for (key, config) in cases {

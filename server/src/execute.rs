@@ -23,7 +23,11 @@ use crate::family::{Refusal, Sender, new_chain, no_such_invite};
 use crate::relay::Relay;
 use crate::store::{Author, Batch, Precondition, Store, StoreError};
 
+pub mod blob;
+
 pub mod door;
+
+pub mod link;
 
 pub mod staff;
 
@@ -206,7 +210,16 @@ async fn device_command(
     let now = relay.clock.now();
     check_sealed(&frame, relay.config.limits.sealed_bytes)?;
     let batch = match frame {
-        ClientFrame::Post(post) => decide_post(sender, post, now)?,
+        ClientFrame::Post(post) if post.blob.is_none() => decide_post(sender, post, None, now)?,
+        ClientFrame::Post(post) => {
+            if let Some(posted) =
+                Box::pin(repeated(relay, scope, sender.device, n, entry_ref)).await?
+            {
+                return Ok(posted);
+            }
+            let claim = Box::pin(blob::claimed(relay, scope, post.blob)).await?;
+            decide_post(sender, post, claim, now)?
+        }
         ClientFrame::Report(report) => decide_report(sender, report, now)?,
         ClientFrame::Hold(hold) => {
             if let Some(posted) =
@@ -284,9 +297,10 @@ async fn hold_batch(
     hold: Hold,
 ) -> Result<Batch, Failure> {
     let store = &*relay.store;
+    let claim = blob::claimed(relay, scope, hold.blob).await?;
     let standing = schedule(store, scope, hold.schedule).await?;
     let held = store.held(scope, hold.schedule).await?;
-    Ok(decide_hold(sender, hold, standing.as_ref(), &held, relay.clock.now())?)
+    Ok(decide_hold(sender, hold, claim, standing.as_ref(), &held, relay.clock.now())?)
 }
 
 async fn plan_batch(

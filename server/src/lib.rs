@@ -3,7 +3,7 @@
 //! Read in this order: `command_line` starts [`serve`]; a socket arrives (`listener`), becomes a conversation (`session`) with
 //! somebody (`access`), whose commands are decided (`family`) and committed (`store`) by `execute`;
 //! `hub` wakes those who are behind, `scheduler` fires what is due. `setup` lets the first
-//! coordinator in; `limits` says who may come and how much each may ask; `backup` carries all of a store elsewhere.
+//! coordinator in; `blobs` keeps the bytes of voice notes; `limits` says who may come and how much each may ask; `backup` carries all of a store elsewhere.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,9 +26,13 @@ pub mod family;
 
 pub mod store;
 
+pub mod blobs;
+
 pub mod backup;
 
 pub mod hub;
+
+pub mod links;
 
 pub mod scheduler;
 

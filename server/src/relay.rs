@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::blobs::Blobs;
+use crate::blobs::folder::Folder;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::execute::link::KnownKeys;
 use crate::hub::Hub;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -19,12 +22,16 @@ pub struct Relay {
     pub config: Config,
     /// The logs.
     pub store: Arc<dyn Store>,
+    /// The bytes of voice notes.
+    pub blobs: Arc<dyn Blobs>,
     /// What time it is.
     pub clock: Clock,
     /// Who is connected.
     pub hub: Hub,
     /// Who may come, and how much each may ask.
     pub limits: Limits,
+    /// What links to voice notes are signed by.
+    pub link_keys: KnownKeys,
     /// Whose chains were checked already.
     pub rosters: Rosters,
     /// What is counted.
@@ -42,10 +49,12 @@ impl Relay {
         Self {
             hub: Hub::new(config.limits.connections_per_device),
             limits: Limits::new(&config.limits),
+            link_keys: KnownKeys::default(),
             rosters: Rosters::default(),
             metrics: Metrics::new(),
             status: Latest::default(),
             began: Instant::now(),
+            blobs: Arc::new(Folder::at(config.blob_folder())),
             config,
             store,
             clock,

@@ -84,6 +84,8 @@ mod story_reminders;
 
 mod story_banks;
 
+mod story_voice;
+
 mod story_exactly_once;
 
 mod story_order;

@@ -58,6 +58,8 @@ pub mod until;
 
 pub mod still;
 
+pub mod sound;
+
 pub mod port;
 
 pub mod dice;

@@ -244,5 +244,5 @@ impl RawDevice {
 
 /// The bytes inside a letter's seal.
 fn sealed_text(text: &str) -> Vec<u8> {
-    Text { written_at: WRITTEN_AT, content: text.into(), ring: None }.to_bytes()
+    Text { written_at: WRITTEN_AT, content: text.into(), ring: None, voice: None }.to_bytes()
 }

@@ -13,6 +13,8 @@ pub mod family;
 
 pub mod schedule;
 
+pub mod voice;
+
 mod duration;
 
 /// The whole command line.
@@ -69,6 +71,9 @@ pub enum Verb {
     Remind(Box<schedule::RemindArgs>),
     /// Say that what a reminder asked for is done: it rings nowhere any more
     Done(letters::DoneArgs),
+    /// Voice notes: speak instead of writing
+    #[command(subcommand)]
+    Voice(voice::VoiceCommand),
     /// Hours in which nothing rings here; what comes then is shown after
     Quiet(letters::QuietArgs),
     /// Write what is planned into a file for any calendar program

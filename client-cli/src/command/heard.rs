@@ -60,7 +60,7 @@ async fn report(
     let tx = view.state.begin()?;
     let reports = letters
         .iter()
-        .map(|(stored, member)| draft::report(&tx, stored, *member, rung, now_ms()))
+        .map(|(stored, member)| draft::report(&tx, stored, *member, rung, None, now_ms()))
         .collect::<Result<Vec<_>>>()?;
     tx.commit()?;
     match round::exchange(&context.home, context.ca(), &reports).await {
@@ -85,7 +85,7 @@ async fn report(
 }
 
 /// The letter that the log shows under that number; of two lives of the log, the later's.
-fn at_place(view: &View, seq: u64) -> Result<Stored> {
+pub(super) fn at_place(view: &View, seq: u64) -> Result<Stored> {
     let db = view.state.db();
     let mut found = Vec::new();
     for entry_ref in receipt::at_place(db, seq)? {

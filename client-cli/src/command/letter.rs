@@ -7,10 +7,11 @@ use std::io::Write;
 
 use jiashu_proto::entry::{MessageKind, Rung};
 use jiashu_proto::id::{MemberId, Millis};
-use jiashu_proto::text::Ring;
+use jiashu_proto::text::{Ring, Text, Voice};
 use jiashu_recurrence::utc_text;
 use serde::Serialize;
 
+use super::voice::described;
 use crate::clock::{now_ms, timestamp};
 use crate::error::Result;
 use crate::home::Home;
@@ -43,6 +44,24 @@ pub(super) struct Letter {
     /// Of a reminder: how it rings until it is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     rings: Option<RingsJson>,
+    /// Of a voice note: what there is to hear.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    voice: Option<VoiceJson>,
+}
+
+/// A voice note before it is fetched, in `--json`.
+#[derive(Serialize)]
+pub(super) struct VoiceJson {
+    duration_ms: u64,
+    size: u64,
+    media_type: String,
+}
+
+impl VoiceJson {
+    pub(super) fn of(voice: &Voice) -> Self {
+        let Voice { duration_ms, size, media_type, .. } = voice.clone();
+        Self { duration_ms, size, media_type }
+    }
 }
 
 /// How a reminder rings, in `--json`.
@@ -77,6 +96,7 @@ impl Letter {
             adjust: fired.and_then(|fired| fired.adjust).map(|adjust| adjust.name()),
             perhaps_shown: stored.perhaps_shown,
             rings: text.ring.map(RingsJson::of),
+            voice: text.voice.as_ref().map(VoiceJson::of),
         })
     }
 }
@@ -128,8 +148,10 @@ pub(super) fn show_new(
     for stored in &new {
         message::mark(&tx, stored.message.entry_ref, Shown::Printed)?;
         let reader = opened_by(stored, people, reading.reader).filter(|_| reading.opens);
-        if let (Some(reader), Some(_)) = (reader, &stored.text) {
-            draft::report(&tx, stored, reader, Rung::Opened, now_ms())?;
+        // A voice note is opened by playing it.
+        let is_words = stored.text.as_ref().is_some_and(|text| text.voice.is_none());
+        if let Some(reader) = reader.filter(|_| is_words) {
+            draft::report(&tx, stored, reader, Rung::Opened, None, now_ms())?;
         }
     }
     tx.commit()?;
@@ -152,7 +174,11 @@ fn mark_all(state: &mut State, new: &[Stored], shown: Shown) -> Result<()> {
 }
 
 /// For whom an opened letter counts: who reads, else the first adult it is for, else the child.
-fn opened_by(stored: &Stored, people: &People, reader: Option<MemberId>) -> Option<MemberId> {
+pub(super) fn opened_by(
+    stored: &Stored,
+    people: &People,
+    reader: Option<MemberId>,
+) -> Option<MemberId> {
     let is_for = |member: &MemberId| is_for(&stored.message, *member);
     if reader.is_some() {
         return reader.filter(is_for);
@@ -205,8 +231,20 @@ pub(super) fn heading(stored: &Stored, people: &People) -> String {
 
 /// The lines of a letter, indented, so that no letter can look like a heading.
 pub(super) fn text_of(stored: &Stored) -> String {
-    let text = stored.text.as_ref().map(|text| plain(&text.content)).unwrap_or_default();
-    format!("    {}", text.replace('\n', "\n    "))
+    let text = stored.text.as_ref().map(said).unwrap_or_default();
+    let hint = match stored.text.as_ref().and_then(|text| text.voice.as_ref()) {
+        Some(_) => format!("  (to hear it: jiashu voice play {})", stored.seq),
+        None => String::new(),
+    };
+    format!("    {}{hint}", text.replace('\n', "\n    "))
+}
+
+/// What a text says, safe to print: its lines, or of a voice note what there is to hear.
+pub(super) fn said(text: &Text) -> String {
+    match &text.voice {
+        Some(voice) => described(voice),
+        None => plain(&text.content),
+    }
 }
 
 #[cfg(test)]

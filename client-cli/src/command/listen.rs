@@ -14,6 +14,7 @@ use crate::say;
 use crate::state::State;
 use crate::state::lane::{self, Listener};
 use crate::sync::Engine;
+use crate::voice::sending;
 
 /// How often to try, and how long, to become the one who talks to the relay.
 const TRY_EVERY: Duration = Duration::from_millis(100);
@@ -48,6 +49,7 @@ pub(super) async fn run(context: &mut Context<'_>, args: &ReaderArgs) -> Result<
         biased;
         () = stop => Ok(()),
         ended = connection::stay(&mut engine, ca, &mut on_event) => ended,
+        ended = sending::keep_sending(home, ca) => ended,
     };
     lane::set_listener(engine.db(), Listener::None)?;
     ended

@@ -5,11 +5,11 @@ use jiashu_proto::frame::ClientFrame;
 use jiashu_proto::text::Text;
 use serde::Serialize;
 
-use super::letter::{Letter, heading, text_of, utc};
+use super::letter::{Letter, heading, said, text_of, utc};
 use super::notices::{self, Told};
 use super::{Context, View};
 use crate::error::Result;
-use crate::say::{People, one_line, plain};
+use crate::say::{People, one_line};
 use crate::state::message::{self, Stored};
 use crate::state::outbox;
 use crate::state::receipt::{self, Heard};
@@ -28,6 +28,21 @@ pub(super) struct HeardJson {
     member: String,
     rung: &'static str,
     at: String,
+    /// Of a played one: how much, in percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    share: Option<u8>,
+}
+
+impl HeardJson {
+    /// "Lili heard 80 %", once something of a voice note was heard.
+    pub(super) fn of_voice(&self) -> Option<String> {
+        let Self { member, rung, share, .. } = self;
+        match share {
+            Some(share) => Some(format!("{member} heard {share} %")),
+            None if *rung == Rung::Shown.name() => Some(format!("{member} heard it")),
+            None => None,
+        }
+    }
 }
 
 pub(super) async fn run(context: &mut Context<'_>) -> Result<()> {
@@ -67,13 +82,19 @@ fn print_told(context: &mut Context<'_>, told: &Told) -> Result<()> {
 /// The letter with its receipts, if it was opened.
 pub(super) fn logged(view: &View, stored: &Stored) -> Result<Option<Logged>> {
     let Some(letter) = Letter::of(stored, &view.people) else { return Ok(None) };
+    Ok(Some(Logged { letter, receipts: receipts_of(view, stored)? }))
+}
+
+/// How far a letter came, a member each.
+pub(super) fn receipts_of(view: &View, stored: &Stored) -> Result<Vec<HeardJson>> {
     let heard = receipt::of(view.state.db(), stored.message.entry_ref)?.into_iter();
     let receipts = heard.map(|heard| HeardJson {
         member: view.people.name(heard.member),
         rung: heard.rung.name(),
         at: utc(heard.at),
+        share: heard.share,
     });
-    Ok(Some(Logged { letter, receipts: receipts.collect() }))
+    Ok(receipts.collect())
 }
 
 fn print(context: &mut Context<'_>, view: &View, stored: &Stored) -> Result<()> {
@@ -89,13 +110,20 @@ fn print(context: &mut Context<'_>, view: &View, stored: &Stored) -> Result<()> 
     Ok(writeln!(context.out)?)
 }
 
+/// Who has heard so much of a voice note, in percent, has heard it.
+const HEARD: u8 = 50;
+
 /// "✓✓ Lili heard it, 19:42".
 fn in_words(heard: &Heard, stored: &Stored, people: &People) -> String {
     let (name, at) = (people.name(heard.member), people.clock_beside(heard.at, stored.at));
     match heard.rung {
         Rung::Device => format!("✓ on {name}'s phone, {at}"),
         Rung::Opened => format!("✓✓ {name} opened it, {at}"),
-        Rung::Played => format!("✓✓ {name} played it, {at}"),
+        Rung::Played => match heard.share {
+            Some(share @ ..HEARD) => format!("✓ {name} heard {share} % of it, {at}"),
+            Some(share) => format!("✓✓ {name} heard it ({share} %), {at}"),
+            None => format!("✓ {name} began to play it, {at}"),
+        },
         Rung::Shown => format!("✓✓ {name} heard it, {at}"),
         Rung::Done => format!("✓✓ {name} has done it, {at}"),
     }
@@ -107,7 +135,7 @@ fn print_waiting(context: &mut Context<'_>, view: &View) -> Result<()> {
         let Ok(text) = Text::from_bytes(post.kind, &post.sealed) else { continue };
         let at = view.people.clock(command.at);
         writeln!(context.out, "waits  {at}  {}", view.people.name(post.from))?;
-        writeln!(context.out, "    {}\n", plain(&text.content).replace('\n', "\n    "))?;
+        writeln!(context.out, "    {}\n", said(&text).replace('\n', "\n    "))?;
     }
     Ok(())
 }

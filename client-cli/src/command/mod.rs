@@ -16,6 +16,7 @@ use crate::state::chain::Family;
 use crate::state::lane::{Ended, Lane};
 use crate::state::{State, told};
 use crate::sync;
+use crate::voice::sending;
 
 pub mod join;
 
@@ -36,6 +37,8 @@ pub mod log;
 pub mod heard;
 
 pub mod schedule;
+
+mod voice;
 
 mod remind;
 
@@ -82,7 +85,9 @@ pub async fn run(cli: Cli, out: &mut dyn Write) -> Result<()> {
         Verb::Ngo(command) => return ngo::run(command, &globals, out).await,
         _ => Context::new(globals, out)?,
     };
-    match verb {
+    // Who ends it has had enough.
+    let goes_on = !matches!(verb, Verb::Listen(_));
+    let done = match verb {
         Verb::Join(args) => join::run(&mut context, &args).await,
         Verb::Send(args) => send::run(&mut context, &args).await,
         Verb::Inbox(args) => inbox::run(&mut context, &args).await,
@@ -90,6 +95,7 @@ pub async fn run(cli: Cli, out: &mut dyn Write) -> Result<()> {
         Verb::Log => log::run(&mut context).await,
         Verb::Heard(args) => heard::run(&mut context, &args).await,
         Verb::Schedule(command) => schedule::run(&mut context, command).await,
+        Verb::Voice(command) => voice::run(&mut context, command).await,
         Verb::Remind(args) => remind::run(&mut context, &args).await,
         Verb::Done(args) => heard::done(&mut context, &args).await,
         Verb::Quiet(args) => quiet::run(&mut context, &args),
@@ -104,7 +110,10 @@ pub async fn run(cli: Cli, out: &mut dyn Write) -> Result<()> {
         Verb::Status => status::run(&mut context).await,
         Verb::Export(args) => export::run(&mut context, &args).await,
         Verb::Completions { .. } | Verb::Man | Verb::Ngo(_) => Ok(()),
-    }
+    };
+    context.out.flush()?;
+    // After what was asked for: voice notes whose way was cut go on.
+    if done.is_ok() && goes_on { sending::go_on(&context.home, context.ca()).await } else { done }
 }
 
 /// What every verb works with.

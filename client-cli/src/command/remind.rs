@@ -6,7 +6,7 @@ use super::schedule::add;
 use super::{Context, View, send};
 use crate::args::schedule::RemindArgs;
 use crate::error::{CliError, ExitCode, Result};
-use crate::sync::draft::{Ahead, Manner, Parties};
+use crate::sync::draft::{Ahead, Manner, Parties, Said};
 
 pub(super) async fn run(context: &mut Context<'_>, args: &RemindArgs) -> Result<()> {
     let ring = Ring::new(args.again, args.rings).ok_or_else(|| {
@@ -17,11 +17,11 @@ pub(super) async fn run(context: &mut Context<'_>, args: &RemindArgs) -> Result<
     let text = args.text.join(" ");
     if args.when.is_said() {
         let manner = Manner { valid_for: args.valid_for, ring: Some(ring) };
-        let ahead = Ahead { texts: &[text], bank: false, manner };
+        let ahead = Ahead { letters: &[Said::Words(text)], bank: false, manner };
         return add::plan(context, &args.when, &args.parties, &ahead).await;
     }
     let View { mut state, people, .. } = View::open_to_write(&context.home)?;
     let from = people.speaker(args.parties.speaker.as_deref())?;
     let parties = Parties { from, to: people.addressees(&args.parties.to)? };
-    send::send(context, &mut state, &parties, &[text], Some(ring)).await
+    send::send(context, &mut state, &parties, &[Said::Words(text)], Some(ring)).await
 }

@@ -14,11 +14,11 @@ use super::{Context, View};
 use crate::args::letters::SendArgs;
 use crate::clock::now_ms;
 use crate::error::{CliError, ExitCode, Result};
-use crate::round;
 use crate::state::State;
 use crate::state::lane::Lane;
 use crate::state::outbox::{self, Fate};
-use crate::sync::draft::{self, Parties};
+use crate::sync::draft::{self, Parties, Said};
+use crate::voice::sending;
 
 /// A next line that does not come within this time goes with the next batch.
 const LINE_GAP: Duration = Duration::from_millis(5);
@@ -41,11 +41,12 @@ pub(super) async fn run(context: &mut Context<'_>, args: &SendArgs) -> Result<()
     let mut state = view.state;
     if !args.lines {
         let text = args.text.join(" ");
-        return send(context, &mut state, &parties, &[text], None).await;
+        return send(context, &mut state, &parties, &[Said::Words(text)], None).await;
     }
     let mut lines = lines_of_stdin();
     let mut result = Ok(());
     while let Some(batch) = next_batch(&mut lines).await? {
+        let batch: Vec<_> = batch.into_iter().map(Said::Words).collect();
         match send(context, &mut state, &parties, &batch, None).await {
             Err(error) if matches!(error.code, ExitCode::BadInput | ExitCode::Refused) => {
                 result = Err(error);
@@ -61,17 +62,13 @@ pub(super) async fn send(
     context: &mut Context<'_>,
     state: &mut State,
     parties: &Parties,
-    texts: &[String],
+    letters: &[Said],
     ring: Option<Ring>,
 ) -> Result<()> {
     let tx = state.begin()?;
     let (mut refs, mut wrong) = (Vec::new(), None);
-    for text in texts {
-        let drafted = match ring {
-            Some(ring) => draft::reminder(&tx, parties.clone(), text, ring, now_ms()),
-            None => draft::letter(&tx, parties.clone(), text, now_ms()),
-        };
-        match drafted {
+    for letter in letters {
+        match draft::letter(&tx, parties.clone(), letter, ring, now_ms()) {
             Ok(entry_ref) => refs.push(entry_ref),
             // A faulty line does not hold up its neighbours.
             Err(error) if error.code == ExitCode::BadInput => wrong = Some(error),
@@ -81,7 +78,7 @@ pub(super) async fn send(
     tx.commit()?;
     let exchanged = match refs.as_slice() {
         [] => Ok(()),
-        refs => round::exchange(&context.home, context.ca(), refs).await,
+        refs => sending::deliver(&context.home, context.ca(), refs).await,
     };
     let ended = Lane::joined(state.db())?.ended.is_some();
     for entry_ref in refs {

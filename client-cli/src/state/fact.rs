@@ -1,6 +1,6 @@
 //! Clear facts, kept as received, so that what a newer version wrote survives an older one.
 
-use jiashu_proto::entry::{Content, Schedule, Seq, schedule_key};
+use jiashu_proto::entry::{Content, SCHEDULE_KEYS, Schedule, Seq, schedule_key};
 use jiashu_proto::id::{Millis, Ref};
 use rusqlite::Connection;
 
@@ -88,7 +88,7 @@ fn select(db: &Connection, wanted: &str, key: &str) -> Result<Vec<Fact>> {
 ///
 /// If the state cannot be read, or is damaged.
 pub fn schedules(db: &Connection) -> Result<Vec<Schedule>> {
-    let facts = with_prefix(db, "schedule/")?.into_iter();
+    let facts = with_prefix(db, SCHEDULE_KEYS)?.into_iter();
     Ok(facts.filter_map(|fact| as_schedule(fact.content)).collect())
 }
 

@@ -1,6 +1,6 @@
 //! Sealed entries: as received, and as opened. A ref stands here once, however often it comes.
 
-use jiashu_proto::entry::{Content, Generation, Message, Rung, Seq};
+use jiashu_proto::entry::{Content, Generation, Message, MessageKind, Rung, Seq};
 use jiashu_proto::id::{DeviceId, Millis, Ref};
 use jiashu_proto::text::{Ring, Text};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
@@ -41,7 +41,7 @@ pub struct Place {
 }
 
 const COLUMNS: &str =
-    "generation, seq, at, content, text, written_at, refused, shown, ring_every, ring_times";
+    "generation, seq, at, content, text, written_at, refused, shown, ring_every, ring_times, voice";
 
 /// Notes a message's new place, if it is known. Whether it was.
 ///
@@ -99,11 +99,12 @@ pub fn put(
 /// If the state cannot be written.
 pub fn opened(db: &Connection, opened: Ref, text: &Text) -> Result<()> {
     let ring = text.ring.map(|ring| (ring.every_ms(), ring.times())).unzip();
+    let voice = text.voice.as_ref().map(|_| text.to_bytes());
     db.prepare_cached(
-        "UPDATE message SET text = ?2, written_at = ?3, ring_every = ?4, ring_times = ?5
+        "UPDATE message SET text = ?2, written_at = ?3, ring_every = ?4, ring_times = ?5, voice = ?6
          WHERE ref = ?1",
     )?
-    .execute((opened.0, &text.content, text.written_at, ring.0, ring.1))?;
+    .execute((opened.0, &text.content, text.written_at, ring.0, ring.1, voice))?;
     Ok(())
 }
 
@@ -265,13 +266,17 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Stored> {
     let every_ms: Option<Millis> = row.get("ring_every")?;
     let ring = every_ms.zip(row.get("ring_times")?);
     let ring = ring.and_then(|(every_ms, times)| Ring::new(every_ms, times));
+    let voice: Option<Vec<u8>> = row.get("voice")?;
+    let voice = voice.map(|voice| Text::from_bytes(MessageKind::Voice.number(), &voice));
+    let voice = voice.transpose().map_err(damaged)?.and_then(|text| text.voice);
+    let text = text.zip(written_at);
     Ok(Stored {
         generation: row.get("generation")?,
         seq: row.get::<_, i64>("seq")?.cast_unsigned(),
         at: row.get("at")?,
         kind,
         message,
-        text: text.zip(written_at).map(|(content, written_at)| Text { written_at, content, ring }),
+        text: text.map(|(content, written_at)| Text { written_at, content, ring, voice }),
         refused: row.get("refused")?,
         perhaps_shown: row.get::<_, u8>("shown")? == 1,
     })

@@ -2,7 +2,8 @@
 //!
 //! The rooms: who we are and how far we have read (`lane`), who is in the family (`chain`, and what
 //! another chain would make of it, `fork`), what was said (`message`), how far it came (`receipt`),
-//! clear facts (`fact`), what we have to say (`outbox`), what that makes of schedules (`planned`),
+//! clear facts (`fact`), what we have to say (`outbox`), sealed files that it names (`upload`), what that makes
+//! of schedules (`planned`),
 //! what the relay holds for us (`held`) and gives back (`given`), new phones that ask (`request`),
 //! what a person was told (`told`) and has set (`setting`). Rules are left to `sync`: nothing here
 //! decides.
@@ -44,8 +45,10 @@ pub mod given;
 
 pub mod setting;
 
+pub mod upload;
+
 /// Version of the tables once all steps are done.
-const SCHEMA: u32 = 4;
+const SCHEMA: u32 = 5;
 
 /// Step n leads from version n to n + 1. Only added to: homes of every version are about.
 const MIGRATIONS: [&str; SCHEMA as usize] = [
@@ -53,6 +56,7 @@ const MIGRATIONS: [&str; SCHEMA as usize] = [
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
+    include_str!("schema_5.sql"),
 ];
 
 /// How long a process waits for another that writes.

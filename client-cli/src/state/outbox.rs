@@ -65,11 +65,22 @@ const COLUMNS: &str = "id, ref, frame, about, at, n";
 pub fn queue(db: &Connection, queued: &Queued<'_>) -> Result<()> {
     let first = if matches!(queued.frame, ClientFrame::Turn(_)) { 0 } else { 1 };
     let about = queued.about.map(|about| about.0);
+    let blob = blob_of(queued.frame).map(|blob| blob.0);
     db.prepare_cached(
-        "INSERT INTO outbox (ref, first, frame, about, at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO outbox (ref, first, frame, about, at, blob) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
-    .execute((queued.entry_ref.0, first, queued.frame.to_bytes(0), about, queued.at))?;
+    .execute((queued.entry_ref.0, first, queued.frame.to_bytes(0), about, queued.at, blob))?;
     Ok(())
+}
+
+/// The stored bytes that a command names.
+#[must_use]
+pub fn blob_of(frame: &ClientFrame) -> Option<Ref> {
+    match frame {
+        ClientFrame::Post(post) => post.blob,
+        ClientFrame::Hold(hold) => hold.blob,
+        _ => None,
+    }
 }
 
 /// What waits for the relay: first what has a counter, by it, then the rest as it shall go.
@@ -84,6 +95,43 @@ pub fn waiting(db: &Connection, limit: usize) -> Result<Vec<Command>> {
     ))?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = query.query_map([limit], from_row)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Of what waits that which may go: not a voice note whose bytes the relay does not have yet, nor what was
+/// said after it of the same schedule. Letters overtake it.
+///
+/// # Errors
+///
+/// If the state cannot be read, or is damaged.
+pub fn ready(db: &Connection, limit: usize) -> Result<Vec<Command>> {
+    let mut query = db.prepare_cached(&format!(
+        "WITH stuck AS (
+             SELECT id, about FROM outbox
+             WHERE posted IS NULL AND refused IS NULL
+                 AND blob IN (SELECT blob FROM upload WHERE done IS NULL))
+         SELECT {COLUMNS} FROM outbox
+         WHERE posted IS NULL AND refused IS NULL AND NOT EXISTS (
+             SELECT 1 FROM stuck
+             WHERE stuck.id = outbox.id OR stuck.about = outbox.about AND stuck.id < outbox.id)
+         ORDER BY n IS NULL, n, first, id LIMIT ?1"
+    ))?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = query.query_map([limit], from_row)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// What waits and names these stored bytes.
+///
+/// # Errors
+///
+/// If the state cannot be read, or is damaged.
+pub fn naming(db: &Connection, blob: Ref) -> Result<Vec<Command>> {
+    let mut query = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM outbox
+         WHERE blob = ?1 AND posted IS NULL AND refused IS NULL ORDER BY id"
+    ))?;
+    let rows = query.query_map([blob.0], from_row)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 

@@ -17,6 +17,8 @@ pub struct Heard {
     pub rung: Rung,
     /// Since when.
     pub at: Millis,
+    /// Of a played one: the largest share, in percent.
+    pub share: Option<u8>,
 }
 
 const RUNGS: [Rung; 5] = [Rung::Device, Rung::Opened, Rung::Played, Rung::Shown, Rung::Done];
@@ -31,17 +33,18 @@ pub(super) fn number(rung: Rung) -> u32 {
     }
 }
 
-/// Notes a rung. A lower one than stands changes nothing, nor does the same again.
+/// Notes a rung. A lower one than stands changes nothing, nor does the same again, but for a larger share.
 ///
 /// # Errors
 ///
 /// If the state cannot be written.
 pub fn note(db: &Connection, of: Ref, heard: Heard) -> Result<()> {
     db.prepare_cached(
-        "INSERT INTO receipt VALUES (?1, ?2, ?3, ?4) ON CONFLICT (ref, member)
-         DO UPDATE SET rung = excluded.rung, at = excluded.at WHERE excluded.rung > rung",
+        "INSERT INTO receipt VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (ref, member)
+         DO UPDATE SET rung = excluded.rung, at = excluded.at, share = excluded.share
+         WHERE excluded.rung > rung OR excluded.rung = rung AND excluded.share > share",
     )?
-    .execute((of.0, heard.member.0, number(heard.rung), heard.at))?;
+    .execute((of.0, heard.member.0, number(heard.rung), heard.at, heard.share))?;
     Ok(())
 }
 
@@ -51,13 +54,12 @@ pub fn note(db: &Connection, of: Ref, heard: Heard) -> Result<()> {
 ///
 /// If the state cannot be read.
 pub fn of(db: &Connection, of: Ref) -> Result<Vec<Heard>> {
-    let mut query =
-        db.prepare_cached("SELECT member, rung, at FROM receipt WHERE ref = ?1 ORDER BY member")?;
+    let mut query = db.prepare_cached("SELECT * FROM receipt WHERE ref = ?1 ORDER BY member")?;
     let rows = query.query_map([of.0], |row| {
         let stored: u32 = row.get("rung")?;
         let rung = RUNGS.into_iter().find(|rung| number(*rung) == stored);
-        let (member, at) = (MemberId(row.get("member")?), row.get("at")?);
-        Ok(rung.map(|rung| Heard { member, rung, at }))
+        let (member, at, share) = (MemberId(row.get("member")?), row.get("at")?, row.get("share")?);
+        Ok(rung.map(|rung| Heard { member, rung, at, share }))
     })?;
     Ok(rows.filter_map(rusqlite::Result::transpose).collect::<rusqlite::Result<_>>()?)
 }
@@ -152,7 +154,7 @@ mod tests {
     fn the_higher_rung_stands() {
         let dir = tempfile::tempdir().unwrap();
         let state = State::create(&Home::find(Some(dir.path())).unwrap()).unwrap();
-        let heard = |rung, at| Heard { member: MemberId(3), rung, at };
+        let heard = |rung, at| Heard { member: MemberId(3), rung, at, share: None };
 
         for (rung, at) in [(Rung::Device, 1), (Rung::Shown, 2), (Rung::Opened, 3), (Rung::Shown, 4)]
         {
@@ -160,5 +162,19 @@ mod tests {
         }
 
         assert_eq!(of(state.db(), Ref([1; 12])).unwrap(), [heard(Rung::Shown, 2)]);
+    }
+
+    #[test]
+    fn of_what_was_played_the_largest_share_stands() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::create(&Home::find(Some(dir.path())).unwrap()).unwrap();
+        let played =
+            |share, at| Heard { member: MemberId(3), rung: Rung::Played, at, share: Some(share) };
+
+        for (share, at) in [(30, 1), (80, 2), (50, 3), (80, 4)] {
+            note(state.db(), Ref([1; 12]), played(share, at)).unwrap();
+        }
+
+        assert_eq!(of(state.db(), Ref([1; 12])).unwrap(), [played(80, 2)]);
     }
 }

@@ -7,7 +7,7 @@ use jiashu_proto::bounds;
 use jiashu_proto::entry::{MessageKind, RuleText, Rung, Schedule, ScheduleState, name_key};
 use jiashu_proto::frame::{Card, ClientFrame, Hold, Plan, Post, Report, Turn};
 use jiashu_proto::id::{Epoch, MemberId, Millis, N, Ref};
-use jiashu_proto::text::{Ring, Text};
+use jiashu_proto::text::{Ring, Text, Voice};
 use jiashu_seal::{BodyFields, Draft, FamilyKey, TAG_LEN, random};
 use rusqlite::Connection;
 
@@ -27,30 +27,35 @@ pub struct Parties {
     pub to: Vec<MemberId>,
 }
 
-/// Queues a letter. Its name.
+/// What is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// A few lines.
+    Words(String),
+    /// A voice note, whose sealed file is on the disk.
+    Voice(Voice),
+}
+
+/// What goes into a seal, and what stands beside it.
+struct Body {
+    kind: MessageKind,
+    text: Vec<u8>,
+    blob: Option<Ref>,
+}
+
+/// Queues a letter, or a reminder that rings from its arrival. Its name.
 ///
 /// # Errors
 ///
 /// [`ExitCode::BadInput`] if there is nothing to send, or too much.
-pub fn letter(db: &Connection, parties: Parties, text: &str, now: Millis) -> Result<Ref> {
-    let sealed = sealed_text(text, None, now)?;
-    post(db, parties, MessageKind::Text, None, sealed, now)
-}
-
-/// Queues a reminder that rings from its arrival. Its name.
-///
-/// # Errors
-///
-/// As of [`letter`].
-pub fn reminder(
+pub fn letter(
     db: &Connection,
     parties: Parties,
-    text: &str,
-    ring: Ring,
+    letter: &Said,
+    ring: Option<Ring>,
     now: Millis,
 ) -> Result<Ref> {
-    let sealed = sealed_text(text, Some(ring), now)?;
-    post(db, parties, MessageKind::Reminder, None, sealed, now)
+    post(db, parties, None, said(letter, ring, now)?, now)
 }
 
 /// Queues a member's name, for all.
@@ -59,40 +64,53 @@ pub fn reminder(
 ///
 /// [`ExitCode::BadInput`] if it is too long.
 pub fn name(db: &Connection, from: MemberId, of: MemberId, name: &str, now: Millis) -> Result<Ref> {
-    let sealed = sealed_text(name, None, now)?;
     let parties = Parties { from, to: Vec::new() };
-    post(db, parties, MessageKind::Name, Some(name_key(of)), sealed, now)
+    post(db, parties, Some(name_key(of)), words(MessageKind::Name, name, None, now)?, now)
 }
 
-fn sealed_text(text: &str, ring: Option<Ring>, now: Millis) -> Result<Vec<u8>> {
+fn said(said: &Said, ring: Option<Ring>, now: Millis) -> Result<Body> {
+    match said {
+        Said::Words(text) => {
+            let kind = if ring.is_some() { MessageKind::Reminder } else { MessageKind::Text };
+            words(kind, text, ring, now)
+        }
+        Said::Voice(voice) => Ok(of_voice(voice.clone(), now)),
+    }
+}
+
+fn of_voice(voice: Voice, now: Millis) -> Body {
+    let blob = Some(voice.blob);
+    Body { kind: MessageKind::Voice, text: Text::of_voice(now, voice).to_bytes(), blob }
+}
+
+fn words(kind: MessageKind, text: &str, ring: Option<Ring>, now: Millis) -> Result<Body> {
     if text.trim().is_empty() {
         return Err(CliError::new(
             ExitCode::BadInput,
             "there is nothing to send: write a few words",
         ));
     }
-    let bytes = Text { written_at: now, content: text.to_owned(), ring }.to_bytes();
+    let text = Text { written_at: now, content: text.to_owned(), ring, voice: None };
+    let bytes = text.to_bytes();
     let most = bounds::MAX_SEALED.saturating_sub(TAG_LEN);
     if bytes.len() > most {
         let text =
             format!("too long by {} bytes: send it in parts", bytes.len().saturating_sub(most));
         return Err(CliError::new(ExitCode::BadInput, text));
     }
-    Ok(bytes)
+    Ok(Body { kind, text: bytes, blob: None })
 }
 
 fn post(
     db: &Connection,
     Parties { from, to }: Parties,
-    kind: MessageKind,
     key: Option<String>,
-    sealed: Vec<u8>,
+    Body { kind, text: sealed, blob }: Body,
     now: Millis,
 ) -> Result<Ref> {
     let entry_ref = Ref(random());
     let kind = kind.number();
-    let post =
-        Post { n: 0, entry_ref, epoch: 0, from, to, kind, sealed, key, until: None, blob: None };
+    let post = Post { n: 0, entry_ref, epoch: 0, from, to, kind, sealed, key, until: None, blob };
     queue(db, entry_ref, &ClientFrame::Post(post), None, now)?;
     Ok(entry_ref)
 }
@@ -101,7 +119,7 @@ fn post(
 #[derive(Clone, Debug)]
 pub struct Ahead<'a> {
     /// Its letter; of a bank its letters, perhaps none yet.
-    pub texts: &'a [String],
+    pub letters: &'a [Said],
     /// Whether each occurrence releases the next of them.
     pub bank: bool,
     /// What holds for each of them.
@@ -130,8 +148,8 @@ pub fn schedule(
     now: Millis,
 ) -> Result<Ref> {
     let id = Ref(random());
-    for text in ahead.texts {
-        hold(db, parties.clone(), id, text, ahead.manner, now)?;
+    for letter in ahead.letters {
+        hold(db, parties.clone(), id, letter, ahead.manner, now)?;
     }
     let Parties { from, to } = parties;
     let (state, bank) = (ScheduleState::Active, ahead.bank);
@@ -150,12 +168,12 @@ pub fn hold(
     db: &Connection,
     parties: Parties,
     schedule: Ref,
-    text: &str,
+    letter: &Said,
     manner: Manner,
     now: Millis,
 ) -> Result<Ref> {
-    let sealed = sealed_text(text, manner.ring, now)?;
-    hold_text(db, parties, schedule, sealed, manner, None, now)
+    let body = said(letter, manner.ring, now)?;
+    hold_body(db, parties, schedule, body, manner.valid_for, None, now)
 }
 
 /// Queues a letter in the place of one that is held. The command's name.
@@ -168,27 +186,26 @@ pub fn exchange(
     parties: Parties,
     schedule: Ref,
     old: Ref,
-    text: &Text,
+    text: Text,
     valid_for: Option<Millis>,
     now: Millis,
 ) -> Result<Ref> {
-    let Text { written_at, content, ring } = text;
-    let sealed = sealed_text(content, *ring, *written_at)?;
-    let manner = Manner { valid_for, ring: *ring };
-    hold_text(db, parties, schedule, sealed, manner, Some(old), now)
+    let Text { written_at, content, ring, voice } = text;
+    let letter = voice.map_or(Said::Words(content), Said::Voice);
+    let body = said(&letter, ring, written_at)?;
+    hold_body(db, parties, schedule, body, valid_for, Some(old), now)
 }
 
-fn hold_text(
+fn hold_body(
     db: &Connection,
     Parties { from, to }: Parties,
     schedule: Ref,
-    sealed: Vec<u8>,
-    Manner { valid_for, ring }: Manner,
+    Body { kind, text: sealed, blob }: Body,
+    valid_for: Option<Millis>,
     replaces: Option<Ref>,
     now: Millis,
 ) -> Result<Ref> {
     let body_ref = Ref(random());
-    let kind = if ring.is_some() { MessageKind::Reminder } else { MessageKind::Text };
     let hold = Hold {
         n: 0,
         body_ref,
@@ -199,7 +216,7 @@ fn hold_text(
         sealed,
         schedule,
         valid_for,
-        blob: None,
+        blob,
         again: None,
         replaces,
     };
@@ -240,7 +257,8 @@ pub fn change(
     Ok(entry_ref)
 }
 
-/// Notes and queues that a message came so far with `member`, whom this device serves.
+/// Notes and queues that a message came so far with `member`, whom this device serves; of a voice note that was
+/// played with the share, in percent.
 ///
 /// # Errors
 ///
@@ -250,6 +268,7 @@ pub fn report(
     stored: &Stored,
     member: MemberId,
     rung: Rung,
+    share: Option<u8>,
     now: Millis,
 ) -> Result<Ref> {
     let (entry_ref, message) = (Ref(random()), &stored.message);
@@ -261,9 +280,9 @@ pub fn report(
         to: message.from,
         rung,
         at: now,
-        share: None,
+        share,
     };
-    receipt::note(db, message.entry_ref, Heard { member, rung, at: now })?;
+    receipt::note(db, message.entry_ref, Heard { member, rung, at: now, share })?;
     queue(db, entry_ref, &ClientFrame::Report(report), None, now)?;
     Ok(entry_ref)
 }

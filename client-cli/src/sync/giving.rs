@@ -116,7 +116,7 @@ fn take_on(
         }
         let parties = Parties { from: message.from, to: message.to };
         let valid_for = message.fired.and_then(|fired| fired.valid_for);
-        draft::exchange(db, parties, schedule, body_ref, &text, valid_for, now)?;
+        draft::exchange(db, parties, schedule, body_ref, text, valid_for, now)?;
     }
     Ok(())
 }

@@ -44,6 +44,7 @@ pub mod draft;
 
 pub(crate) use receipts::is_for;
 pub use recovery::ended;
+pub use sending::refuse_naming;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -166,6 +166,8 @@ impl Reader<'_> {
                 let key = format!("{}{}", fact::TOMBSTONES, stone.entry_ref);
                 Ok(fact::put(self.db, &key, *seq, *at, content)?)
             }
+            // The relay's own: it has no business here.
+            Ok(Content::Blob(_)) => Ok(()),
             // A newer version wrote it: it stays for the day when this one is newer, too.
             Ok(Content::Unknown(_)) | Err(_) => {
                 Ok(fact::put(self.db, &format!("unknown/{seq}"), *seq, *at, content)?)
@@ -312,7 +314,8 @@ impl Reader<'_> {
     }
 
     fn receipt(&mut self, receipt: &Receipt) -> Result<()> {
-        let heard = receipt::Heard { member: receipt.from, rung: receipt.rung, at: receipt.at };
+        let Receipt { from: member, rung, at, share, .. } = *receipt;
+        let heard = receipt::Heard { member, rung, at, share: share.filter(|share| *share <= 100) };
         receipt::note(self.db, receipt.of, heard)
     }
 }

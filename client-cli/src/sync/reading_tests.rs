@@ -351,7 +351,12 @@ fn a_name_overrides_the_one_on_the_card() {
         until: None,
         schedule: None,
     };
-    let text = jiashu_proto::text::Text { written_at: NOON, content: "Lili".into(), ring: None };
+    let text = jiashu_proto::text::Text {
+        written_at: NOON,
+        content: "Lili".into(),
+        ring: None,
+        voice: None,
+    };
     let draft = jiashu_seal::Draft::new(fields, text.to_bytes());
     message.entry_ref = draft.body_ref();
     message.key = Some(name_key(LILI));
@@ -582,8 +587,12 @@ fn a_letter_of_a_bank_that_was_shown_is_not_shown_again_when_another_key_opens_i
             until: None,
             schedule: Some(schedule_of(&shown)),
         };
-        let text =
-            jiashu_proto::text::Text { written_at: NOON, content: "planned".into(), ring: None };
+        let text = jiashu_proto::text::Text {
+            written_at: NOON,
+            content: "planned".into(),
+            ring: None,
+            voice: None,
+        };
         let body_ref = shown.fired.as_ref().unwrap().body_ref;
         jiashu_seal::Draft::from_stored(body_ref, fields, text.to_bytes())
     };

@@ -18,7 +18,8 @@ pub(super) fn derive(db: &Connection, lane: &Lane, family: &Family) -> Result<()
         for stored in message::by_device(db, lane.me(), ahead.after, ahead.upto)? {
             let message = &stored.message;
             for member in members.into_iter().flatten().filter(|member| is_for(message, **member)) {
-                let heard = Heard { member: *member, rung: Rung::Device, at: ahead.at };
+                let heard =
+                    Heard { member: *member, rung: Rung::Device, at: ahead.at, share: None };
                 receipt::note(db, message.entry_ref, heard)?;
             }
         }

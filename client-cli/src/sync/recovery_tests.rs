@@ -17,7 +17,8 @@ use crate::state::lane::EndedBy;
 use crate::state::outbox::{self, Fate};
 
 fn letter(engine: &mut Engine, text: &str) -> Ref {
-    draft::letter(engine.db(), Parties { from: MAMA, to: Vec::new() }, text, NOON).unwrap()
+    let parties = Parties { from: MAMA, to: Vec::new() };
+    draft::letter(engine.db(), parties, &draft::Said::Words(text.into()), None, NOON).unwrap()
 }
 
 pub(super) fn remove(device: DeviceId) -> Op {

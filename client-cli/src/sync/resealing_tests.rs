@@ -42,7 +42,7 @@ fn plan(engine: &mut Engine) -> Ref {
         parties,
         rule(),
         &draft::Ahead {
-            texts: &["good night".to_owned()],
+            letters: &[draft::Said::Words("good night".to_owned())],
             bank: false,
             manner: draft::Manner::default(),
         },

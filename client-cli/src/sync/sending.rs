@@ -7,7 +7,7 @@ use jiashu_proto::bounds;
 use jiashu_proto::entry::{Content, Message};
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{ClientFrame, Posted, ToClose};
-use jiashu_proto::id::{MemberId, Millis, N};
+use jiashu_proto::id::{MemberId, Millis, N, Ref};
 use jiashu_proto::text::Text;
 use rusqlite::Connection;
 
@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::state::lane::Lane;
 use crate::state::message::{self, Place, Shown};
 use crate::state::outbox::{self, Command};
-use crate::state::{chain, given, held};
+use crate::state::{chain, given, held, upload};
 
 /// How long to wait where the relay names no time, in ms.
 const PAUSE_MS: i64 = 15_000;
@@ -66,7 +66,7 @@ impl Engine {
         if self.flight.settling {
             outbox::free_numbers(&tx)?;
         }
-        let waiting = outbox::waiting(&tx, bounds::MAX_UNANSWERED)?;
+        let waiting = outbox::ready(&tx, bounds::MAX_UNANSWERED)?;
         let mut last = waiting.iter().filter_map(|command| command.n).max().unwrap_or(0);
         last = last.max(self.lane.last_n);
         let mut frames: Vec<ClientFrame> = Vec::new();
@@ -123,7 +123,7 @@ impl Engine {
     }
 
     fn may_send(&self, now: Millis) -> Result<bool> {
-        let waiting = outbox::waiting(self.db(), bounds::MAX_UNANSWERED)?;
+        let waiting = outbox::ready(self.db(), bounds::MAX_UNANSWERED)?;
         let paused = self.is_paused(now);
         let may_go = |c: &Command| !paused || matches!(c.frame, ClientFrame::Turn(_));
         let may_speak = self.lane.broken.is_none() && !self.lacks_links();
@@ -178,6 +178,7 @@ impl Engine {
         let tx = self.state.begin()?;
         let command = outbox::waiting(&tx, bounds::MAX_UNANSWERED)?;
         let command = command.into_iter().find(|command| command.id == id);
+        let blob = command.as_ref().and_then(|c| outbox::blob_of(&c.frame));
         let is_turn = command.as_ref().is_some_and(|c| matches!(c.frame, ClientFrame::Turn(_)));
         let is_plan = command.as_ref().is_some_and(|c| matches!(c.frame, ClientFrame::Plan(_)));
         let mut settled = false;
@@ -210,6 +211,11 @@ impl Engine {
             }
             ErrorCode::Unknown if is_again(command.as_ref()) => {
                 resealing::fired_meanwhile(&tx, command.as_ref(), now)?;
+                settled = true;
+            }
+            // The relay lost the bytes, or they waited too long there for what names them.
+            ErrorCode::StoreFirst if let Some(blob) = blob => {
+                upload::again(&tx, blob)?;
                 settled = true;
             }
             ErrorCode::NotActive
@@ -259,19 +265,35 @@ fn is_again(command: Option<&Command>) -> bool {
     matches!(command.map(|c| &c.frame), Some(ClientFrame::Hold(hold)) if hold.again.is_some())
 }
 
+/// The relay will never take these stored bytes: nor what names them.
+///
+/// # Errors
+///
+/// If the state cannot be written.
+pub fn refuse_naming(db: &Connection, blob: Ref, code: &str) -> Result<()> {
+    for command in outbox::naming(db, blob)? {
+        refuse_with(db, command.id, Some(&command), code)?;
+    }
+    Ok(())
+}
+
 fn refuse_for_good(
     db: &Connection,
     id: i64,
     command: Option<&Command>,
     code: ErrorCode,
 ) -> Result<()> {
-    outbox::refuse(db, id, code.name())?;
+    refuse_with(db, id, command, code.name())
+}
+
+fn refuse_with(db: &Connection, id: i64, command: Option<&Command>, code: &str) -> Result<()> {
+    outbox::refuse(db, id, code)?;
     // A schedule without its letter would fire nothing.
     if let Some(Command { frame: ClientFrame::Hold(hold), .. }) = command
         && let Some(plan) = outbox::find(db, hold.schedule)?
         && outbox::fate(db, hold.schedule)? == Some(outbox::Fate::Waits)
     {
-        outbox::refuse(db, plan.id, code.name())?;
+        outbox::refuse(db, plan.id, code)?;
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::state::{message, planned};
 
 fn letter(engine: &mut Engine, text: &str) -> Ref {
     let parties = Parties { from: MAMA, to: Vec::new() };
-    draft::letter(engine.db(), parties, text, NOON).unwrap()
+    draft::letter(engine.db(), parties, &draft::Said::Words(text.into()), None, NOON).unwrap()
 }
 
 fn posts(frames: &[ClientFrame]) -> Vec<Post> {
@@ -130,6 +130,7 @@ fn an_old_epoch_is_answered_by_the_same_letter_under_the_new_key() {
             written_at: NOON,
             content: "sealed twice".into(),
             ring: None,
+            voice: None,
         }
         .to_bytes();
         ClientFrame::Post(post)
@@ -306,7 +307,7 @@ fn a_schedule_whose_letter_is_refused_is_not_made() {
         parties,
         rule,
         &draft::Ahead {
-            texts: &["good night".to_owned()],
+            letters: &[draft::Said::Words("good night".to_owned())],
             bank: false,
             manner: draft::Manner::default(),
         },
@@ -328,9 +329,12 @@ fn a_letter_of_nothing_or_too_much_is_refused_before_it_is_kept() {
     let parties = || Parties { from: MAMA, to: Vec::new() };
     let longest = bounds::MAX_SEALED - sending_overhead();
 
-    let empty = draft::letter(engine.db(), parties(), " \n", NOON).unwrap_err();
-    let fits = draft::letter(engine.db(), parties(), &"x".repeat(longest), NOON);
-    let long = draft::letter(engine.db(), parties(), &"x".repeat(longest + 1), NOON).unwrap_err();
+    let letter = |text: &str| {
+        draft::letter(engine.db(), parties(), &draft::Said::Words(text.into()), None, NOON)
+    };
+    let empty = letter(" \n").unwrap_err();
+    let fits = letter(&"x".repeat(longest));
+    let long = letter(&"x".repeat(longest + 1)).unwrap_err();
 
     assert_eq!((empty.code, long.code), (ExitCode::BadInput, ExitCode::BadInput));
     assert!(fits.is_ok());
@@ -339,8 +343,12 @@ fn a_letter_of_nothing_or_too_much_is_refused_before_it_is_kept() {
 
 /// The seal's tag, and what stands around a long text.
 fn sending_overhead() -> usize {
-    let around =
-        jiashu_proto::text::Text { written_at: NOON, content: "x".repeat(1000), ring: None };
+    let around = jiashu_proto::text::Text {
+        written_at: NOON,
+        content: "x".repeat(1000),
+        ring: None,
+        voice: None,
+    };
     around.to_bytes().len() - 1000 + jiashu_seal::TAG_LEN
 }
 

@@ -6,12 +6,15 @@
 
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
+pub use blob::{BLOB_KEYS, BlobFact, BlobState, blob_key};
 pub use schedule::{
-    Adjust, Fired, Notice, Noticed, RuleText, Schedule, ScheduleState, Tombstone, schedule_key,
+    Adjust, Fired, Notice, Noticed, RuleText, SCHEDULE_KEYS, Schedule, ScheduleState, Tombstone,
+    schedule_key,
 };
 
 use crate::id::{CodeHash, DeviceId, Epoch, MemberId, Millis, Ref};
 
+mod blob;
 mod schedule;
 
 /// The place of an entry in its log, from 1; 0 is the place before the first.
@@ -111,6 +114,8 @@ pub mod kind {
     pub const NOTICE: u32 = 23;
     /// [`super::Content::Tombstone`].
     pub const TOMBSTONE: u32 = 24;
+    /// [`super::Content::Blob`].
+    pub const BLOB: u32 = 25;
 }
 
 /// What an entry says.
@@ -136,6 +141,8 @@ pub enum Content {
     Notice(Notice),
     /// Stands where a message was that is worth nothing any more. Handed out, never stored.
     Tombstone(Tombstone),
+    /// What the relay notes of stored bytes. Never handed out.
+    Blob(BlobFact),
     /// Written by a newer version: its kind.
     Unknown(u32),
 }
@@ -326,6 +333,7 @@ impl Content {
             Self::Request(_) => kind::REQUEST,
             Self::Notice(_) => kind::NOTICE,
             Self::Tombstone(_) => kind::TOMBSTONE,
+            Self::Blob(_) => kind::BLOB,
         }
     }
 
@@ -343,6 +351,7 @@ impl Content {
             Self::Member(fact) => Some(format!("member/{}", fact.member)),
             Self::Consent(consent) => Some(consent_key(consent.member)),
             Self::Request(request) => Some(request_key(request.code_hash)),
+            Self::Blob(blob) => Some(blob_key(blob.id)),
         }
     }
 
@@ -363,6 +372,7 @@ impl Content {
             Self::Request(body) => e.encode(body),
             Self::Notice(body) => e.encode(body),
             Self::Tombstone(body) => e.encode(body),
+            Self::Blob(body) => e.encode(body),
             Self::Unknown(_) => e.array(0),
         });
         written.expect("writing to memory cannot fail");
@@ -388,6 +398,7 @@ impl Content {
             kind::REQUEST => Self::Request(d.decode()?),
             kind::NOTICE => Self::Notice(d.decode()?),
             kind::TOMBSTONE => Self::Tombstone(d.decode()?),
+            kind::BLOB => Self::Blob(d.decode()?),
             kind => {
                 d.skip()?;
                 Self::Unknown(kind)

@@ -4,10 +4,13 @@ use minicbor::{Decode, Encode};
 
 use crate::id::{DeviceId, MemberId, Millis, Ref};
 
+/// What the keys of all schedules begin with.
+pub const SCHEDULE_KEYS: &str = "schedule/";
+
 /// Key of a schedule.
 #[must_use]
 pub fn schedule_key(id: Ref) -> String {
-    format!("schedule/{id}")
+    format!("{SCHEDULE_KEYS}{id}")
 }
 
 /// Whether a schedule runs.

@@ -7,6 +7,7 @@ use jiashu_proto::bounds;
 use jiashu_proto::id::Millis;
 
 use super::ConfigError;
+use crate::family::blob::Quota;
 use crate::family::invites::InviteTerms;
 use crate::limits::address::Networks;
 use crate::limits::guests::Places;
@@ -126,6 +127,22 @@ pub struct Limits {
     #[config(env = "JIASHU_INVITE_DAYS", default = 31)]
     pub invite_days: u32,
 
+    /// One voice note, sealed, in bytes; a longer one is answered 413.
+    #[config(env = "JIASHU_BLOB_BYTES", default = 1_100_000)]
+    pub blob_bytes: u64,
+
+    /// All voice notes of a family, in bytes; more are answered 507.
+    #[config(env = "JIASHU_FAMILY_BLOB_BYTES", default = 524_288_000)]
+    pub family_blob_bytes: u64,
+
+    /// The same within a day; more are answered 429.
+    #[config(env = "JIASHU_FAMILY_BLOB_BYTES_PER_DAY", default = 52_428_800)]
+    pub family_blob_bytes_per_day: u64,
+
+    /// How often a voice note may be fetched by the links to it, in all; more is answered 429.
+    #[config(env = "JIASHU_LINK_FETCHES", default = 50)]
+    pub link_fetches: u32,
+
     /// Proxies whose word on addresses is taken, as `10.0.0.0/8` or `::1`: from them, and from
     /// nobody else, `X-Forwarded-For` is believed, read from its end. Default: none.
     #[config(
@@ -185,6 +202,15 @@ impl Limits {
         within("sealed_bytes", self.sealed_bytes, 1024, sealed, "is 1024 to 16384")?;
         within("unread_entries", self.unread_entries, 1, bounds::MAX_ENTRIES, "is 1 to 64")?;
         within("unread_bytes", self.unread_bytes, 1024, 1_048_576, "is 1024 to 1048576")?;
+        let blob = "is 1024 to 1099511627776";
+        let blobs = [
+            ("blob_bytes", self.blob_bytes),
+            ("family_blob_bytes", self.family_blob_bytes),
+            ("family_blob_bytes_per_day", self.family_blob_bytes_per_day),
+        ];
+        for (key, value) in blobs {
+            within(key, value, 1024, 1 << 40, blob)?;
+        }
         within("open_invites", self.open_invites, 1, bounds::MAX_INVITES, "is 1 to 12")?;
         within("invite_days", self.invite_days, 1, 366, "is 1 to 366")?;
         self.check_rates()?;
@@ -262,6 +288,14 @@ impl Limits {
     /// The same.
     pub(crate) fn operators(&self) -> Networks {
         Networks::parse(&self.operator_networks).unwrap_or_default()
+    }
+
+    pub(crate) fn quota(&self) -> Quota {
+        Quota {
+            one: self.blob_bytes,
+            family: self.family_blob_bytes,
+            day: self.family_blob_bytes_per_day,
+        }
     }
 
     pub(crate) fn handshake(&self) -> Duration {

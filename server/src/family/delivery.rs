@@ -22,6 +22,8 @@ pub fn is_for(content: &Content, members: &[MemberId]) -> bool {
             members.contains(&receipt.to) || members.contains(&receipt.from)
         }
         Content::Notice(notice) => members.contains(&notice.to),
+        // The relay's own.
+        Content::Blob(_) => false,
         Content::Tombstone(_)
         | Content::Link(_)
         | Content::Wraps(_)

@@ -9,6 +9,7 @@ use jiashu_recurrence::{Occurrence, Rule, next_occurrence, occurrence_at};
 use jiashu_roster::occurrence_ref;
 
 use super::Refusal;
+use super::blob::keep_until;
 use super::delivery;
 use super::schedule::{Standing, end_of, parse, timestamp};
 use crate::store::{Batch, Change, Due, HeldBody, NEVER, NewEntry, Precondition};
@@ -57,13 +58,20 @@ pub struct Firing {
 ///
 /// The instant is reckoned anew from the time planned: where the zone's rules have changed since, an
 /// occurrence that lies ahead waits on. One that the rule no longer gives is passed over. A letter
-/// that is worth nothing any more is not released: of a bank it stays for the next occurrence.
+/// that is worth nothing any more is not released: of a bank it stays for the next occurrence. Stored bytes
+/// that it names are kept for `keep` ms from then on.
 ///
 /// # Errors
 ///
 /// [`jiashu_proto::error::ErrorCode::BadRule`] if the rule cannot be read, as one that a newer relay
 /// took: nothing of it is lost.
-pub fn fire(standing: &Standing, held: &Held, due: &Due, now: Millis) -> Result<Firing, Refusal> {
+pub fn fire(
+    standing: &Standing,
+    held: &Held,
+    due: &Due,
+    keep: Millis,
+    now: Millis,
+) -> Result<Firing, Refusal> {
     let schedule = &standing.schedule;
     let Held { first, count } = held.clone();
     let requires = vec![
@@ -92,7 +100,7 @@ pub fn fire(standing: &Standing, held: &Held, due: &Due, now: Millis) -> Result<
                 go_on(&mut firing, schedule, Some(&occurrence));
                 return Ok(firing);
             }
-            firing.fate = release(&mut firing.batch, schedule, held, &occurrence);
+            firing.fate = release(&mut firing.batch, schedule, held, &occurrence, keep);
             go_on(&mut firing, schedule, next_occurrence(&rule, occurrence.at).as_ref());
             if firing.fate == Fate::Released && schedule.bank && firing.next.is_some() {
                 firing.batch.entries.extend(runs_low(
@@ -143,7 +151,13 @@ pub(super) fn set_occurrence(schedule: &Schedule, next: &Occurrence) -> Change {
 }
 
 /// Writes the letter of an occurrence, or that there is none.
-fn release(batch: &mut Batch, schedule: &Schedule, held: &Held, occurrence: &Occurrence) -> Fate {
+fn release(
+    batch: &mut Batch,
+    schedule: &Schedule,
+    held: &Held,
+    occurrence: &Occurrence,
+    keep: Millis,
+) -> Fate {
     let released = held.first.as_ref().and_then(|held| released(held, schedule, occurrence));
     let Some((kind, message)) = released else {
         batch.entries.push(notice(schedule, Noticed::Missed, occurrence, None));
@@ -155,8 +169,10 @@ fn release(batch: &mut Batch, schedule: &Schedule, held: &Held, occurrence: &Occ
     }
     debug_assert!(batch.entries.is_empty(), "its place is that of the batch's first entry");
     let (until, body_ref) = (message.until, message.fired.as_ref().map(|fired| fired.body_ref));
+    let stored = message.blob.map(|id| keep_until(id, batch.at.saturating_add(keep)));
     batch.entries.push(NewEntry::of(&Content::Message(kind, message)));
     batch.changes.extend(until.map(Change::SetExpiry));
+    batch.changes.extend(stored);
     if let Some(body_ref) = body_ref.filter(|_| schedule.bank) {
         batch.changes.push(Change::DropHeld(schedule.id, body_ref));
     }
@@ -221,6 +237,7 @@ mod tests {
     const ID: Ref = Ref([3; 12]);
     const MAMA: MemberId = MemberId(1);
     const LILI: MemberId = MemberId(3);
+    const KEEP: Millis = 1_000;
 
     fn at(text: &str) -> Millis {
         text.parse::<Timestamp>().unwrap().as_millisecond()
@@ -290,7 +307,7 @@ mod tests {
         let held = held(1, Some(100_000_000));
         let due = due("2027-03-28T02:30:00", due_at);
 
-        let firing = fire(&standing(Some("FREQ=DAILY"), false), &held, &due, now).unwrap();
+        let firing = fire(&standing(Some("FREQ=DAILY"), false), &held, &due, KEEP, now).unwrap();
 
         let batch = &firing.batch;
         let is = Precondition::HeldAre { schedule: ID, first: held.first, count: 1 };
@@ -314,7 +331,7 @@ mod tests {
         let due = due("2027-03-27T02:30:00", due_at);
         let fire = |count| {
             let bank = standing(Some("FREQ=DAILY"), true);
-            fire(&bank, &held(count, None), &due, due_at).unwrap()
+            fire(&bank, &held(count, None), &due, KEEP, due_at).unwrap()
         };
 
         for (count, low) in [(4, None), (3, Some(2)), (2, None), (1, Some(0))] {
@@ -334,7 +351,7 @@ mod tests {
         let due_at = at("2027-03-27T01:30:00Z");
         let due = due("2027-03-27T02:30:00", due_at);
         let bank = standing(Some("FREQ=DAILY"), true);
-        let fire = |late| fire(&bank, &held(4, Some(1_000)), &due, due_at + late).unwrap();
+        let fire = |late| fire(&bank, &held(4, Some(1_000)), &due, KEEP, due_at + late).unwrap();
 
         let (just, past) = (fire(999), fire(1_000));
 
@@ -349,7 +366,7 @@ mod tests {
         let due_at = at("2027-03-27T01:30:00Z");
         let due = due("", due_at);
 
-        let firing = fire(&standing(None, true), &held(1, None), &due, due_at).unwrap();
+        let firing = fire(&standing(None, true), &held(1, None), &due, KEEP, due_at).unwrap();
 
         let contents = contents(&firing.batch);
         assert!(matches!(contents[0], Content::Message(..)));
@@ -366,9 +383,9 @@ mod tests {
         let right = at("2027-03-29T00:30:00Z");
 
         let early = due(planned, right - 3_600_000);
-        let waits = fire(&daily, &held(1, None), &early, right - 1).unwrap();
+        let waits = fire(&daily, &held(1, None), &early, KEEP, right - 1).unwrap();
         let late = due(planned, right + 3_600_000);
-        let fires = fire(&daily, &held(1, None), &late, right + 3_600_000).unwrap();
+        let fires = fire(&daily, &held(1, None), &late, KEEP, right + 3_600_000).unwrap();
 
         assert_eq!((waits.fate, waits.batch.entries.len()), (Fate::Moved, 0));
         assert_eq!(waits.batch.changes, [set(planned, right)]);
@@ -382,7 +399,7 @@ mod tests {
 
         for due in [due("", wrong), due("2027-03-28T04:00:00", wrong)] {
             let daily = standing(Some("FREQ=DAILY"), false);
-            let firing = fire(&daily, &held(1, None), &due, wrong).unwrap();
+            let firing = fire(&daily, &held(1, None), &due, KEEP, wrong).unwrap();
 
             assert!(firing.batch.entries.is_empty());
             let next = set("2027-03-28T02:30:00", at("2027-03-28T01:30:00Z"));
@@ -394,7 +411,7 @@ mod tests {
     fn a_rule_of_a_newer_relay_is_refused_and_loses_nothing() {
         let newer = standing(Some("FREQ=HOURLY"), false);
 
-        let refused = fire(&newer, &held(1, None), &due("", 0), 0).unwrap_err();
+        let refused = fire(&newer, &held(1, None), &due("", 0), KEEP, 0).unwrap_err();
 
         assert_eq!(refused.code, ErrorCode::BadRule);
     }

@@ -6,7 +6,8 @@ use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{GivenBack, Hold, ToClose};
 use jiashu_proto::id::{DeviceId, Millis, Ref};
 
-use super::message::{check_length, check_no_blob};
+use super::blob::{Claim, check_named};
+use super::message::check_length;
 use super::permission::check_sealed;
 use super::schedule::Standing;
 use super::{Refusal, Sender, check_addressees};
@@ -16,7 +17,8 @@ use crate::store::{Author, Batch, Change, HeldBody, Precondition};
 ///
 /// `standing` is its schedule, if that is written already, `held` what is held for it. It takes the
 /// place of the one that it names (`replaces`), or of itself as it was sealed before under an older key
-/// (`again`): its device stays then, for it stands in what is sealed.
+/// (`again`): its device stays then, for it stands in what is sealed. `claim` is that on the stored bytes that
+/// it names.
 ///
 /// # Errors
 ///
@@ -25,6 +27,7 @@ use crate::store::{Author, Batch, Change, HeldBody, Precondition};
 pub fn decide_hold(
     sender: &Sender,
     hold: Hold,
+    claim: Option<Claim>,
     standing: Option<&Standing>,
     held: &[HeldBody],
     now: Millis,
@@ -33,7 +36,8 @@ pub fn decide_hold(
     check_addressees(&hold.to)?;
     check_sealed(hold.kind, None)?;
     check_length(&hold.sealed)?;
-    check_no_blob(hold.blob.is_some())?;
+    check_named(hold.kind, hold.blob)?;
+    debug_assert_eq!(hold.blob.is_some(), claim.is_some(), "what is named is claimed");
     if hold.valid_for.is_some_and(|valid_for| valid_for <= 0) {
         return Err(Refusal::new(ErrorCode::Malformed, "a time of validity is above 0"));
     }
@@ -58,7 +62,12 @@ pub fn decide_hold(
         Some(old) => Change::ReplaceHeld(old, body),
         None => Change::PutHeld(body),
     };
-    Ok(Batch { author: Some(author), requires, changes: vec![change], ..Batch::new(now) })
+    let mut changes = vec![change];
+    if let Some(Claim { requires: still_there, change }) = claim {
+        requires.push(still_there);
+        changes.push(change);
+    }
+    Ok(Batch { author: Some(author), requires, changes, ..Batch::new(now) })
 }
 
 /// The held body in whose place this one comes, if there is one.
@@ -98,6 +107,12 @@ fn check_schedule(
         return Err(Refusal::new(ErrorCode::Exists, text));
     }
     Ok(())
+}
+
+/// Whether it names these stored bytes.
+#[must_use]
+pub fn names(held: &HeldBody, blob: Ref) -> bool {
+    message_of(held).is_some_and(|message| message.blob == Some(blob))
 }
 
 fn message_of(held: &HeldBody) -> Option<Message> {
@@ -206,7 +221,7 @@ mod tests {
         standing: Option<&Standing>,
         held: &[HeldBody],
     ) -> Result<Batch, ErrorCode> {
-        decide_hold(&sender(), hold, standing, held, 5).map_err(|refusal| refusal.code)
+        decide_hold(&sender(), hold, None, standing, held, 5).map_err(|refusal| refusal.code)
     }
 
     #[test]

@@ -6,24 +6,37 @@ use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{Post, Report, ToClose};
 use jiashu_proto::id::Millis;
 
+use super::blob::{Claim, check_named};
 use super::permission::check_sealed;
 use super::{Refusal, Sender, check_addressees};
 use crate::store::{Author, Batch, Change, NewEntry, Precondition};
 
+/// Rank of a receipt that says that none of a voice note was played; a percent more is one more.
+const PLAYED: u8 = 10;
+
+/// Rank of a receipt that says that a message was shown to the child: above all that was played.
+const SHOWN: u8 = 200;
+
 /// Length of a seal's tag: no sealed body is shorter.
 const TAG_LEN: usize = 16;
 
-/// A message for the log.
+/// A message for the log, with the claim on the stored bytes that it names.
 ///
 /// # Errors
 ///
 /// [`Refusal`] if the device may not write it, or it is out of bounds.
-pub fn decide_post(sender: &Sender, post: Post, now: Millis) -> Result<Batch, Refusal> {
+pub fn decide_post(
+    sender: &Sender,
+    post: Post,
+    claim: Option<Claim>,
+    now: Millis,
+) -> Result<Batch, Refusal> {
     sender.check_serves(post.from)?;
     check_addressees(&post.to)?;
     check_sealed(post.kind, post.key.as_deref())?;
     check_length(&post.sealed)?;
-    check_no_blob(post.blob.is_some())?;
+    check_named(post.kind, post.blob)?;
+    debug_assert_eq!(post.blob.is_some(), claim.is_some(), "what is named is claimed");
     if post.until.is_some_and(|until| until <= now) {
         return Err(Refusal::new(ErrorCode::Malformed, "an end of validity is a time to come"));
     }
@@ -41,7 +54,7 @@ pub fn decide_post(sender: &Sender, post: Post, now: Millis) -> Result<Batch, Re
         fired: None,
     };
     let content = Content::Message(post.kind, message);
-    Ok(Batch {
+    let mut batch = Batch {
         author: Some(Author { device: sender.device, n: post.n, entry_ref: post.entry_ref }),
         requires: vec![
             Precondition::Active,
@@ -51,7 +64,12 @@ pub fn decide_post(sender: &Sender, post: Post, now: Millis) -> Result<Batch, Re
         entries: vec![NewEntry::of(&content)],
         changes: expiry.into_iter().collect(),
         ..Batch::new(now)
-    })
+    };
+    if let Some(Claim { requires, change }) = claim {
+        batch.requires.push(requires);
+        batch.changes.push(change);
+    }
+    Ok(batch)
 }
 
 /// A receipt: one fact per message and member, the higher rung supersedes.
@@ -66,9 +84,10 @@ pub fn decide_report(sender: &Sender, report: Report, now: Millis) -> Result<Bat
             return Err(Refusal::new(ErrorCode::NotAllowed, "this rung follows from the cursor"));
         }
         Rung::Opened => 2,
-        Rung::Played => 3,
-        Rung::Shown => 4,
-        Rung::Done => 5,
+        // Of what was played in part and then further the larger share stands.
+        Rung::Played => PLAYED.saturating_add(report.share.unwrap_or(0).min(100)),
+        Rung::Shown => SHOWN,
+        Rung::Done => SHOWN + 1,
     };
     if report.share.is_some_and(|share| share > 100) {
         return Err(Refusal::new(ErrorCode::Malformed, "a share is at most 100 percent"));
@@ -94,14 +113,6 @@ pub(super) fn check_length(sealed: &[u8]) -> Result<(), Refusal> {
         ..TAG_LEN => Err(Refusal::new(ErrorCode::Malformed, "shorter than a seal's tag")),
         TAG_LEN..=bounds::MAX_SEALED => Ok(()),
         _ => Err(Refusal::new(ErrorCode::TooLarge, "a sealed message is at most 16 KiB")),
-    }
-}
-
-pub(super) fn check_no_blob(blob: bool) -> Result<(), Refusal> {
-    if blob {
-        Err(Refusal::new(ErrorCode::NotAllowed, "this relay keeps no voice notes yet"))
-    } else {
-        Ok(())
     }
 }
 
@@ -132,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_message_needs_the_key_in_force_and_a_family_that_takes_part() {
-        let batch = decide_post(&sender(), post(), 5).unwrap();
+        let batch = decide_post(&sender(), post(), None, 5).unwrap();
 
         let nothing_to_close = Precondition::ToCloseWithin(ToClose::default());
         let expected = [Precondition::Active, nothing_to_close, Precondition::Epoch(4)];
@@ -163,6 +174,8 @@ mod tests {
                 ErrorCode::TooLarge,
             ),
             ("a link", Post { kind: 16, ..post() }, ErrorCode::NotAllowed),
+            ("a voice note without voice", Post { kind: 2, ..post() }, ErrorCode::Malformed),
+            ("a text with one", Post { blob: Some(Ref([9; 12])), ..post() }, ErrorCode::Malformed),
             (
                 "someone else's fact",
                 Post { key: Some("consent/3".into()), ..post() },
@@ -171,16 +184,16 @@ mod tests {
         ];
 
         for (what, post, code) in cases {
-            let refusal = decide_post(&sender(), post, 5).unwrap_err();
+            let refusal = decide_post(&sender(), post, None, 5).unwrap_err();
             assert_eq!(refusal.code, code, "{what}");
         }
         let largest = Post { sealed: vec![0; bounds::MAX_SEALED], ..post() };
-        assert!(decide_post(&sender(), largest, 5).is_ok());
+        assert!(decide_post(&sender(), largest, None, 5).is_ok());
     }
 
     #[test]
     fn what_a_letter_is_worth_ends_at_a_time_to_come() {
-        let ends = |until| decide_post(&sender(), Post { until: Some(until), ..post() }, 5);
+        let ends = |until| decide_post(&sender(), Post { until: Some(until), ..post() }, None, 5);
 
         assert_eq!(ends(5).unwrap_err().code, ErrorCode::Malformed);
         assert_eq!(ends(6).unwrap().changes, [Change::SetExpiry(6)]);
@@ -205,7 +218,7 @@ mod tests {
             decide_report(&sender(), Report { from: MemberId(1), ..report(Rung::Shown) }, 5);
 
         assert_eq!(derived.code, ErrorCode::NotAllowed);
-        assert_eq!(shown.entries[0].rank, 4);
+        assert_eq!(shown.entries[0].rank, SHOWN);
         assert_eq!(foreign.unwrap_err().code, ErrorCode::NotAllowed);
     }
 }

@@ -19,6 +19,8 @@ pub mod message;
 
 pub mod held;
 
+pub mod blob;
+
 pub mod schedule;
 
 pub mod firing;

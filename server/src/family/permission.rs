@@ -43,6 +43,16 @@ pub const TABLE: &[Row] = &[
         to: "addressees and author",
     },
     Row {
+        kind: 2,
+        name: "voice",
+        form: "sealed",
+        writer: "a device for a member it serves; the relay, when a schedule fires",
+        precondition: "takes part, nothing to close first, epoch, next n; its bytes are stored",
+        key: "",
+        kept: RETENTION,
+        to: "addressees and author",
+    },
+    Row {
         kind: 4,
         name: "reminder",
         form: "sealed",
@@ -142,6 +152,16 @@ pub const TABLE: &[Row] = &[
         kept: RETENTION,
         to: "its author alone",
     },
+    Row {
+        kind: kind::BLOB,
+        name: "blob",
+        form: "clear",
+        writer: "the relay, when bytes are stored",
+        precondition: "takes part; within the family's quota",
+        key: "blob/ID",
+        kept: "as long as its bytes",
+        to: "nobody",
+    },
 ];
 
 /// Whether a device may seal a body of this kind, with that key.
@@ -200,7 +220,9 @@ mod tests {
             (5, Some("name/0"), false),
             (5, Some("name/x"), false),
             (5, Some("wraps"), false),
-            (2, None, false),
+            (2, None, true),
+            (2, Some("name/1"), false),
+            (3, None, false),
             (16, None, false),
             (0, None, false),
             (u32::MAX, None, false),

@@ -30,6 +30,7 @@ mod progress;
 
 mod proxy;
 
+mod blob;
 mod routes;
 
 pub mod upgrade;

@@ -13,7 +13,7 @@ use jiashu_proto::bounds;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Guest, upgrade};
+use super::{Guest, blob, upgrade};
 use crate::dice;
 use crate::limits::guests::{Full, Ticket};
 use crate::relay::Relay;
@@ -41,7 +41,9 @@ pub(super) fn routes(door: Door) -> Router {
         .route("/1", get(open_socket).post(one_round))
         .route("/join", get(card_page))
         .route("/setup", get(card_page))
+        .route("/v", get(voice_page))
         .route("/healthz", get(health))
+        .merge(blob::routes())
         .merge(for_operators(&door))
         .with_state(door)
 }
@@ -99,7 +101,7 @@ async fn open_socket(
 }
 
 /// Why a request is not let in.
-enum NotAdmitted {
+pub(super) enum NotAdmitted {
     /// It comes from a page of somebody else's.
     Origin,
     /// There is no place for it.
@@ -115,7 +117,11 @@ impl IntoResponse for NotAdmitted {
     }
 }
 
-fn admit(relay: &Relay, guest: &Guest, headers: &HeaderMap) -> Result<Arc<Ticket>, NotAdmitted> {
+pub(super) fn admit(
+    relay: &Relay,
+    guest: &Guest,
+    headers: &HeaderMap,
+) -> Result<Arc<Ticket>, NotAdmitted> {
     if !origin_allowed(relay, headers) {
         return Err(NotAdmitted::Origin);
     }
@@ -175,6 +181,11 @@ async fn one_round(
 /// What a phone's camera finds behind a card: how to go on. The secret stays after the #, unsent.
 async fn card_page() -> Response {
     (PAGE_HEADERS, include_str!("door.html")).into_response()
+}
+
+/// What a browser finds behind a link to a voice note, until there is a page that plays it.
+async fn voice_page() -> Response {
+    (PAGE_HEADERS, include_str!("voice.html")).into_response()
 }
 
 async fn health(State(door): State<Door>) -> Response {

@@ -17,8 +17,8 @@ use jiashu_proto::entry::{Content, Seq};
 use jiashu_proto::id::{Millis, Scope};
 use tokio_util::sync::CancellationToken;
 
-use crate::execute::Failure;
 use crate::execute::staff::finish_enrolment;
+use crate::execute::{self, Failure};
 use crate::family::{closing, expiry, retention};
 use crate::relay::Relay;
 use crate::setup;
@@ -169,6 +169,7 @@ async fn one(relay: &Relay, due: &Due) -> Result<(), Failure> {
         DueItem::Programme(programme) => setup::finish(relay, *programme).await,
         DueItem::Retention => forget_old(relay, due).await,
         DueItem::Expiry(place) => expire_message(relay, due, *place).await,
+        DueItem::Blob(id) => execute::blob::on_due(relay, due, *id).await,
         // Those are fired together.
         DueItem::Occurrence(_) => Ok(()),
     }

@@ -50,7 +50,7 @@ pub(super) async fn fire_all(relay: &Relay, due: Vec<Due>) -> Result<bool, Store
                 Ok(found) => found,
                 Err(error) => break Err(error),
             };
-        for Decided { due, firing } in order.decide_all(due, found, relay.clock.now()) {
+        for Decided { due, firing } in order.decide_all(relay, due, found) {
             match firing {
                 Ok(Firing { batch, fate, due_at, .. }) => {
                     let commit = hand_in(&*relay.store, due.scope, batch).await;
@@ -79,17 +79,19 @@ impl Order {
     /// schedule the second of two that are overdue stands in the index only once the first has fired.
     fn decide_all(
         &mut self,
+        relay: &Relay,
         due: Vec<Due>,
         found: Vec<Result<Option<Occurring>, StoreError>>,
-        now: Millis,
     ) -> Vec<Decided> {
         let Self(next_of) = self;
+        let (keep, now) = (relay.config.blob_keep_ms(), relay.clock.now());
         let mut decided = Vec::with_capacity(due.len());
         for (due, found) in due.into_iter().zip(found) {
             if next_of.get(&due.scope).is_some_and(|next| *next < due.at) {
                 continue;
             }
-            let firing = found.map_err(Failure::from).and_then(|found| decide(found, &due, now));
+            let firing =
+                found.map_err(Failure::from).and_then(|found| decide(found, &due, keep, now));
             if let Some(next) = firing.as_ref().ok().and_then(|firing| firing.next) {
                 next_of.entry(due.scope).and_modify(|at| *at = next.min(*at)).or_insert(next);
             }
@@ -99,7 +101,12 @@ impl Order {
     }
 }
 
-fn decide(found: Option<Occurring>, due: &Due, now: Millis) -> Result<Firing, Failure> {
+fn decide(
+    found: Option<Occurring>,
+    due: &Due,
+    keep: Millis,
+    now: Millis,
+) -> Result<Firing, Failure> {
     let standing = found.and_then(|found| {
         let held = Held { first: found.first, count: found.held };
         match Content::from_bytes(&found.schedule.content) {
@@ -110,7 +117,7 @@ fn decide(found: Option<Occurring>, due: &Due, now: Millis) -> Result<Firing, Fa
         }
     });
     match standing {
-        Some((standing, held)) => Ok(fire(&standing, &held, due, now)?),
+        Some((standing, held)) => Ok(fire(&standing, &held, due, keep, now)?),
         None => Ok(gone(due, now)),
     }
 }

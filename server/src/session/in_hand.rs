@@ -29,6 +29,15 @@ pub(super) struct InHand {
     pub(super) command: ClientFrame,
 }
 
+/// Whether it may be taken in hand. A voice note is not: whether its bytes are stored is looked up first.
+pub(super) fn may_wait(command: &ClientFrame) -> bool {
+    match command {
+        ClientFrame::Post(post) => post.blob.is_none(),
+        ClientFrame::Report(_) => true,
+        _ => false,
+    }
+}
+
 impl Session {
     /// Takes a letter or a receipt in hand; [`Session::finish`] does it.
     pub(super) fn take_in_hand(&mut self, command: InHand) {

@@ -110,8 +110,7 @@ impl Session {
 
     /// Does what one frame asks, or takes it in hand: [`Session::finish`] after the last.
     pub(crate) async fn handle(&mut self, lane: Lane, frame: ClientFrame) {
-        let may_wait =
-            matches!(frame, ClientFrame::Post(_) | ClientFrame::Report(_) | ClientFrame::Ack(_));
+        let may_wait = in_hand::may_wait(&frame) || matches!(frame, ClientFrame::Ack(_));
         if !may_wait || self.is_hand_full() {
             self.finish().await;
         }
@@ -199,7 +198,7 @@ impl Session {
                 return self.slow_down(lane, Some(n), too_fast);
             }
         }
-        if matches!(command, ClientFrame::Post(_) | ClientFrame::Report(_)) {
+        if in_hand::may_wait(&command) {
             return self.take_in_hand(InHand { lane, scope, sender, command });
         }
         self.finish().await;

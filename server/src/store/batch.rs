@@ -176,8 +176,8 @@ pub enum Change {
     Closed(ToClose),
     /// The tickets are these from now on.
     SetTickets(Vec<Ticket>),
-    /// The family began anew in another scope: no command is taken here any more, nothing is open,
-    /// asked for or due.
+    /// The family began anew in another scope: no command is taken here any more, nothing is open or
+    /// asked for, or due but for [what is of age](DueItem::is_of_age).
     Supersede,
     /// Of the oldest places, at most so many, those go that are older than `before` and hold no fact
     /// that stands; `floor` rises to the last that was looked at. The place at the head keeps its
@@ -262,6 +262,9 @@ pub enum DueItem {
     /// The end of what the message at this place is worth.
     #[n(6)]
     Expiry(#[n(0)] Seq),
+    /// A look at whether stored bytes are still needed.
+    #[n(7)]
+    Blob(#[n(0)] Ref),
 }
 
 /// Something that is due.
@@ -276,6 +279,14 @@ pub struct Due {
     /// Of an occurrence, for when it was planned; `None` with all else, and where an older relay
     /// wrote it.
     pub planned: Option<String>,
+}
+
+impl DueItem {
+    /// Whether it stays due in a family that began anew elsewhere: what it has still grows old.
+    #[must_use]
+    pub fn is_of_age(&self) -> bool {
+        matches!(self, Self::Retention | Self::Blob(_))
+    }
 }
 
 impl Due {
@@ -302,6 +313,7 @@ mod tests {
             (DueItem::Invite(InviteId(7)), "820407"),
             (DueItem::Retention, "8105"),
             (DueItem::Expiry(7), "820607"),
+            (DueItem::Blob(Ref([1; 12])), "82074c010101010101010101010101"),
         ];
 
         for (item, hex) in items {

@@ -10,10 +10,10 @@ use super::{short, typed_texts};
 use crate::args::schedule::{AddArgs, PartiesArgs, WhenArgs};
 use crate::clock::now_ms;
 use crate::error::{CliError, ExitCode, Result};
-use crate::round;
 use crate::say::People;
 use crate::state::outbox::{self, Fate};
-use crate::sync::draft::{self, Ahead, Manner, Parties};
+use crate::sync::draft::{self, Ahead, Manner, Parties, Said};
+use crate::voice::sending;
 
 /// What `schedule add --json` says.
 #[derive(Serialize)]
@@ -26,8 +26,9 @@ struct Added {
 pub(super) async fn add(context: &mut Context<'_>, args: &AddArgs) -> Result<()> {
     let typed = typed_texts(&args.text)?;
     let texts = if args.bank { typed } else { vec![typed.join(" ")] };
+    let letters: Vec<_> = texts.into_iter().map(Said::Words).collect();
     let manner = Manner { valid_for: args.valid_for, ring: None };
-    let ahead = Ahead { texts: &texts, bank: args.bank, manner };
+    let ahead = Ahead { letters: &letters, bank: args.bank, manner };
     plan(context, &args.when, &args.parties, &ahead).await
 }
 
@@ -47,7 +48,7 @@ pub(in crate::command) async fn plan(
     let tx = view.state.begin()?;
     let id = draft::schedule(&tx, Parties { from, to }, rule.text(), ahead, now_ms())?;
     tx.commit()?;
-    let exchanged = round::exchange(&context.home, context.ca(), &[id]).await;
+    let exchanged = sending::deliver(&context.home, context.ca(), &[id]).await;
     let fate = outbox::fate(view.state.db(), id)?;
     if let Some(Fate::Refused(code)) = &fate {
         return Err(CliError::new(ExitCode::Refused, format!("the relay refused it ({code})")));
@@ -64,7 +65,7 @@ pub(in crate::command) async fn plan(
             ""
         };
         if ahead.bank {
-            writeln!(context.out, "{}", in_the_bank(ahead.texts.len(), &entries))?;
+            writeln!(context.out, "{}", in_the_bank(ahead.letters.len(), &entries))?;
         }
         writeln!(context.out, "Planned.{waits} To end it: jiashu schedule cancel {}", short(id))?;
     }

@@ -12,10 +12,19 @@ use crate::clock::{now, now_ms};
 use crate::error::{CliError, ExitCode, Result};
 use crate::round;
 use crate::state::outbox::{self, Fate};
-use crate::sync::draft::{self, Manner, Parties};
+use crate::sync::draft::{self, Manner, Parties, Said};
 
 pub(super) async fn fill(context: &mut Context<'_>, id: &str, typed: &[String]) -> Result<()> {
-    let texts = typed_texts(typed)?;
+    let letters: Vec<_> = typed_texts(typed)?.into_iter().map(Said::Words).collect();
+    fill_with(context, id, &letters).await
+}
+
+/// Puts more letters into a letter bank, behind those that are there.
+pub(in crate::command) async fn fill_with(
+    context: &mut Context<'_>,
+    id: &str,
+    letters: &[Said],
+) -> Result<()> {
     let fresh = held::ask(context, id).await?;
     let mut view = View::open_to_write(&context.home)?;
     let schedule = own(&view, id)?;
@@ -26,9 +35,9 @@ pub(super) async fn fill(context: &mut Context<'_>, id: &str, typed: &[String]) 
     let manner = as_before(&view, &schedule, fresh)?;
     let tx = view.state.begin()?;
     let mut refs = Vec::new();
-    for text in &texts {
+    for letter in letters {
         let parties = Parties { from: schedule.from, to: schedule.to.clone() };
-        refs.push(draft::hold(&tx, parties, schedule.id, text, manner, now_ms())?);
+        refs.push(draft::hold(&tx, parties, schedule.id, letter, manner, now_ms())?);
     }
     tx.commit()?;
     let said = format!("{} more in the letter bank.", refs.len());

@@ -45,9 +45,9 @@ pub(super) async fn edit(context: &mut Context<'_>, args: &EditArgs) -> Result<(
     let mut refs: Vec<Ref> = Vec::new();
     if let Some((HeldLetter { body_ref, from, to, text: was, valid_for }, content)) = exchanged {
         let ring = was.and_then(|was| was.ring);
-        let text = Text { written_at: now_ms(), content, ring };
+        let text = Text { written_at: now_ms(), content, ring, voice: None };
         let parties = Parties { from, to };
-        refs.push(draft::exchange(&tx, parties, id, body_ref, &text, valid_for, now_ms())?);
+        refs.push(draft::exchange(&tx, parties, id, body_ref, text, valid_for, now_ms())?);
     }
     if let Some(rule) = rule {
         let (from, state) = (schedule.from, schedule.state);

@@ -19,7 +19,7 @@ use crate::state::{fact, outbox};
 
 pub(super) mod add;
 
-mod change;
+pub(super) mod change;
 
 mod edit;
 
@@ -111,7 +111,7 @@ pub(super) fn listed(view: &View, schedule: &Schedule) -> Result<Listed> {
         zone,
         rrule,
         next: next_of(schedule).map(super::letter::utc),
-        text: text.map(|text| text.content),
+        text: text.map(|text| super::letter::said(&text)),
         phone_removed: !view.family.roster.devices().contains_key(&schedule.device),
     })
 }

@@ -1,6 +1,8 @@
 //! Who has access: seats and invites.
 
-use jiashu_proto::id::{CodeHash, DeviceId, InviteId, LinkHash, MemberId, TokenHash};
+use std::collections::BTreeSet;
+
+use jiashu_proto::id::{CodeHash, DeviceId, InviteId, LinkHash, MemberId, Ref, TokenHash};
 
 use super::{
     ALL, FAMILY, Home, NOW, PHONE, broken, changes, commit, entry, founding, message, refused,
@@ -170,6 +172,12 @@ pub(crate) async fn a_superseded_scope_takes_no_command_and_has_nothing_open(hom
     )
     .await;
 
+    let stays = [DueItem::Retention, DueItem::Blob(Ref([8; 12]))];
+    let due = |item: &DueItem| Change::SetDue(item.clone(), 70);
+    let mut all: Vec<_> = stays.iter().map(due).collect();
+    all.extend([due(&DueItem::Invite(INVITE)), due(&DueItem::Expiry(1))]);
+    commit(&*store, changes(all)).await;
+
     commit(&*store, changes(vec![Change::Supersede])).await;
     commit(&*store, changes(vec![Change::Supersede])).await;
 
@@ -180,7 +188,9 @@ pub(crate) async fn a_superseded_scope_takes_no_command_and_has_nothing_open(hom
     assert!(state.superseded && state.to_close.is_empty() && state.tickets.is_empty());
     assert_eq!(state.invites[&INVITE].state, InviteState::Closed);
     assert_eq!(store.card(FAMILY, INVITE).await.unwrap(), None);
-    assert_eq!(store.next_due().await.unwrap(), None);
+    let due = store.due(100, 10).await.unwrap();
+    let due: BTreeSet<_> = due.into_iter().map(|due| due.item).collect();
+    assert_eq!(due, BTreeSet::from(stays), "what it has still grows old");
     let kept = store.read_after(FAMILY, start(&*store).await, ALL).await.unwrap();
     assert_eq!(kept.records.len(), 1, "its log stays");
 }

@@ -244,9 +244,13 @@ fn put_card(tx: &Connection, scope: i64, invite: InviteId, blob: &[u8]) -> rusql
 
 fn supersede(tx: &Connection, id: i64) -> rusqlite::Result<()> {
     delete(tx, "DELETE FROM card WHERE scope = ?1", [id])?;
-    // Its letters still grow old.
-    let stays = schema::to_cbor(&DueItem::Retention);
-    delete(tx, "DELETE FROM due WHERE scope = ?1 AND item <> ?2", (id, stays))?;
+    let mut query = tx.prepare_cached("SELECT item FROM due WHERE scope = ?1")?;
+    let items = query.query_map([id], |row| row.get::<_, Vec<u8>>(0))?;
+    for item in items.collect::<rusqlite::Result<Vec<_>>>()? {
+        if !minicbor::decode::<DueItem>(&item).is_ok_and(|item| item.is_of_age()) {
+            delete(tx, "DELETE FROM due WHERE scope = ?1 AND item = ?2", (id, item))?;
+        }
+    }
     Ok(())
 }
 

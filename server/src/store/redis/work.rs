@@ -276,10 +276,11 @@ impl Work {
                 for invite in state.invites.keys() {
                     self.step(b"s", [&card_field(*invite)[..]]);
                 }
-                // Its letters still grow old.
-                let stays = to_cbor(&DueItem::Retention);
-                let all: Vec<_> = self.found.due.keys().cloned().collect();
-                for item in all.iter().filter(|item| **item != stays) {
+                let ends = |item: &&Vec<u8>| {
+                    !minicbor::decode::<DueItem>(item).is_ok_and(|item| item.is_of_age())
+                };
+                let ended: Vec<_> = self.found.due.keys().filter(ends).cloned().collect();
+                for item in &ended {
                     self.clear_due(item);
                 }
             }

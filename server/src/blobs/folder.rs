@@ -1,0 +1,197 @@
+//! Stored bytes as files: `FAMILY/NAME` in a folder.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use jiashu_proto::id::Ref;
+
+use super::{BlobError, BlobName, Blobs};
+
+/// Files in a folder; each is locked while it is added to, so that relays may share the folder.
+#[derive(Clone, Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// In this folder, which is made once there is something to keep.
+    #[must_use]
+    pub fn at(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    fn of_family(&self, name: BlobName) -> PathBuf {
+        self.0.join(name.scope.to_string())
+    }
+
+    fn file(&self, name: BlobName) -> PathBuf {
+        let Ref(id) = name.id;
+        let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.of_family(name).join(id)
+    }
+
+    fn append_now(&self, name: BlobName, offset: u64, bytes: &[u8]) -> Result<u64, BlobError> {
+        let (folder, path) = (self.of_family(name), self.file(name));
+        let is_new = !path.exists();
+        if is_new && offset == 0 {
+            let mut make = fs::DirBuilder::new();
+            make.recursive(true).mode(0o700).create(&folder).map_err(unavailable)?;
+        }
+        // Where there is something already, a file that is gone meanwhile is not made anew.
+        let mut open = File::options();
+        open.read(true).append(true).create(offset == 0).mode(0o600);
+        let mut file = match open.open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(BlobError::Offset(0));
+            }
+            file => file.map_err(unavailable)?,
+        };
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(BlobError::Busy),
+            Err(TryLockError::Error(error)) => return Err(unavailable(error)),
+        }
+        let size = file.metadata().map_err(unavailable)?.len();
+        if size != offset {
+            return Err(BlobError::Offset(size));
+        }
+        if let Err(error) = file.write_all(bytes).and_then(|()| file.sync_data()) {
+            // A full disk gets its space back.
+            let _ = file.set_len(size);
+            return Err(unavailable(error));
+        }
+        if is_new {
+            // The names, too: of the file, of the family's folder, of the folder itself.
+            let above = [Some(&*folder), folder.parent(), self.0.parent()];
+            for folder in above.into_iter().flatten() {
+                sync_folder(folder).map_err(unavailable)?;
+            }
+        }
+        Ok(size.saturating_add(bytes.len() as u64))
+    }
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    // What is relative begins nowhere.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    File::open(folder)?.sync_all()
+}
+
+fn unavailable(error: io::Error) -> BlobError {
+    BlobError::Unavailable(error.into())
+}
+
+/// Files block.
+async fn off_thread<T: Send + 'static>(
+    act: impl FnOnce() -> Result<T, BlobError> + Send + 'static,
+) -> Result<T, BlobError> {
+    tokio::task::spawn_blocking(act)
+        .await
+        .unwrap_or_else(|error| Err(BlobError::Unavailable(error.into())))
+}
+
+#[async_trait]
+impl Blobs for Folder {
+    async fn size(&self, name: BlobName) -> Result<u64, BlobError> {
+        let path = self.file(name);
+        off_thread(move || match fs::metadata(path) {
+            Ok(file) => Ok(file.len()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(unavailable(error)),
+        })
+        .await
+    }
+
+    async fn append(&self, name: BlobName, offset: u64, bytes: Vec<u8>) -> Result<u64, BlobError> {
+        let folder = self.clone();
+        off_thread(move || folder.append_now(name, offset, &bytes)).await
+    }
+
+    async fn complete(&self, _name: BlobName) -> Result<(), BlobError> {
+        // They stand where they stay from the first byte.
+        Ok(())
+    }
+
+    async fn read(&self, name: BlobName, from: u64, most: usize) -> Result<Vec<u8>, BlobError> {
+        let path = self.file(name);
+        off_thread(move || {
+            let read = || {
+                let mut file = File::open(path)?;
+                file.seek(SeekFrom::Start(from))?;
+                let mut bytes = Vec::new();
+                file.take(most as u64).read_to_end(&mut bytes)?;
+                Ok(bytes)
+            };
+            read().map_err(unavailable)
+        })
+        .await
+    }
+
+    async fn remove(&self, name: BlobName) -> Result<(), BlobError> {
+        let (folder, path) = (self.of_family(name), self.file(name));
+        off_thread(move || match fs::remove_file(path) {
+            Ok(()) => sync_folder(&folder).map_err(unavailable),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(unavailable(error)),
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiashu_proto::id::Scope;
+
+    use super::*;
+
+    const NAME: BlobName = BlobName { scope: Scope(0xfedc_ba98_7654_3210), id: Ref([7; 12]) };
+
+    #[tokio::test]
+    async fn bytes_are_added_where_they_end_and_nowhere_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Folder::at(folder.path().join("blobs"));
+
+        assert_eq!(blobs.size(NAME).await.unwrap(), 0);
+        assert_eq!(blobs.append(NAME, 0, b"one ".to_vec()).await.unwrap(), 4);
+        assert_eq!(blobs.append(NAME, 4, b"two".to_vec()).await.unwrap(), 7);
+        let gap = blobs.append(NAME, 9, b"three".to_vec()).await;
+        let again = blobs.append(NAME, 4, b"two".to_vec()).await;
+
+        assert!(matches!(gap, Err(BlobError::Offset(7))), "{gap:?}");
+        assert!(matches!(again, Err(BlobError::Offset(7))), "{again:?}");
+        assert_eq!(blobs.read(NAME, 0, 100).await.unwrap(), b"one two");
+        assert_eq!(blobs.read(NAME, 4, 2).await.unwrap(), b"tw");
+        assert_eq!(blobs.read(NAME, 7, 2).await.unwrap(), b"");
+        let other = BlobName { id: Ref([8; 12]), ..NAME };
+        assert_eq!(blobs.size(other).await.unwrap(), 0, "another name is not concerned");
+    }
+
+    #[tokio::test]
+    async fn what_is_removed_is_gone_and_may_be_removed_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Folder::at(folder.path().to_owned());
+        blobs.append(NAME, 0, vec![1; 100]).await.unwrap();
+
+        blobs.remove(NAME).await.unwrap();
+        blobs.remove(NAME).await.unwrap();
+
+        assert_eq!(blobs.size(NAME).await.unwrap(), 0);
+        assert!(blobs.read(NAME, 0, 1).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn of_two_who_add_at_once_one_is_told_that_the_other_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Folder::at(folder.path().to_owned());
+        blobs.append(NAME, 0, vec![1; 100]).await.unwrap();
+        let held = File::open(blobs.file(NAME)).unwrap();
+        held.lock().unwrap();
+
+        let busy = blobs.append(NAME, 100, vec![2; 100]).await;
+        held.unlock().unwrap();
+
+        assert!(matches!(busy, Err(BlobError::Busy)), "{busy:?}");
+        assert_eq!(blobs.append(NAME, 100, vec![2; 100]).await.unwrap(), 200);
+    }
+}

@@ -1,0 +1,504 @@
+//! Stored bytes over HTTP: up by offset, as the IETF's resumable uploads have it
+//! (draft-ietf-httpbis-resumable-upload-12), with the digest of all of them (RFC 9530); down by range (RFC 9110, 14).
+//!
+//! The client draws the name, so the address of an upload is known before it begins, and an answer that is lost
+//! costs nothing: a `HEAD` tells how far it has come.
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use futures_util::{StreamExt, stream};
+use jiashu_proto::entry::{BlobFact, BlobState};
+use jiashu_proto::error::ErrorCode;
+use jiashu_proto::id::{Ref, Scope, Token};
+use serde_json::json;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::Guest;
+use super::routes::{Door, admit};
+use crate::access::{self, Who};
+use crate::blobs::{BlobError, BlobName};
+use crate::execute::Failure;
+use crate::execute::blob::{begin_upload, end_upload, lent, look};
+use crate::execute::link;
+use crate::family::blob::{StandingBlob, Upload};
+use crate::family::{Refusal, Sender};
+use crate::links::Link;
+use crate::relay::Relay;
+
+/// How long one request may bring bytes: longer ago than an upload is given up, none still does.
+const LONGEST_UPLOAD: Duration = Duration::from_secs(20 * 60);
+
+/// Bytes that are made durable, or handed out, at once: a sealed chunk and its tag.
+const PIECE: usize = 16 * 1024 + 16;
+
+const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
+const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
+const UPLOAD_COMPLETE: HeaderName = HeaderName::from_static("upload-complete");
+const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
+
+/// What stands before a link in its address.
+const LINKS: &str = "/1/v/";
+
+/// A wish for a link, in bytes.
+const MAX_WISH: usize = 1024;
+
+/// The type of what is added to an upload.
+const PARTIAL_UPLOAD: &str = "application/partial-upload";
+
+/// What RFC 9457 calls a body that says what is wrong.
+const PROBLEM: &str = "application/problem+json";
+
+/// The draft's name for an offset that is not the upload's.
+const WRONG_OFFSET: &str =
+    "https://iana.org/assignments/http-problem-types#mismatching-upload-offset";
+
+/// Their addresses, with what may be done there.
+pub(super) fn routes() -> Router<Door> {
+    let of_members = get(download).head(progress).put(upload).patch(upload);
+    // A HEAD is no GET here: links are made for one method.
+    let by_link = get(follow_link).head(not_here);
+    Router::new()
+        .route("/1/blob/{id}", of_members)
+        .route("/1/blob/{id}/link", post(make_link))
+        .route("/1/v/{link}", by_link)
+}
+
+async fn not_here() -> StatusCode {
+    StatusCode::METHOD_NOT_ALLOWED
+}
+
+/// Who asks, and for which bytes.
+struct Asked {
+    scope: Scope,
+    sender: Sender,
+    id: Ref,
+}
+
+/// Why not.
+enum No {
+    /// It says so already.
+    Answer(Box<Response>),
+    /// A rule or the store.
+    Failure(Failure),
+    /// The upload has come so far, and not as far as was said.
+    Offset { expected: u64, provided: u64 },
+}
+
+impl<F: Into<Failure>> From<F> for No {
+    fn from(failure: F) -> Self {
+        Self::Failure(failure.into())
+    }
+}
+
+impl No {
+    fn answer(response: impl IntoResponse) -> Self {
+        Self::Answer(Box::new(response.into_response()))
+    }
+}
+
+impl IntoResponse for No {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Answer(response) => *response,
+            Self::Failure(failure) => problem(failure),
+            Self::Offset { expected, provided } => {
+                let body = json!({
+                    "type": WRONG_OFFSET,
+                    "title": "the upload has come to another offset",
+                    "expected-offset": expected,
+                    "provided-offset": provided,
+                });
+                let headers = [(UPLOAD_OFFSET, expected.to_string())];
+                let content = [(header::CONTENT_TYPE, PROBLEM)];
+                (StatusCode::CONFLICT, headers, content, body.to_string()).into_response()
+            }
+        }
+    }
+}
+
+/// The same words as in the protocol's refusals.
+fn problem(failure: Failure) -> Response {
+    let refused = failure.answer(None);
+    let status = match refused.code {
+        ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorCode::Full => StatusCode::INSUFFICIENT_STORAGE,
+        ErrorCode::SlowDown => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::Exists | ErrorCode::Stale => StatusCode::CONFLICT,
+        ErrorCode::Unknown => StatusCode::NOT_FOUND,
+        ErrorCode::NotActive => StatusCode::FORBIDDEN,
+        ErrorCode::Unauthorised | ErrorCode::NewChain => StatusCode::UNAUTHORIZED,
+        ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    let body = json!({ "title": refused.text, "code": refused.code.name() }).to_string();
+    let mut response = (status, [(header::CONTENT_TYPE, PROBLEM)], body).into_response();
+    if let Some(retry_ms) = refused.retry_after_ms {
+        let after = HeaderValue::from(retry_ms.div_ceil(1_000));
+        response.headers_mut().insert(header::RETRY_AFTER, after);
+    }
+    response
+}
+
+fn malformed(text: &str) -> No {
+    Refusal::new(ErrorCode::Malformed, text).into()
+}
+
+/// Looks whose token it is. In a header, never in the address.
+async fn asked(relay: &Relay, guest: &Guest, headers: &HeaderMap, id: &str) -> Result<Asked, No> {
+    let ticket = admit(relay, guest, headers).map_err(No::answer)?;
+    let id = id.parse().map_err(|_| malformed("a name is 24 hexadecimal digits"))?;
+    let token = bearer(headers).ok_or_else(|| Refusal::new(ErrorCode::Unauthorised, "no token"))?;
+    let access = access::authenticate(&*relay.store, &token).await;
+    let access = access.map_err(|error| error.refusal())?;
+    ticket.come_in();
+    match access.who {
+        Who::Device(sender) => Ok(Asked { scope: access.scope, sender, id }),
+        Who::Staff(_) => {
+            Err(Refusal::new(ErrorCode::Unauthorised, "a family's phone alone").into())
+        }
+    }
+}
+
+/// RFC 6750, 2.1.
+fn bearer(headers: &HeaderMap) -> Option<Token> {
+    let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?;
+    Token::from_bytes(&URL_SAFE_NO_PAD.decode(text).ok()?)
+}
+
+/// How far an upload has come.
+async fn progress(
+    State(door): State<Door>,
+    Extension(guest): Extension<Guest>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, No> {
+    let relay = &door.relay;
+    let Asked { scope, id, .. } = asked(relay, &guest, &headers, &id).await?;
+    let standing = look(relay, scope, id).await?;
+    let size = relay.blobs.size(BlobName { scope, id }).await?;
+    Ok(so_far(StatusCode::NO_CONTENT, &standing, size, is_whole(&standing)))
+}
+
+fn is_whole(standing: &StandingBlob) -> bool {
+    standing.fact.state == BlobState::Whole
+}
+
+fn so_far(status: StatusCode, standing: &StandingBlob, offset: u64, whole: bool) -> Response {
+    let headers = [
+        (UPLOAD_OFFSET, offset.to_string()),
+        (UPLOAD_LENGTH, standing.fact.size.to_string()),
+        (UPLOAD_COMPLETE, if whole { "?1" } else { "?0" }.to_owned()),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    (status, headers).into_response()
+}
+
+/// Begins an upload (`PUT`), or goes on with one (`PATCH`).
+async fn upload(
+    State(door): State<Door>,
+    Extension(guest): Extension<Guest>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, No> {
+    let relay = &door.relay;
+    let headers = request.headers();
+    let Asked { scope, sender, id } = asked(relay, &guest, headers, &id).await?;
+    let begins = request.method() == Method::PUT;
+    let (standing, provided) = if begins {
+        let upload = announced(headers, id)?;
+        (begin_upload(relay, scope, &sender, upload).await?, 0)
+    } else {
+        if headers.get(header::CONTENT_TYPE).is_none_or(|kind| kind != PARTIAL_UPLOAD) {
+            let wrong = (StatusCode::UNSUPPORTED_MEDIA_TYPE, [(header::ACCEPT, PARTIAL_UPLOAD)]);
+            return Err(No::answer(wrong));
+        }
+        let offset = number(headers, &UPLOAD_OFFSET);
+        let offset = offset.ok_or_else(|| malformed("where it goes on is not said"))?;
+        let standing = look(relay, scope, id).await?;
+        if standing.fact.device != sender.device {
+            return Err(Refusal::new(ErrorCode::Unknown, "there is no such thing").into());
+        }
+        (standing, offset)
+    };
+    let (name, size) = (BlobName { scope, id }, standing.fact.size);
+    let whole = is_whole(&standing);
+    let expected = if whole { size } else { relay.blobs.size(name).await? };
+    if provided != expected && !(begins && whole) {
+        return Err(No::Offset { expected, provided });
+    }
+    let mut offset = expected;
+    if !whole {
+        offset = receive(relay, name, size, offset, request.into_body()).await?;
+        if offset == size {
+            end_upload(relay, scope, &standing).await?;
+        }
+    }
+    let status = if begins { StatusCode::CREATED } else { StatusCode::NO_CONTENT };
+    Ok(so_far(status, &standing, offset, offset == size))
+}
+
+/// What is to come, as the first request says.
+fn announced(headers: &HeaderMap, id: Ref) -> Result<Upload, No> {
+    let length = number(headers, &UPLOAD_LENGTH);
+    let size = length.ok_or_else(|| malformed("how long it will be is not said"))?;
+    let hash = digest(headers).ok_or_else(|| malformed("its SHA-256 is not said"))?;
+    Ok(Upload { id, size, hash })
+}
+
+fn number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
+    headers.get(name)?.to_str().ok()?.parse().ok()
+}
+
+/// `sha-256=:…:`, among others (RFC 9530, 3).
+fn digest(headers: &HeaderMap) -> Option<[u8; 32]> {
+    let items = headers.get(REPR_DIGEST)?.to_str().ok()?.split(',');
+    let ours = items.filter_map(|item| item.trim().strip_prefix("sha-256=:")).next()?;
+    STANDARD.decode(ours.strip_suffix(':')?).ok()?.try_into().ok()
+}
+
+/// Makes durable what comes, piece by piece; how far it has come. A request that breaks off has brought what
+/// came of it.
+async fn receive(
+    relay: &Relay,
+    name: BlobName,
+    size: u64,
+    mut offset: u64,
+    body: Body,
+) -> Result<u64, No> {
+    let patience = relay.config.limits.handshake();
+    let longest = Instant::now() + LONGEST_UPLOAD;
+    let mut body = body.into_data_stream();
+    let mut piece = Vec::with_capacity(PIECE);
+    loop {
+        let next = match timeout_at((Instant::now() + patience).min(longest), body.next()).await {
+            Ok(Some(Ok(bytes))) => Some(bytes),
+            // All, or all that will come.
+            Ok(None | Some(Err(_))) | Err(_) => None,
+        };
+        let ends = next.is_none();
+        piece.extend_from_slice(&next.unwrap_or_default());
+        let come = offset.saturating_add(piece.len() as u64);
+        if come > size {
+            return Err(Refusal::new(ErrorCode::TooLarge, "it is longer than announced").into());
+        }
+        if !piece.is_empty() && (ends || piece.len() >= PIECE) {
+            offset = match relay.blobs.append(name, offset, std::mem::take(&mut piece)).await {
+                Err(BlobError::Offset(expected)) => {
+                    return Err(No::Offset { expected, provided: offset });
+                }
+                done => done?,
+            };
+        }
+        if ends {
+            return Ok(offset);
+        }
+    }
+}
+
+/// All of it, or a part, for a member.
+async fn download(
+    State(door): State<Door>,
+    Extension(guest): Extension<Guest>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, No> {
+    let Asked { scope, id, .. } = asked(&door.relay, &guest, &headers, &id).await?;
+    let standing = look(&door.relay, scope, id).await?;
+    if !is_whole(&standing) {
+        return Err(Refusal::new(ErrorCode::Unknown, "there is no such thing").into());
+    }
+    let part = Part::of(&headers, standing.fact.size)?;
+    Ok(hand_out(door, BlobName { scope, id }, &standing.fact, part))
+}
+
+/// The same for somebody who has a link, which stands in the path in its one form: nothing beside it is read.
+async fn follow_link(
+    State(door): State<Door>,
+    Extension(guest): Extension<Guest>,
+    request: Request,
+) -> Result<Response, No> {
+    let (relay, headers) = (&door.relay, request.headers());
+    let ticket = admit(relay, &guest, headers).map_err(No::answer)?;
+    if let Err(too_fast) = relay.limits.pace.knock(ticket.address()) {
+        relay.limits.refuse(too_fast.limit, &relay.metrics);
+        let after = too_fast.retry_after_ms.div_ceil(1_000).to_string();
+        let answer = (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, after)]);
+        return Err(No::answer(answer));
+    }
+    // As it came: what is written otherwise, or has something behind it, is another address.
+    let text = request.uri().path_and_query().map(|path| path.as_str());
+    let text = text.and_then(|text| text.strip_prefix(LINKS)).unwrap_or_default();
+    let (Link { scope, id, .. }, standing) = link::follow(relay, text).await?;
+    let part = Part::of(headers, standing.fact.size)?;
+    lent(relay, scope, id, part.upto.saturating_sub(part.from)).await?;
+    ticket.come_in();
+    Ok(hand_out(door, BlobName { scope, id }, &standing.fact, part))
+}
+
+/// Makes a link, for a member.
+async fn make_link(
+    State(door): State<Door>,
+    Extension(guest): Extension<Guest>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, No> {
+    let (parts, body) = request.into_parts();
+    let relay = &door.relay;
+    let Asked { scope, sender, id } = asked(relay, &guest, &parts.headers, &id).await?;
+    let body = timeout_at(
+        Instant::now() + relay.config.limits.handshake(),
+        axum::body::to_bytes(body, MAX_WISH),
+    );
+    let body = body.await.ok().and_then(Result::ok);
+    let wish: Option<Wish> = body.and_then(|body| serde_json::from_slice(&body).ok());
+    let Wish { seconds } = wish.ok_or_else(|| malformed("how long it shall hold is not said"))?;
+    let lasts_ms = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000);
+    let (token, expires_at, standing) = link::make(relay, scope, &sender, id, lasts_ms).await?;
+    let fetched = standing.fact.linked as f64 / standing.fact.size as f64;
+    let body = json!({ "token": token, "expires_at": expires_at, "fetched": fetched });
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+    Ok((StatusCode::CREATED, headers, body.to_string()).into_response())
+}
+
+/// What is asked for with a link.
+#[derive(serde::Deserialize)]
+struct Wish {
+    seconds: u64,
+}
+
+/// What is handed out of stored bytes.
+struct Part {
+    status: StatusCode,
+    from: u64,
+    upto: u64,
+}
+
+impl Part {
+    fn of(headers: &HeaderMap, size: u64) -> Result<Self, No> {
+        match range(headers, size) {
+            Ok(None) => Ok(Self { status: StatusCode::OK, from: 0, upto: size }),
+            Ok(Some((from, upto))) => Ok(Self { status: StatusCode::PARTIAL_CONTENT, from, upto }),
+            Err(()) => {
+                let headers = [(header::CONTENT_RANGE, format!("bytes */{size}"))];
+                Err(No::answer((StatusCode::RANGE_NOT_SATISFIABLE, headers)))
+            }
+        }
+    }
+}
+
+fn hand_out(door: Door, name: BlobName, fact: &BlobFact, part: Part) -> Response {
+    let Part { status, from, upto } = part;
+    let hash: String = fact.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut headers = vec![
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (header::CONTENT_LENGTH, upto.saturating_sub(from).to_string()),
+        (header::CONTENT_DISPOSITION, "attachment".to_owned()),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+        (header::ACCEPT_RANGES, "bytes".to_owned()),
+        (header::ETAG, format!("\"{hash}\"")),
+        (REPR_DIGEST, format!("sha-256=:{}:", STANDARD.encode(fact.hash))),
+    ];
+    if status == StatusCode::PARTIAL_CONTENT {
+        let range = format!("bytes {from}-{}/{}", upto.saturating_sub(1), fact.size);
+        headers.push((header::CONTENT_RANGE, range));
+    }
+    let body = Body::from_stream(pieces(door, name, from, upto));
+    let mut response = (status, body).into_response();
+    for (name, value) in headers {
+        let value = HeaderValue::try_from(value).expect("digits, hex and base64 make a header");
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+/// The one range that is asked for, up to and without its end; several, and what is none, ask for all of it.
+fn range(headers: &HeaderMap, size: u64) -> Result<Option<(u64, u64)>, ()> {
+    let text = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
+    let Some(text) = text.and_then(|text| text.strip_prefix("bytes=")) else { return Ok(None) };
+    let Some((first, last)) = text.split_once('-') else { return Ok(None) };
+    let range = match (first.parse::<u64>(), last.parse::<u64>()) {
+        (Ok(first), Ok(last)) if first <= last => (first, last.saturating_add(1).min(size)),
+        (Ok(first), Err(_)) if last.is_empty() => (first, size),
+        (Err(_), Ok(count)) if first.is_empty() => (size.saturating_sub(count), size),
+        _ => return Ok(None),
+    };
+    if range.0 < range.1 { Ok(Some(range)) } else { Err(()) }
+}
+
+fn pieces(
+    door: Door,
+    name: BlobName,
+    from: u64,
+    upto: u64,
+) -> impl futures_util::Stream<Item = Result<Bytes, BlobError>> {
+    stream::try_unfold((door, from), move |(door, from)| async move {
+        let most = usize::try_from(upto.saturating_sub(from)).unwrap_or(PIECE).min(PIECE);
+        if most == 0 {
+            return Ok(None);
+        }
+        let piece = door.relay.blobs.read(name, from, most).await?;
+        if piece.is_empty() {
+            // Shorter than was noted: the connection breaks, rather than that an end is told.
+            return Err(BlobError::Unavailable("a file is too short".into()));
+        }
+        let next = from.saturating_add(piece.len() as u64);
+        Ok(Some((Bytes::from(piece), (door, next))))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_range_is_read_and_what_is_none_is_all() {
+        let cases = [
+            ("bytes=0-", Ok(Some((0, 10)))),
+            ("bytes=4-7", Ok(Some((4, 8)))),
+            ("bytes=4-4", Ok(Some((4, 5)))),
+            ("bytes=4-99", Ok(Some((4, 10)))),
+            ("bytes=-3", Ok(Some((7, 10)))),
+            ("bytes=-99", Ok(Some((0, 10)))),
+            ("bytes=10-", Err(())),
+            ("bytes=-0", Err(())),
+            ("bytes=7-4", Ok(None)),
+            ("bytes=0-1,4-5", Ok(None)),
+            ("bytes=", Ok(None)),
+            ("lines=1-2", Ok(None)),
+            ("bytes=99999999999999999999-", Ok(None)),
+        ];
+
+        for (text, expected) in cases {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::RANGE, text.parse().unwrap());
+            assert_eq!(range(&headers, 10), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_digest_is_found_among_others_and_is_the_right_length() {
+        let zeros = STANDARD.encode([0; 32]);
+        let read = |text: String| {
+            let mut headers = HeaderMap::new();
+            headers.insert(REPR_DIGEST, text.parse().unwrap());
+            digest(&headers)
+        };
+
+        assert_eq!(read(format!("sha-256=:{zeros}:")), Some([0; 32]));
+        assert_eq!(read(format!("sha-512=:AAAA:, sha-256=:{zeros}:")), Some([0; 32]));
+        for bad in
+            ["sha-256=:AAAA:".to_owned(), format!("sha-256={zeros}"), format!("md5=:{zeros}:")]
+        {
+            assert_eq!(read(bad.clone()), None, "{bad}");
+        }
+    }
+}
