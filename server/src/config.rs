@@ -47,10 +47,11 @@ pub struct Config {
     #[config(env = "JIASHU_REPLICAS", default = 0)]
     pub replicas: u8,
 
-    /// The folder that holds voice notes. Relays that share a store share it too. Default: `blobs` in the
-    /// folder of `data`.
+    /// Where voice notes are kept, sealed: a folder, or `s3://BUCKET/PREFIX` with the usual variables (`AWS_ENDPOINT`,
+    /// `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`), if the relay was built with the feature `s3`.
+    /// Relays that share a store share it too. Default: the folder `blobs` in that of `data`.
     #[config(env = "JIASHU_BLOBS")]
-    pub blobs: Option<PathBuf>,
+    pub blobs: Option<String>,
 
     /// What links begin with, as phones see the relay: `https://relay.example`. Default: the
     /// address it listens on.
@@ -195,10 +196,6 @@ impl Config {
 
     pub(crate) fn blob_keep_ms(&self) -> Millis {
         Millis::from(self.blob_days) * 24 * 60 * 60 * 1000
-    }
-
-    pub(crate) fn blob_folder(&self) -> PathBuf {
-        self.blobs.clone().unwrap_or_else(|| self.data.join("blobs"))
     }
 
     pub(crate) fn heartbeat(&self) -> Duration {

@@ -79,6 +79,9 @@ pub enum ServeError {
     /// The setup link.
     #[error(transparent)]
     Setup(#[from] setup::SetupError),
+    /// Where voice notes are kept.
+    #[error("blobs: voice notes cannot be kept there")]
+    Blobs(#[from] blobs::BlobError),
 }
 
 /// What is known once a relay listens.
@@ -114,7 +117,8 @@ pub async fn serve(
     let origin = origin.unwrap_or_else(|| listener::own_origin(listen, tls.is_some()));
     let setup_link =
         setup::offer_link(&*store, &origin, &config.data, config.is_shared(), clock.now()).await?;
-    let relay = Arc::new(Relay::new(config, store, clock));
+    let blobs = blobs::open(&config)?;
+    let relay = Arc::new(Relay::new(config, store, blobs, clock));
     started(Started { listen, setup_link });
     let loops = CancellationToken::new();
     let background = start_loops(&relay, &loops);

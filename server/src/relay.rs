@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::blobs::Blobs;
-use crate::blobs::folder::Folder;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::execute::link::KnownKeys;
@@ -45,7 +44,7 @@ pub struct Relay {
 impl Relay {
     /// One to which nobody has come yet.
     #[must_use]
-    pub fn new(config: Config, store: Arc<dyn Store>, clock: Clock) -> Self {
+    pub fn new(config: Config, store: Arc<dyn Store>, blobs: Arc<dyn Blobs>, clock: Clock) -> Self {
         Self {
             hub: Hub::new(config.limits.connections_per_device),
             limits: Limits::new(&config.limits),
@@ -54,9 +53,9 @@ impl Relay {
             metrics: Metrics::new(),
             status: Latest::default(),
             began: Instant::now(),
-            blobs: Arc::new(Folder::at(config.blob_folder())),
             config,
             store,
+            blobs,
             clock,
         }
     }

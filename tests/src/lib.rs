@@ -18,6 +18,8 @@ pub mod relay;
 
 pub mod redis;
 
+pub mod s3;
+
 pub mod sentinel;
 
 pub mod cluster;

@@ -148,40 +148,7 @@ mod tests {
     const NAME: BlobName = BlobName { scope: Scope(0xfedc_ba98_7654_3210), id: Ref([7; 12]) };
 
     #[tokio::test]
-    async fn bytes_are_added_where_they_end_and_nowhere_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let blobs = Folder::at(folder.path().join("blobs"));
-
-        assert_eq!(blobs.size(NAME).await.unwrap(), 0);
-        assert_eq!(blobs.append(NAME, 0, b"one ".to_vec()).await.unwrap(), 4);
-        assert_eq!(blobs.append(NAME, 4, b"two".to_vec()).await.unwrap(), 7);
-        let gap = blobs.append(NAME, 9, b"three".to_vec()).await;
-        let again = blobs.append(NAME, 4, b"two".to_vec()).await;
-
-        assert!(matches!(gap, Err(BlobError::Offset(7))), "{gap:?}");
-        assert!(matches!(again, Err(BlobError::Offset(7))), "{again:?}");
-        assert_eq!(blobs.read(NAME, 0, 100).await.unwrap(), b"one two");
-        assert_eq!(blobs.read(NAME, 4, 2).await.unwrap(), b"tw");
-        assert_eq!(blobs.read(NAME, 7, 2).await.unwrap(), b"");
-        let other = BlobName { id: Ref([8; 12]), ..NAME };
-        assert_eq!(blobs.size(other).await.unwrap(), 0, "another name is not concerned");
-    }
-
-    #[tokio::test]
-    async fn what_is_removed_is_gone_and_may_be_removed_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let blobs = Folder::at(folder.path().to_owned());
-        blobs.append(NAME, 0, vec![1; 100]).await.unwrap();
-
-        blobs.remove(NAME).await.unwrap();
-        blobs.remove(NAME).await.unwrap();
-
-        assert_eq!(blobs.size(NAME).await.unwrap(), 0);
-        assert!(blobs.read(NAME, 0, 1).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn of_two_who_add_at_once_one_is_told_that_the_other_does() {
+    async fn who_adds_while_another_relay_does_is_told_so() {
         let folder = tempfile::tempdir().unwrap();
         let blobs = Folder::at(folder.path().to_owned());
         blobs.append(NAME, 0, vec![1; 100]).await.unwrap();

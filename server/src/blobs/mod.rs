@@ -2,11 +2,21 @@
 //! kept, is noted in the family's log, so that it changes together with it.
 
 use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiashu_proto::id::{Ref, Scope};
 
+use crate::config::Config;
+
 pub mod folder;
+
+#[cfg(feature = "s3")]
+pub mod s3;
+
+#[cfg(test)]
+mod conformance;
 
 /// Where stored bytes are: a family's, under a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,4 +79,25 @@ pub trait Blobs: fmt::Debug + Send + Sync + 'static {
     ///
     /// [`BlobError::Unavailable`].
     async fn remove(&self, name: BlobName) -> Result<(), BlobError>;
+}
+
+/// What an address of a bucket begins with.
+pub const BUCKET: &str = "s3://";
+
+/// Where the configuration says that they are kept.
+///
+/// # Errors
+///
+/// [`BlobError::Unavailable`] if that makes no place, or one that this relay was built without.
+pub fn open(config: &Config) -> Result<Arc<dyn Blobs>, BlobError> {
+    match config.blobs.as_deref() {
+        #[cfg(feature = "s3")]
+        Some(address) if address.starts_with(BUCKET) => Ok(Arc::new(s3::Bucket::at(address)?)),
+        #[cfg(not(feature = "s3"))]
+        Some(address) if address.starts_with(BUCKET) => {
+            Err(BlobError::Unavailable("this relay was built without the feature s3".into()))
+        }
+        Some(folder) => Ok(Arc::new(folder::Folder::at(PathBuf::from(folder)))),
+        None => Ok(Arc::new(folder::Folder::at(config.data.join("blobs")))),
+    }
 }

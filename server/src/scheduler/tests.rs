@@ -22,12 +22,14 @@ const FAMILY: Scope = Scope(7);
 fn relay(folder: &std::path::Path) -> Relay {
     let config = Config { retention_days: 7, ..Config::defaults() };
     let store = EmbeddedStore::open(folder, Options::default()).unwrap();
-    Relay::new(config, Arc::new(store), Clock::manual(FOUNDED))
+    let blobs = crate::blobs::open(&config).unwrap();
+    Relay::new(config, Arc::new(store), blobs, Clock::manual(FOUNDED))
 }
 
 /// Another relay with the same clock.
 fn relay_on(other: &Relay) -> Relay {
-    Relay::new(other.config.clone(), Arc::clone(&other.store), other.clock.clone())
+    let (store, blobs) = (Arc::clone(&other.store), Arc::clone(&other.blobs));
+    Relay::new(other.config.clone(), store, blobs, other.clock.clone())
 }
 
 fn found() -> Batch {

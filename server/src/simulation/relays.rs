@@ -120,7 +120,9 @@ impl Relays {
 
     fn start(&self, site: &Site) {
         let line = BadLine::to(&self.shared);
-        let relay = Arc::new(Relay::new(config(), Arc::new(line), site.clock.clone()));
+        // No voice notes are sent here, so nothing is ever kept there.
+        let blobs = crate::blobs::open(&config()).expect("a folder is a place");
+        let relay = Arc::new(Relay::new(config(), Arc::new(line), blobs, site.clock.clone()));
         let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
         for task in start_loops(&relay, &CancellationToken::new()) {
             tasks.spawn(aborting(task));
