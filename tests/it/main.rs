@@ -66,6 +66,10 @@ mod deploy;
 
 mod limits;
 
+mod blobs;
+
+mod links;
+
 mod canaries;
 
 mod kill9;

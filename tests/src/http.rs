@@ -45,10 +45,11 @@ pub async fn exchange(stream: impl Stream, request: &[u8]) -> Option<Response> {
     let both = async { tokio::join!(write, reader.read_to_end(&mut answer)) };
     let ended = timeout(DEADLINE, both).await;
     assert!(ended.is_ok(), "no end of the answer within the deadline");
-    parse(&answer)
+    parse(&answer, request.starts_with(b"HEAD "))
 }
 
-fn parse(answer: &[u8]) -> Option<Response> {
+/// The answer to a HEAD says how long a body would be, and has none.
+fn parse(answer: &[u8], to_head: bool) -> Option<Response> {
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&answer[..end]).into_owned();
     let body = answer[end + 4..].to_vec();
@@ -57,5 +58,6 @@ fn parse(answer: &[u8]) -> Option<Response> {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
     });
-    (length.unwrap_or(0) == body.len()).then_some(Response { status, head, body })
+    let length = length.filter(|_| !to_head).unwrap_or(0);
+    (length == body.len()).then_some(Response { status, head, body })
 }

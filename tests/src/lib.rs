@@ -46,6 +46,8 @@ pub mod asking;
 
 pub mod device;
 
+pub mod blob;
+
 mod writing;
 
 pub mod log;

@@ -16,7 +16,7 @@ use crate::family::{add_invite, seal_card};
 use crate::joining::Way;
 
 /// When everything in tests is written, in ms.
-const WRITTEN_AT: Millis = 1_790_000_000_000;
+pub(crate) const WRITTEN_AT: Millis = 1_790_000_000_000;
 
 impl RawDevice {
     /// A letter with the next counter, sealed under the newest key it knows; not sent.
@@ -57,10 +57,19 @@ impl RawDevice {
     }
 
     fn fields(&self, to: &[u32], schedule: Option<Ref>) -> BodyFields {
+        self.fields_of(MessageKind::Text, to, schedule)
+    }
+
+    pub(crate) fn fields_of(
+        &self,
+        kind: MessageKind,
+        to: &[u32],
+        schedule: Option<Ref>,
+    ) -> BodyFields {
         BodyFields {
             device: self.number(),
             from: self.member(),
-            kind: MessageKind::Text.number(),
+            kind: kind.number(),
             to: to.iter().copied().map(MemberId).collect(),
             key: None,
             until: None,
@@ -69,7 +78,7 @@ impl RawDevice {
     }
 
     /// Epoch, ref and sealed body under the newest key.
-    fn seal(&self, draft: Draft) -> (Epoch, Ref, Vec<u8>) {
+    pub(crate) fn seal(&self, draft: Draft) -> (Epoch, Ref, Vec<u8>) {
         let (epoch, key) = self.log.key().expect("it has read the newest key");
         let link = self.log.roster.hash_of(epoch).expect("the key came with its link");
         (epoch, draft.body_ref(), draft.seal(key, link).unwrap())

@@ -316,7 +316,7 @@ async fn download(
         return Err(Refusal::new(ErrorCode::Unknown, "there is no such thing").into());
     }
     let part = Part::of(&headers, standing.fact.size)?;
-    Ok(hand_out(door, BlobName { scope, id }, &standing.fact, part))
+    hand_out(door, BlobName { scope, id }, &standing.fact, part).await
 }
 
 /// The same for somebody who has a link, which stands in the path in its one form: nothing beside it is read.
@@ -340,7 +340,7 @@ async fn follow_link(
     let part = Part::of(headers, standing.fact.size)?;
     lent(relay, scope, id, part.upto.saturating_sub(part.from)).await?;
     ticket.come_in();
-    Ok(hand_out(door, BlobName { scope, id }, &standing.fact, part))
+    hand_out(door, BlobName { scope, id }, &standing.fact, part).await
 }
 
 /// Makes a link, for a member.
@@ -394,8 +394,10 @@ impl Part {
     }
 }
 
-fn hand_out(door: Door, name: BlobName, fact: &BlobFact, part: Part) -> Response {
+async fn hand_out(door: Door, name: BlobName, fact: &BlobFact, part: Part) -> Result<Response, No> {
     let Part { status, from, upto } = part;
+    // Before anything is promised: a place that does not have them is said to be in trouble.
+    let first = piece(&door, name, from, upto).await?;
     let hash: String = fact.hash.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut headers = vec![
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
@@ -411,13 +413,15 @@ fn hand_out(door: Door, name: BlobName, fact: &BlobFact, part: Part) -> Response
         let range = format!("bytes {from}-{}/{}", upto.saturating_sub(1), fact.size);
         headers.push((header::CONTENT_RANGE, range));
     }
-    let body = Body::from_stream(pieces(door, name, from, upto));
-    let mut response = (status, body).into_response();
+    let next = from.saturating_add(first.len() as u64);
+    let rest = pieces(door, name, next, upto);
+    let all = stream::once(std::future::ready(Ok(Bytes::from(first)))).chain(rest);
+    let mut response = (status, Body::from_stream(all)).into_response();
     for (name, value) in headers {
         let value = HeaderValue::try_from(value).expect("digits, hex and base64 make a header");
         response.headers_mut().insert(name, value);
     }
-    response
+    Ok(response)
 }
 
 /// The one range that is asked for, up to and without its end; several, and what is none, ask for all of it.
@@ -441,18 +445,24 @@ fn pieces(
     upto: u64,
 ) -> impl futures_util::Stream<Item = Result<Bytes, BlobError>> {
     stream::try_unfold((door, from), move |(door, from)| async move {
-        let most = usize::try_from(upto.saturating_sub(from)).unwrap_or(PIECE).min(PIECE);
-        if most == 0 {
+        if from >= upto {
             return Ok(None);
         }
-        let piece = door.relay.blobs.read(name, from, most).await?;
-        if piece.is_empty() {
-            // Shorter than was noted: the connection breaks, rather than that an end is told.
-            return Err(BlobError::Unavailable("a file is too short".into()));
-        }
+        // Where they end too soon the connection breaks, rather than that an end is told.
+        let piece = piece(&door, name, from, upto).await?;
         let next = from.saturating_add(piece.len() as u64);
         Ok(Some((Bytes::from(piece), (door, next))))
     })
+}
+
+/// The next of these, at least one.
+async fn piece(door: &Door, name: BlobName, from: u64, upto: u64) -> Result<Vec<u8>, BlobError> {
+    let most = usize::try_from(upto.saturating_sub(from)).unwrap_or(PIECE).min(PIECE);
+    let piece = door.relay.blobs.read(name, from, most).await?;
+    if piece.is_empty() {
+        return Err(BlobError::Unavailable("there are fewer bytes than were noted".into()));
+    }
+    Ok(piece)
 }
 
 #[cfg(test)]
