@@ -47,6 +47,8 @@ pub enum Failure {
     Refused(Refusal),
     /// The store says no.
     Store(StoreError),
+    /// Stored bytes are not to be had just now.
+    Blobs(Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl From<Refusal> for Failure {
@@ -79,12 +81,21 @@ impl Failure {
             }
             Self::Store(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "a command failed");
-                let text = "the relay cannot do this just now: keep it and try again";
-                (ErrorCode::Unavailable, text.into(), Some(RETRY_MS), None)
+                refused(unavailable())
+            }
+            Self::Blobs(error) => {
+                let error: &dyn std::error::Error = &*error;
+                tracing::error!(error, "stored bytes are not to be had");
+                refused(unavailable())
             }
         };
         Refused { code, text, n, retry_after_ms, last_n, to_close: None }
     }
+}
+
+fn unavailable() -> Refusal {
+    let text = "the relay cannot do this just now: keep it and try again";
+    Refusal::new(ErrorCode::Unavailable, text)
 }
 
 /// What is not to be had now always says when to ask again.

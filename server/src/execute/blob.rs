@@ -193,9 +193,7 @@ impl From<BlobError> for Failure {
                 let text = "somebody else is adding to it: wait";
                 Self::Refused(Refusal::new(ErrorCode::Unavailable, text))
             }
-            BlobError::Unavailable(source) => {
-                Self::Store(StoreError::Unavailable { backend: "blob", source })
-            }
+            BlobError::Unavailable(source) => Self::Blobs(source),
         }
     }
 }

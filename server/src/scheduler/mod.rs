@@ -237,4 +237,7 @@ async fn pause(relay: &Relay) -> Duration {
 }
 
 #[cfg(test)]
+mod blob_tests;
+
+#[cfg(test)]
 mod tests;

@@ -15,24 +15,25 @@ fn timestamp(at: Millis) -> Timestamp {
     Timestamp::from_millisecond(at).unwrap()
 }
 
-const DAY_MS: Millis = 24 * 60 * 60 * 1000;
-const FOUNDED: Millis = 1_800_000_000_000;
-const FAMILY: Scope = Scope(7);
+pub(super) const DAY_MS: Millis = 24 * 60 * 60 * 1000;
+pub(super) const FOUNDED: Millis = 1_800_000_000_000;
+pub(super) const FAMILY: Scope = Scope(7);
 
-fn relay(folder: &std::path::Path) -> Relay {
-    let config = Config { retention_days: 7, ..Config::defaults() };
+pub(super) fn relay(folder: &std::path::Path) -> Relay {
+    let data = folder.to_owned();
+    let config = Config { retention_days: 7, data, ..Config::defaults() };
     let store = EmbeddedStore::open(folder, Options::default()).unwrap();
     let blobs = crate::blobs::open(&config).unwrap();
     Relay::new(config, Arc::new(store), blobs, Clock::manual(FOUNDED))
 }
 
 /// Another relay with the same clock.
-fn relay_on(other: &Relay) -> Relay {
+pub(super) fn relay_on(other: &Relay) -> Relay {
     let (store, blobs) = (Arc::clone(&other.store), Arc::clone(&other.blobs));
     Relay::new(other.config.clone(), store, blobs, other.clock.clone())
 }
 
-fn found() -> Batch {
+pub(super) fn found() -> Batch {
     let (token_hash, members) = (TokenHash([1; 32]), Vec::new());
     let seat = Change::AddSeat { device: DeviceId(1), token_hash, members };
     let family = Change::Create(ScopeKind::Family);
