@@ -18,7 +18,7 @@ use jiashu_proto::bounds;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -221,11 +221,25 @@ pub async fn round(
 ///
 /// [`HttpError::Unreachable`], [`HttpError::Untrusted`] or [`HttpError::Ca`].
 pub async fn connect_stream(origin: &Origin, ca: Option<&Path>) -> Result<BoxedStream, HttpError> {
+    connect_holding(origin, ca, None).await
+}
+
+/// As [`connect_stream`], where the system holds back at most about so many bytes of what is sent: what it has
+/// swallowed may never arrive, and who looks on takes it for sent.
+///
+/// # Errors
+///
+/// As of [`connect_stream`].
+pub async fn connect_holding(
+    origin: &Origin,
+    ca: Option<&Path>,
+    held_back: Option<u32>,
+) -> Result<BoxedStream, HttpError> {
     let unreachable = |source| HttpError::Unreachable { origin: origin.clone(), source };
     let late = || std::io::Error::from(std::io::ErrorKind::TimedOut);
     let tls = if origin.tls { Some(connector(ca)?) } else { None };
 
-    let connected = timeout(CONNECT_TIMEOUT, TcpStream::connect((&*origin.host, origin.port)));
+    let connected = timeout(CONNECT_TIMEOUT, connect_tcp(origin, held_back));
     let tcp = connected.await.map_err(|_| unreachable(late()))?.map_err(unreachable)?;
     tcp.set_nodelay(true).map_err(unreachable)?;
     let Some(tls) = tls else { return Ok(Box::new(tcp)) };
@@ -237,6 +251,22 @@ pub async fn connect_stream(origin: &Origin, ca: Option<&Path>) -> Result<BoxedS
         Ok(stream) => Ok(Box::new(stream)),
         Err(source) => Err(HttpError::Untrusted { origin: origin.clone(), source }),
     }
+}
+
+/// Tries one address of the name after the other.
+async fn connect_tcp(origin: &Origin, held_back: Option<u32>) -> std::io::Result<TcpStream> {
+    let mut last = std::io::Error::from(std::io::ErrorKind::NotFound);
+    for address in lookup_host((&*origin.host, origin.port)).await? {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        if let Some(held_back) = held_back {
+            socket.set_send_buffer_size(held_back)?;
+        }
+        match socket.connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 fn connector(ca: Option<&Path>) -> Result<TlsConnector, HttpError> {

@@ -17,7 +17,7 @@ const COLUMNS: &str = "case_code,member,role,name,time_zone,language,device,shar
                        consent_on,assent_on";
 
 /// Mother in Prato with a phone; grandmother and Lili in Gansu share the other.
-const LI: &str = "\
+pub(crate) const LI: &str = "\
 GS-001,1,parent,妈妈,Europe/Rome,zh-Hans,mother's phone,,2026-11-01,
 GS-001,2,caregiver,外婆,Asia/Shanghai,zh-Hans,family phone,,2026-11-01,
 GS-001,3,child,Lili,Asia/Shanghai,zh-Hans,family phone,,2026-11-01,2026-11-01

@@ -26,6 +26,8 @@ pub mod cluster;
 
 pub mod balancer;
 
+pub mod line;
+
 pub mod binary;
 
 pub mod raw;

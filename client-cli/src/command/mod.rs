@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::args::family::FamilyCommand;
+use crate::args::voice::VoiceCommand;
 use crate::args::{Cli, Globals, Verb};
 use crate::error::{CliError, ExitCode, Result};
 use crate::home::Home;
@@ -85,8 +86,14 @@ pub async fn run(cli: Cli, out: &mut dyn Write) -> Result<()> {
         Verb::Ngo(command) => return ngo::run(command, &globals, out).await,
         _ => Context::new(globals, out)?,
     };
-    // Who ends it has had enough.
-    let goes_on = !matches!(verb, Verb::Listen(_));
+    // Those that send have tried already, and who ends a listener has had enough.
+    let goes_on = !matches!(
+        verb,
+        Verb::Listen(_)
+            | Verb::Send(_)
+            | Verb::Remind(_)
+            | Verb::Voice(VoiceCommand::Send(_) | VoiceCommand::Record(_))
+    );
     let done = match verb {
         Verb::Join(args) => join::run(&mut context, &args).await,
         Verb::Send(args) => send::run(&mut context, &args).await,

@@ -16,6 +16,7 @@ use crate::round;
 use crate::say::note;
 use crate::state::State;
 use crate::state::lane::Lane;
+use crate::state::outbox;
 use crate::state::upload::{self, Upload};
 use crate::sync;
 
@@ -43,13 +44,21 @@ pub async fn send_waiting(home: &Home, ca: Option<&Path>) -> Result<bool> {
     Ok(any)
 }
 
-/// Lets this home and the relay exchange what they have, as [`round::exchange`], the sealed files first that `refs`
-/// wait for.
+/// Lets this home and the relay exchange what they have, as [`round::exchange`]: what may leave at once, then the
+/// sealed files that the rest waits for, and that.
 ///
 /// # Errors
 ///
 /// As of [`round::exchange`].
 pub async fn deliver(home: &Home, ca: Option<&Path>, refs: &[Ref]) -> Result<()> {
+    let state = State::open(home)?;
+    if upload::waiting(state.db())?.is_empty() {
+        return round::exchange(home, ca, refs).await;
+    }
+    // Words do not wait for a voice; where there are none, a round is saved.
+    if !outbox::ready(state.db(), 1)?.is_empty() {
+        round::exchange(home, ca, &[]).await?;
+    }
     let sent = send_waiting(home, ca).await;
     // Where this phone is out, this says so.
     round::exchange(home, ca, refs).await?;

@@ -44,6 +44,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 /// Bytes that are handed to the system at once.
 const PIECE: usize = 4 * 1024;
 
+/// Bytes that the system may hold back: a second or so of a slow line.
+const HELD_BACK: u32 = 8 * 1024;
+
 /// An answer that is no file, in bytes.
 const MAX_WORDS: usize = 4 * 1024;
 
@@ -136,7 +139,7 @@ impl Way<'_> {
     ) -> Result<Answer, HttpError> {
         let late = || HttpError::TooSlow { origin: self.origin.clone() };
         let broken = |source| HttpError::BrokenOff { origin: self.origin.clone(), source };
-        let stream = http::connect_stream(self.origin, self.ca).await?;
+        let stream = http::connect_holding(self.origin, self.ca, Some(HELD_BACK)).await?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         let mut driver = JoinSet::new();
@@ -170,16 +173,30 @@ enum Step {
 }
 
 /// How often it was tried in vain.
+#[derive(Default)]
 struct Patience {
+    /// As far as it came.
     reached: u64,
     in_vain: u32,
+    /// Whether the relay has answered at all: where it does not, that is known at once.
+    answered: bool,
 }
 
 impl Patience {
     /// After a try that came so far: whether it pays to try again, once it was waited.
-    async fn goes_on(&mut self, reached: u64, pause: Option<Duration>) -> bool {
+    async fn goes_on(
+        &mut self,
+        reached: u64,
+        error: Option<&HttpError>,
+        pause: Option<Duration>,
+    ) -> bool {
         if reached > self.reached {
             self.in_vain = 0;
+        }
+        let unreachable = matches!(error, Some(HttpError::Unreachable { .. }));
+        self.answered |= !unreachable;
+        if unreachable && !self.answered {
+            return false;
         }
         self.reached = self.reached.max(reached);
         self.in_vain = self.in_vain.saturating_add(1);
@@ -201,7 +218,7 @@ pub async fn upload(way: Way<'_>, upload: &Upload, file: &Path) -> Result<(), St
     let bytes = Bytes::from(std::fs::read(file)?);
     let progress = Arc::new(Progress::new("sending", upload.length));
     let path = blob_path(upload.blob);
-    let mut patience = Patience { reached: 0, in_vain: 0 };
+    let mut patience = Patience::default();
     // Where the relay may know of it, it tells how far it is: that is less than sending it again.
     let mut at = if upload.begun { None } else { Some(0) };
     loop {
@@ -218,7 +235,7 @@ pub async fn upload(way: Way<'_>, upload: &Upload, file: &Path) -> Result<(), St
             }
             Step::Upto(_) => {
                 at = None;
-                if !patience.goes_on(0, None).await {
+                if !patience.goes_on(0, None, None).await {
                     return Err(Stopped::Later(None));
                 }
             }
@@ -238,7 +255,7 @@ pub async fn upload(way: Way<'_>, upload: &Upload, file: &Path) -> Result<(), St
                 } else {
                     at = None;
                 }
-                if !patience.goes_on(before, pause).await {
+                if !patience.goes_on(before, error.as_ref(), pause).await {
                     return Err(Stopped::Later(error));
                 }
             }
@@ -362,7 +379,7 @@ pub async fn download(way: Way<'_>, path: &str, length: u64, part: &Path) -> Res
     std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
     let mut file = file.open(part)?;
     let progress = Progress::new("fetching", length);
-    let mut patience = Patience { reached: 0, in_vain: 0 };
+    let mut patience = Patience::default();
     loop {
         let mut have = file.metadata()?.len();
         if have > length {
@@ -378,7 +395,7 @@ pub async fn download(way: Way<'_>, path: &str, length: u64, part: &Path) -> Res
             Step::Whole | Step::Upto(_) => (None, None),
         };
         let reached = file.metadata()?.len();
-        if reached < length && !patience.goes_on(reached, pause).await {
+        if reached < length && !patience.goes_on(reached, error.as_ref(), pause).await {
             return Err(Stopped::Later(error));
         }
     }

@@ -10,9 +10,9 @@ use super::super::{Context, View};
 use super::{bad_rule, find, held, own, typed_texts};
 use crate::clock::{now, now_ms};
 use crate::error::{CliError, ExitCode, Result};
-use crate::round;
 use crate::state::outbox::{self, Fate};
 use crate::sync::draft::{self, Manner, Parties, Said};
+use crate::voice::sending;
 
 pub(super) async fn fill(context: &mut Context<'_>, id: &str, typed: &[String]) -> Result<()> {
     let letters: Vec<_> = typed_texts(typed)?.into_iter().map(Said::Words).collect();
@@ -143,7 +143,7 @@ pub(super) async fn settle(
     refs: &[Ref],
     said: &str,
 ) -> Result<()> {
-    let exchanged = round::exchange(&context.home, context.ca(), refs).await;
+    let exchanged = sending::deliver(&context.home, context.ca(), refs).await;
     let mut fates = Vec::new();
     for one in refs {
         fates.extend(outbox::fate(view.state.db(), *one)?);
