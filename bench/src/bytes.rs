@@ -12,9 +12,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use futures_util::{SinkExt, StreamExt};
 use jiashu_cli::http::{BoxedStream, Origin, connect_stream, round};
+use jiashu_cli::state::upload::Upload;
+use jiashu_cli::voice::transfer::{self, Way};
 use jiashu_proto::entry::Content;
 use jiashu_proto::frame::{Ack, Beat, ClientFrame, Hello, Post, RelayFrame};
 use jiashu_proto::id::{MemberId, Ref};
+use jiashu_seal::seal_blob;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
@@ -29,6 +32,9 @@ use crate::wire::body;
 
 /// How long the last bytes of an exchange may be on their way.
 const SETTLES: Duration = Duration::from_millis(100);
+
+/// A minute of speech at 12 kbit/s, as ffmpeg makes it (constant rate, frames of 60 ms), in bytes.
+const MINUTE: usize = 91_390;
 
 /// The heartbeat of the relay that is asked for one, in ms.
 const HEARTBEAT_MS: &str = "2000";
@@ -119,21 +125,34 @@ impl Scene {
         let mut other = self.socket(self.relay.address).await?;
         greet(&mut other, self.hello(1)).await?;
         let _ = self.line.take().await;
-        let post = Post {
-            n: 1,
-            entry_ref: Ref([9; 12]),
-            epoch: EPOCH,
-            from: MemberId(1),
-            to: Vec::new(),
-            kind: 1,
-            sealed: body(0).to_vec(),
-            key: None,
-            until: None,
-            blob: None,
-        };
-        other.send(Message::binary(ClientFrame::Post(post).to_bytes(0))).await?;
+        other.send(Message::binary(ClientFrame::Post(post(1)).to_bytes(0))).await?;
         take(&mut socket, 1).await?;
         Ok(self.line.take().await)
+    }
+
+    /// What a minute of speech costs on its way up, with the message that names it, and on its way down.
+    async fn voice(&self) -> Result<(u64, u64)> {
+        let folder = tempfile::tempdir()?;
+        let (token, origin) = (self.family.token(1), self.origin(self.line.address));
+        let way = Way { origin: &origin, ca: self.ca.as_deref(), token: Some(&token) };
+        let sealed = seal_blob(&vec![7; MINUTE])?;
+        let (file, part) = (folder.path().join("sealed"), folder.path().join("part"));
+        std::fs::write(&file, &sealed.stored)?;
+        let (blob, length) = (Ref([8; 12]), sealed.stored.len() as u64);
+        let upload = Upload { blob, hash: sealed.hash, length, begun: false };
+        let _ = self.line.take().await;
+        transfer::upload(way, &upload, &file).await?;
+        let mut post = post(1);
+        (post.kind, post.blob) = (2, Some(blob));
+        let mut frames = self.hello(1).to_bytes(0);
+        ClientFrame::Post(post).write_to(0, &mut frames);
+        let answer = round(&origin, self.ca.as_deref(), &frames).await?;
+        let answered = jiashu_proto::frame::RelayFrame::read_from(&mut &answer[..]);
+        answered.context("the message is answered")?;
+        let up = self.line.take().await;
+        transfer::download(way, &transfer::member_path(blob), length, &part).await?;
+        anyhow::ensure!(std::fs::read(&part)? == sealed.stored, "what came is what went");
+        Ok((up, self.line.take().await))
     }
 
     /// What a ping and its answer cost.
@@ -144,6 +163,22 @@ impl Scene {
         while !matches!(socket.next().await.context("it was closed")??, Message::Ping(_)) {}
         socket.flush().await?;
         Ok(self.line.take().await)
+    }
+}
+
+/// A letter to all.
+fn post(n: u64) -> Post {
+    Post {
+        n,
+        entry_ref: Ref([9; 12]),
+        epoch: EPOCH,
+        from: MemberId(1),
+        to: Vec::new(),
+        kind: 1,
+        sealed: body(0).to_vec(),
+        key: None,
+        until: None,
+        blob: None,
     }
 }
 
@@ -262,6 +297,11 @@ async fn counted(binary: &Path, tls: bool, report: &mut Report) -> Result<()> {
     add("POST /1, whole check, nothing new", number(post[0]), bar(300.0, 225.0));
     add("POST /1, whole check, one message", number(post[1]), bar(500.0, 440.0));
     add("POST /1, each further in a batch of 10", further(post), None);
+    let (up, down) = none.voice().await?;
+    // Of a line with TLS, as the phones in the field have it.
+    let bar = if tls { Some((100_000.0, 100_000.0)) } else { None };
+    add("a minute of speech at 12 kbit/s, up, with its message", number(up), bar);
+    add("the same, down", number(down), bar);
     let beat = none.post(&ClientFrame::Beat(Beat {})).await?;
     add("POST /1, a heartbeat", number(beat), None);
     Ok(())

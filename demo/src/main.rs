@@ -15,6 +15,8 @@ mod phone;
 
 mod relay;
 
+mod spoken;
+
 mod story;
 
 mod sundays;
@@ -41,6 +43,8 @@ fn main() -> ExitCode {
             phone::live_as_told();
             jiashu_cli::main(std::iter::once(program).chain(args))
         }
+        // A file, for the loudspeaker.
+        _ if std::env::var_os(spoken::ROLE).is_some() => spoken::play(role),
         _ => tell(&Args::parse()),
     }
 }

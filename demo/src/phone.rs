@@ -9,6 +9,8 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
+use crate::spoken;
+
 /// The first argument of a process that is a client.
 pub(crate) const ROLE: &str = "as-phone";
 
@@ -57,6 +59,8 @@ impl Phone {
         command.arg(ROLE).arg("--home").arg(&self.home).arg("--json").args(args);
         command.stdin(Stdio::null()).kill_on_drop(true);
         command.envs(self.now.map(|now| (NOW, now.to_string())));
+        // What plays sound is this program too, for whom the phone starts it.
+        command.env(spoken::ROLE, "1").env("JIASHU_PLAYER", std::env::current_exe()?);
         Ok(command)
     }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::line::Line;
 use crate::phone::Phone;
 use crate::relay::Relay;
-use crate::sundays;
+use crate::{spoken, sundays};
 
 /// A mother in Prato; grandmother and son in Gansu, with one phone for both. The second family is
 /// for whoever watches.
@@ -59,6 +59,7 @@ pub(crate) async fn tell(once: bool) -> anyhow::Result<()> {
     stage.join(&cards).await?;
     stage.first_letter().await?;
     stage.scheduled_letter().await?;
+    stage.voice(folder.path()).await?;
     sundays::tell(folder.path()).await?;
     stage.offline().await?;
     if !once {
@@ -236,6 +237,41 @@ impl Stage {
         listening.switch_off().await
     }
 
+    async fn voice(&self, folder: &Path) -> anyhow::Result<()> {
+        heading("A child wants the voice: a voice note, sealed, fetched when somebody asks for it");
+        let path = |path: &Path| path.to_str().map(str::to_owned).context("not UTF-8");
+        let spoken = spoken::speak(folder).await?;
+        let file = path(&spoken.file)?;
+        self.bytes();
+        let sent = self.mother.ask(&["voice", "send", &file, "--to", "Lili"]).await?;
+        self.say(&format!("mother says “{}” ({})", spoken::WORDS, spoken.by));
+        self.say(&format!("the relay keeps it at place {}: {}", seq(&sent)?, self.bytes()));
+        let mut listening = self.village.listen()?;
+        let came = listening.next().await?;
+        let voice = came.get("voice").context("no voice note")?;
+        self.say(&format!("in the village it rings: voice, {voice}; {}", self.bytes()));
+        let number = seq(&came)?;
+        let played = self.village.ask(&["voice", "play", &number, "--by", "Lili"]).await?;
+        let share = played.get("share").context("not played")?;
+        self.say(&format!("外婆 presses once, Lili hears {share} % of it: {}", self.bytes()));
+        self.show_receipts(&number).await?;
+
+        let now = Timestamp::from_millisecond(Clock::system().now())?;
+        let due = (now + AHEAD).in_tz(CHILD_ZONE)?.round(Unit::Second)?;
+        let hour = civil(&due);
+        self.mother.ask(&["voice", "send", &file, "--to", "Lili", "--on", &hour]).await?;
+        self.say("one more for his evening, stored long before; then mother's phone is off");
+        let came = listening.next().await?;
+        self.say(&format!("it came due by itself, for {}", text(&came, "scheduled_for")));
+        let made = self.village.ask(&["voice", "link", &seq(&came)?, "--for", "2h"]).await?;
+        let link = text(&made, "link");
+        let out = path(&folder.join("heard by the teacher.opus"))?;
+        Phone::new(folder.join("teacher")).run(&["voice", "open", link, "--save", &out]).await?;
+        let shown: String = link.chars().take(link.find('#').unwrap_or(0) + 9).collect();
+        self.say(&format!("and Lili's teacher hears it by {shown}…, without the app"));
+        listening.switch_off().await
+    }
+
     async fn offline(&mut self) -> anyhow::Result<()> {
         heading("The phone in the village is off; then the relay dies too");
         for letter in ["第一封 the first", "第二封 the second"] {
@@ -276,6 +312,8 @@ impl Stage {
         println!("  {jiashu} --home {gran} listen");
         println!("  {jiashu} --home {gran} heard SEQ --by Bo");
         println!("And further:");
+        println!("  {jiashu} --home {mum} voice record --to Bo");
+        println!("  {jiashu} --home {gran} voice play SEQ --by Bo");
         println!("  {jiashu} --home {mum} log");
         println!(
             "  {jiashu} --home {mum} schedule add --every day --at 19:30 --to Bo 'Sleep well'"

@@ -6,6 +6,7 @@ use jiashu_tests::redis::TestRedis;
 use jiashu_tests::{FamilySpec, Programme, RawDevice, TestRelay};
 
 use crate::operator::run;
+use crate::scene::Ground;
 
 /// A family that has written, at a relay that runs.
 async fn a_family(relay: &TestRelay) -> [RawDevice; 2] {
@@ -25,6 +26,34 @@ async fn goes_on(relay: &TestRelay, [mother, home]: &[RawDevice; 2]) {
     home.sync().await;
     assert_eq!(home.log.texts(), ["before", "after"]);
     assert_eq!(home.welcome().await.unwrap().restart, None, "its cursor holds");
+}
+
+#[tokio::test]
+async fn an_operator_sees_what_voice_notes_come_to() {
+    for ground in [Ground::own().await, Ground::shared().await] {
+        let folder = tempfile::tempdir().unwrap();
+        let relay = ground.relay(&folder, &[]).await;
+        let programme = Programme::of(&relay).await;
+        let [mother, home] =
+            programme.enrol("BLOBS-1", &FamilySpec::li()).await.join_all::<2>().await;
+        programme.enrol("BLOBS-2", &FamilySpec::li()).await;
+        mother.store(&[1; 1_000]).await;
+        home.store(&[2; 500]).await;
+
+        let settings: Vec<_> =
+            ground.settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let (done, printed) = run(&relay.data_dir(), &["blobs", "--json"], &settings).await;
+        let (_, human) = run(&relay.data_dir(), &["blobs"], &settings).await;
+
+        assert!(done, "{printed}");
+        let told = told(&printed);
+        let expected = [("families", 1), ("notes", 2), ("bytes", 1_500), ("unsettled_bytes", 0)];
+        for (name, value) in expected {
+            assert_eq!(told[name], value, "{name}: {told}");
+        }
+        assert!(told["programme"].is_string() && told["oldest_at"].is_string(), "{told}");
+        assert!(human.contains("2 voice notes of 1 families"), "{human}");
+    }
 }
 
 /// What was carried, as it is told to a program.

@@ -116,7 +116,7 @@ async fn no_mutation_of_a_link_opens_anything(ground: Ground) {
             continue;
         }
         tried += 1;
-        let raw = mother.raw.from(Ipv4Addr::new(127, 0, 1, 1 + (tried % 200) as u8));
+        let raw = mother.raw.from(Ipv4Addr::new(127, 0, 1, u8::try_from(1 + tried % 200).unwrap()));
         let request = BlobRequest::new(method, path.clone()).to_bytes();
         // One that is no HTTP at all is cut off.
         let Some(answer) = raw.exchange(&request).await else { continue };
@@ -131,7 +131,7 @@ fn mutated(link: &str, second: &str, dice: &mut Dice) -> (&'static str, String) 
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let (head, token) = link.split_at("/1/v/".len());
     let mut bytes = token.as_bytes().to_vec();
-    let mut pick = |below: usize| dice.below(below as u64) as usize;
+    let mut pick = |below: usize| dice.place(below);
     let at = pick(bytes.len());
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     match pick(16) {

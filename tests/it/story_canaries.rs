@@ -6,8 +6,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use jiashu_tests::TestRelay;
+use jiashu_tests::sound::opus_by;
 
-use crate::story::{Journalled, Office, ask, ask_all};
+use crate::story::{Journalled, Office, ask, ask_all, text as path_text};
 
 /// Stands in every name, label and text of the family.
 const CANARY: &str = "Zimtkanarie";
@@ -154,6 +155,20 @@ async fn what_a_family_writes_lies_nowhere_at_the_relay() {
     ask(&home, &["send", &text("answer")]).await;
     assert_eq!(ask_all(&mother, &["inbox", "--open"]).await.len(), 1);
 
+    // What is in a file of sound, sent now and planned; fetched, and by a link.
+    let sound = office.path("sound.opus");
+    std::fs::write(&sound, opus_by(CANARY, 20_000, 30)).unwrap();
+    let (sound, out) = (path_text(&sound), path_text(&office.path("heard.opus")));
+    let sent = ask(&mother, &["voice", "send", "--to", &kid, &sound]).await;
+    let every = ["--every", "day", "--at", "19:30"];
+    ask(&mother, &[&["voice", "send", &sound], &every[..]].concat()).await;
+    let seq = sent["seq"].to_string();
+    let heard = listening.json_where(|letter| letter["kind"] == "voice").await;
+    ask(&home, &["voice", "save", &heard["seq"].to_string(), "--out", &out]).await;
+    let made = ask(&mother, &["voice", "link", &seq]).await;
+    let (link, by_link) = (made["link"].as_str().unwrap(), path_text(&office.path("by link")));
+    ask(&office.phone("nobody"), &["voice", "open", link, "--save", &by_link]).await;
+
     let mut places = memory(office.relay.pid());
     for path in ["/metrics", "/healthz"] {
         places.push((path.into(), office.relay.raw().get(path).await.body));
@@ -166,6 +181,12 @@ async fn what_a_family_writes_lies_nowhere_at_the_relay() {
     places.push(("what it printed".into(), office.relay.printed().into_bytes()));
 
     assert_eq!(found(&Search::of(CANARY), &places), Vec::<&str>::new());
+    let key = link.rsplit_once('.').unwrap().1;
+    assert_eq!(found(&Search::of(&key[8..28]), &places), Vec::<&str>::new(), "the link's key");
+    assert!(files(&office.relay.data_dir().join("blobs")).len() >= 2, "the sound is there");
+    for heard in [&out, &by_link] {
+        assert!(Search::of(CANARY).finds(&std::fs::read(heard).unwrap()), "and comes out");
+    }
     let searched: usize = places.iter().map(|(_, bytes)| bytes.len()).sum();
     assert!(searched > 1 << 20, "only {searched} bytes were searched");
     assert!(office.relay.log().contains("device 3 joined"), "it logged what happened");

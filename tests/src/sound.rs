@@ -23,11 +23,22 @@ const PACKETS_OF_A_PAGE: u64 = 50;
 /// If a packet is not 5 to 250 bytes long.
 #[must_use]
 pub fn opus(ms: u64, packet: usize) -> Vec<u8> {
+    opus_by("test", ms, packet)
+}
+
+/// The same, with the name of whoever made it in its tags (RFC 7845, 5.2), as recorders write it.
+///
+/// # Panics
+///
+/// As of [`opus`]; if the name is longer than 4 GiB.
+#[must_use]
+pub fn opus_by(vendor: &str, ms: u64, packet: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut writer = PacketWriter::new(&mut bytes);
     let head =
         [b"OpusHead\x01\x01", &PRE_SKIP.to_le_bytes()[..], &48_000_u32.to_le_bytes(), &[0, 0, 0]];
-    let tags = [&b"OpusTags"[..], &4_u32.to_le_bytes(), b"test", &0_u32.to_le_bytes()];
+    let length = u32::try_from(vendor.len()).expect("a short name").to_le_bytes();
+    let tags = [&b"OpusTags"[..], &length, vendor.as_bytes(), &0_u32.to_le_bytes()];
     let mut put = |packet: Vec<u8>, end, at| {
         writer.write_packet(packet, 1, end, at).expect("writing to memory cannot fail");
     };

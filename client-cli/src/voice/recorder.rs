@@ -179,7 +179,8 @@ fn encoder(to: &Path) -> Result<Child> {
         Some(name) => {
             let mut command = Command::new(name);
             command.args(["--quiet", "--raw", "--raw-chan", "1", "--raw-rate", "48000"]);
-            command.args(["--bitrate", "16", "--speech", "-"]).arg(to);
+            command.args(["--bitrate", "12", "--framesize", "60", "--max-delay", "1000"]);
+            command.args(["--speech", "-"]).arg(to);
             command
         }
         None => {

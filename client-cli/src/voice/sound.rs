@@ -89,7 +89,7 @@ pub fn duration_ms(bytes: &[u8]) -> Option<u64> {
     Some(last.saturating_sub(before).div_ceil(SAMPLES_PER_MS))
 }
 
-/// What ffmpeg makes of it: one channel, 16 kbit/s, made for speech, a little more than may be sent at most.
+/// What ffmpeg makes of it, a little more than may be sent at most.
 async fn converted(path: &Path) -> Result<Vec<u8>> {
     if installed(&["ffmpeg"]).next().is_none() {
         let text = "this is no Opus in Ogg, and ffmpeg, which would make it so, is not installed: \
@@ -112,9 +112,24 @@ async fn converted(path: &Path) -> Result<Vec<u8>> {
     Ok(std::fs::read(made)?)
 }
 
-/// How ffmpeg encodes speech.
-pub(super) const ENCODE: [&str; 10] =
-    ["-ac", "1", "-ar", "48000", "-c:a", "libopus", "-b:a", "16k", "-application", "voip"];
+/// How ffmpeg encodes speech: one channel, about 12 kbit/s. Long frames and pages save 7 bytes of 100 (a minute of
+/// speech is 86 KB; at 16 kbit/s and as ffmpeg does it by itself 138 KB).
+pub(super) const ENCODE: [&str; 14] = [
+    "-ac",
+    "1",
+    "-ar",
+    "48000",
+    "-c:a",
+    "libopus",
+    "-b:a",
+    "12k",
+    "-application",
+    "voip",
+    "-frame_duration",
+    "60",
+    "-page_duration",
+    "10000000",
+];
 
 /// A path that no program takes for an option or an address.
 fn absolute(path: &Path) -> Result<std::path::PathBuf> {

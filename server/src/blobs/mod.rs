@@ -12,6 +12,8 @@ use crate::config::Config;
 
 pub mod folder;
 
+pub mod usage;
+
 #[cfg(feature = "s3")]
 pub mod s3;
 

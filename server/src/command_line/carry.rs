@@ -1,13 +1,16 @@
-//! `backup`, `restore`, `move`, `check`: all of a store, while no relay fills it.
+//! `backup`, `restore`, `move`, `check`, `blobs`: all of a store, while no relay fills it.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use indicatif::HumanBytes;
+use jiff::Timestamp;
 
 use super::{load, log, redis_options, runtime};
 use crate::backup::{self, Summary, file};
+use crate::blobs::usage::{self, Usage};
 use crate::config::Config;
 use crate::store::Store;
 use crate::store::embedded::{self, EmbeddedStore, Look, MOVED_FILE, Options};
@@ -125,6 +128,37 @@ async fn end_filling(config: &Config, store: RedisStore, sent: &Summary) -> anyh
     backup::verify(&store, sent).await?;
     store.end_filling().await?;
     store.close().await;
+    Ok(())
+}
+
+/// Shows what voice notes come to.
+#[expect(clippy::print_stdout, reason = "the answer to what was asked")]
+pub(super) fn blobs(config: &Config, telling: Telling) -> anyhow::Result<()> {
+    let all = runtime()?.block_on(async {
+        let store = open_to_read(config).await?;
+        let all = usage::by_programme(&*store).await?;
+        store.close().await;
+        anyhow::Ok(all)
+    })?;
+    for (programme, usage) in all {
+        let Usage { families, notes, bytes, unsettled, oldest_at, linked } = usage;
+        let programme = programme.map(|programme| programme.to_string());
+        if telling.json {
+            let oldest_at = oldest_at.and_then(|at| Timestamp::from_millisecond(at).ok());
+            let line = serde_json::json!({
+                "programme": programme, "families": families, "notes": notes, "bytes": bytes,
+                "unsettled_bytes": unsettled, "oldest_at": oldest_at.map(|at| at.to_string()),
+                "bytes_by_links": linked,
+            });
+            println!("{line}");
+            continue;
+        }
+        let name = programme.unwrap_or_else(|| "families that began anew".to_owned());
+        let (size, by_links) = (HumanBytes(bytes), HumanBytes(linked));
+        println!(
+            "{name}  {notes} voice notes of {families} families, {size}; {by_links} fetched by links"
+        );
+    }
     Ok(())
 }
 

@@ -58,6 +58,12 @@ enum Verb {
     Serve,
     /// Print every key of the configuration with its default and what it means.
     Config,
+    /// Show what voice notes come to, by programme. A relay may go on meanwhile.
+    Blobs {
+        /// Tell it for a program, a programme a line.
+        #[arg(long)]
+        json: bool,
+    },
     /// Look at everything in the store, while no relay uses it: fails, and says where, if it is damaged.
     Check {
         /// Tell it for a program.
@@ -113,6 +119,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             print_config();
             Ok(())
         }
+        Some(Verb::Blobs { json }) => with(*json, &carry::blobs),
         Some(Verb::Check { json }) => with(*json, &carry::check),
         Some(Verb::Backup { file, json }) => {
             with(*json, &|config, telling| carry::backup(config, file, telling))
