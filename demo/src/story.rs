@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context;
+use jiashu_cli::voice::{length_text, size_text};
 use jiashu_server::clock::Clock;
 use jiff::{SignedDuration, Timestamp, Unit, ZonedDateTime};
 use serde_json::Value;
@@ -248,8 +249,10 @@ impl Stage {
         self.say(&format!("the relay keeps it at place {}: {}", seq(&sent)?, self.bytes()));
         let mut listening = self.village.listen()?;
         let came = listening.next().await?;
-        let voice = came.get("voice").context("no voice note")?;
-        self.say(&format!("in the village it rings: voice, {voice}; {}", self.bytes()));
+        let of = |name| came.get("voice").and_then(|voice| voice.get(name)?.as_u64());
+        let (ms, size) = of("duration_ms").zip(of("size")).context("no voice note")?;
+        let told = format!("voice, {}, {}", length_text(ms), size_text(size));
+        self.say(&format!("in the village it rings: {told}; {}", self.bytes()));
         let number = seq(&came)?;
         let played = self.village.ask(&["voice", "play", &number, "--by", "Lili"]).await?;
         let share = played.get("share").context("not played")?;

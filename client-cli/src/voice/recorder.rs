@@ -150,6 +150,8 @@ fn recorder() -> Result<Child> {
     })?;
     let mut command = Command::new(name);
     command.args(options).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+    // What it has to say would stand in the middle of the level.
+    command.stderr(Stdio::null());
     // Ctrl-C ends the recording, not the recorder before what it has was read.
     #[cfg(unix)]
     command.process_group(0);
