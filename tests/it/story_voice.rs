@@ -469,3 +469,22 @@ async fn another_kind_of_sound_is_made_small() {
     let duration = list["voice"]["duration_ms"].as_u64().unwrap();
     assert!((4_900..5_200).contains(&duration), "{list}");
 }
+
+#[tokio::test]
+async fn an_export_holds_what_was_said() {
+    let li = Li::at_home().await;
+    let file = note(&li, "letter.opus", 1_000);
+    let seq = send(&li.mother, &file).await;
+    let out = li.office.path("everything");
+
+    let exported = ask(&li.village, &["export", "--out", &text(&out)]).await;
+
+    assert_eq!(exported["voice_notes_missing"], 0, "{exported}");
+    let names = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name());
+    let names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+    let begin = format!("voice-{seq}-");
+    let name = names.iter().find(|name| name.starts_with(&begin)).expect("it is there");
+    assert_eq!(std::fs::read(out.join(name)).unwrap(), std::fs::read(&file).unwrap());
+    let page = std::fs::read_to_string(out.join("messages.html")).unwrap();
+    assert!(page.contains(&format!("<audio controls src=\"{name}\">")), "{page}");
+}

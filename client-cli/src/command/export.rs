@@ -10,9 +10,10 @@ use super::{Context, View, family, log, notices, schedule};
 use crate::args::family::ExportArgs;
 use crate::error::{CliError, ExitCode, Result};
 use crate::home::{make_private_dir, private_file};
-use crate::say::as_html;
+use crate::say::{self, as_html};
 use crate::state::message::{self, Stored};
 use crate::state::{fact, receipt};
+use crate::voice::file;
 
 pub(super) async fn run(context: &mut Context<'_>, args: &ExportArgs) -> Result<()> {
     View::open(&context.home)?;
@@ -23,6 +24,7 @@ pub(super) async fn run(context: &mut Context<'_>, args: &ExportArgs) -> Result<
     write_json(&args.out, "messages.json", &logged(&view, &letters)?)?;
     write_file(&args.out, "messages.html", page(&view, &letters)?.as_bytes())?;
     write_json(&args.out, "roster.json", &family::describe(&view)?)?;
+    let missing = write_voices(context, &args.out, &view, &letters).await?;
     let schedules = fact::schedules(view.state.db())?;
     let schedules =
         schedules.iter().map(|one| schedule::listed(&view, one)).collect::<Result<Vec<_>>>()?;
@@ -31,11 +33,43 @@ pub(super) async fn run(context: &mut Context<'_>, args: &ExportArgs) -> Result<
     write_json(&args.out, "notices.json", &notices::all(view.state.db(), &view.people)?)?;
     if context.globals.json {
         let folder = args.out.display().to_string();
-        return context.json(&serde_json::json!({ "out": folder, "messages": letters.len() }));
+        let messages = letters.len();
+        return context.json(&serde_json::json!({
+            "out": folder, "messages": messages, "voice_notes_missing": missing
+        }));
+    }
+    if missing > 0 {
+        say::warn(&format!("{missing} voice notes are missing: they could not be fetched."));
     }
     let (count, folder) = (letters.len(), args.out.display());
     writeln!(context.out, "{count} letters, the family and its plans are in {folder}.")?;
     Ok(writeln!(context.out, "Open messages.html there to read or print.")?)
+}
+
+/// Every voice note that is here or can be fetched, as `voice-SEQ.opus`. How many are missing.
+async fn write_voices(
+    context: &Context<'_>,
+    dir: &Path,
+    view: &View,
+    letters: &[Stored],
+) -> Result<usize> {
+    let mut missing = 0_usize;
+    for stored in letters {
+        let voice = stored.text.as_ref().and_then(|text| text.voice.as_ref());
+        let Some(voice) = voice.filter(|_| stored.refused.is_none()) else { continue };
+        // Where the relay cannot be reached, or keeps it no longer, what is here goes out all the same.
+        let fetched = file::fetch(&context.home, context.ca(), &view.lane, voice).await;
+        match fetched.and_then(|()| file::open(&context.home, voice)) {
+            Ok(sound) => write_file(dir, &voice_name(stored), &sound)?,
+            Err(_) => missing = missing.saturating_add(1),
+        }
+    }
+    Ok(missing)
+}
+
+/// Of two lives of the log two letters may have one number.
+fn voice_name(stored: &Stored) -> String {
+    format!("voice-{}-{}.opus", stored.seq, stored.message.entry_ref)
 }
 
 fn prepare(dir: &Path) -> Result<()> {
@@ -109,11 +143,12 @@ fn page(view: &View, letters: &[Stored]) -> Result<String> {
     let mut page = PAGE.to_owned();
     for stored in letters.iter().filter(|stored| stored.text.is_some()) {
         let (heading, text) = (heading(stored, &view.people), text_of(stored));
-        page.push_str(&format!(
-            "<h2>{}</h2>\n<p>{}</p>\n",
-            as_html(&heading),
-            as_html(text.trim())
-        ));
+        page.push_str(&format!("<h2>{}</h2>\n", as_html(&heading)));
+        if stored.text.as_ref().is_some_and(|text| text.voice.is_some()) {
+            page.push_str(&format!("<audio controls src=\"{}\"></audio>\n", voice_name(stored)));
+        } else {
+            page.push_str(&format!("<p>{}</p>\n", as_html(text.trim())));
+        }
     }
     Ok(page)
 }
