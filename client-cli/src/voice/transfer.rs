@@ -321,6 +321,8 @@ async fn send(
     match answer.response.status() {
         StatusCode::CREATED | StatusCode::NO_CONTENT => Ok(progress_of(&answer)),
         StatusCode::CONFLICT if answer.number(&UPLOAD_OFFSET).is_some() => Ok(progress_of(&answer)),
+        // It waited there too long for what names it, and is just being removed: from the start again, later.
+        StatusCode::NOT_FOUND => Ok(Step::Broke(None, Some(Duration::MAX))),
         _ => refusal(answer).await,
     }
 }

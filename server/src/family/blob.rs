@@ -17,6 +17,10 @@ pub const UNCLAIMED_MS: Millis = 2 * DAY_MS;
 /// had begun before.
 const LAST_REQUESTS_MS: Millis = 60 * 60 * 1000;
 
+/// What stored bytes, or a request by a link, count for at least: a thousand small ones cost the relay more than a
+/// large one.
+const LEAST_CHARGE: u64 = 16 * 1024;
+
 /// How much may be stored, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
@@ -71,12 +75,14 @@ pub fn begin(
         return Err(Refusal::new(ErrorCode::TooLarge, text));
     }
     let sum = |of: &dyn Fn(&BlobFact) -> bool| -> u64 {
-        standing.iter().map(|blob| &blob.fact).filter(|fact| of(fact)).map(|fact| fact.size).sum()
+        let counted = standing.iter().map(|blob| &blob.fact).filter(|fact| of(fact));
+        counted.map(|fact| charge(fact.size)).sum()
     };
-    if sum(&|_| true).saturating_add(size) > quota.family {
+    let more = charge(size);
+    if sum(&|_| true).saturating_add(more) > quota.family {
         return Err(Refusal::new(ErrorCode::Full, "the family stores too much already"));
     }
-    if sum(&|fact| fact.at > now.saturating_sub(DAY_MS)).saturating_add(size) > quota.day {
+    if sum(&|fact| fact.at > now.saturating_sub(DAY_MS)).saturating_add(more) > quota.day {
         return Err(Refusal::new(ErrorCode::SlowDown, "the family has stored enough for a day"));
     }
     let (device, state) = (sender.device, BlobState::Coming);
@@ -87,6 +93,10 @@ pub fn begin(
         changes: vec![Change::SetDue(DueItem::Blob(id), now.saturating_add(UNCLAIMED_MS))],
         ..Batch::new(now)
     }))
+}
+
+fn charge(size: u64) -> u64 {
+    size.max(LEAST_CHARGE)
 }
 
 /// All bytes are there, and are those that were announced.
@@ -106,7 +116,8 @@ pub fn lend(
     fetches: u32,
     now: Millis,
 ) -> Result<Batch, Refusal> {
-    let linked = standing.fact.linked.saturating_add(bytes);
+    let charge = bytes.max(LEAST_CHARGE.min(standing.fact.size));
+    let linked = standing.fact.linked.saturating_add(charge);
     if linked > standing.fact.size.saturating_mul(u64::from(fetches)) {
         let text = "it was fetched by links as often as it may be: make the link anew for another";
         return Err(Refusal::new(ErrorCode::Full, text));
@@ -207,8 +218,9 @@ mod tests {
 
     use super::*;
 
-    const QUOTA: Quota = Quota { one: 100, family: 250, day: 150 };
-    const UPLOAD: Upload = Upload { id: Ref([1; 12]), size: 100, hash: [7; 32] };
+    const KB: u64 = 1024;
+    const QUOTA: Quota = Quota { one: 100 * KB, family: 250 * KB, day: 150 * KB };
+    const UPLOAD: Upload = Upload { id: Ref([1; 12]), size: 100 * KB, hash: [7; 32] };
 
     fn phone(number: u32) -> Sender {
         Sender { device: DeviceId(number), members: Vec::new() }
@@ -217,7 +229,7 @@ mod tests {
     fn stored(id: u8, at: Millis) -> StandingBlob {
         let (id, device, hash) = (Ref([id; 12]), DeviceId(1), [7; 32]);
         let state = BlobState::Whole;
-        let fact = BlobFact { id, device, size: 100, hash, at, state, linked: 0 };
+        let fact = BlobFact { id, device, size: 100 * KB, hash, at, state, linked: 0 };
         StandingBlob { seq: 4, fact }
     }
 
@@ -233,7 +245,7 @@ mod tests {
     fn a_name_is_one_phones_and_for_one_thing() {
         let standing = [stored(1, 0)];
         let other = Upload { hash: [8; 32], ..UPLOAD };
-        let shorter = Upload { size: 99, ..UPLOAD };
+        let shorter = Upload { size: 99 * KB, ..UPLOAD };
 
         for (sender, upload) in [(1, other), (1, shorter), (2, UPLOAD)] {
             let refused = begin(&phone(sender), upload, &standing, QUOTA, DAY_MS).unwrap_err();
@@ -251,11 +263,28 @@ mod tests {
         let (old, young) = (stored(2, 0), stored(3, now - DAY_MS + 1));
 
         assert_eq!(code(0, &[]), Err(ErrorCode::TooLarge));
-        assert_eq!(code(101, &[]), Err(ErrorCode::TooLarge));
-        assert!(code(50, std::slice::from_ref(&young)).is_ok());
-        assert_eq!(code(51, &[young]), Err(ErrorCode::SlowDown));
-        assert!(code(50, &[old.clone(), old.clone()]).is_ok());
-        assert_eq!(code(51, &[old.clone(), old]), Err(ErrorCode::Full));
+        assert_eq!(code(100 * KB + 1, &[]), Err(ErrorCode::TooLarge));
+        assert!(code(50 * KB, std::slice::from_ref(&young)).is_ok());
+        assert_eq!(code(50 * KB + 1, &[young]), Err(ErrorCode::SlowDown));
+        assert!(code(50 * KB, &[old.clone(), old.clone()]).is_ok());
+        assert_eq!(code(50 * KB + 1, &[old.clone(), old]), Err(ErrorCode::Full));
+    }
+
+    #[test]
+    fn many_small_ones_count_as_much_as_they_cost() {
+        let small = |id| {
+            let mut small = stored(id, 10 * DAY_MS);
+            small.fact.size = 1;
+            small
+        };
+        let standing: Vec<_> = (2..=10).map(small).collect();
+        let upload = Upload { size: 1, ..UPLOAD };
+
+        let ninth = begin(&phone(1), upload, &standing[1..], QUOTA, 10 * DAY_MS);
+        let tenth = begin(&phone(1), upload, &standing, QUOTA, 10 * DAY_MS).unwrap_err();
+
+        assert!(ninth.is_ok(), "nine are 144 KiB");
+        assert_eq!(tenth.code, ErrorCode::SlowDown);
     }
 
     #[test]
@@ -301,9 +330,12 @@ mod tests {
     #[test]
     fn links_hand_out_so_much_and_no_more() {
         let mut standing = stored(1, 0);
-        standing.fact.linked = 150;
+        standing.fact.linked = 150 * KB;
 
-        assert!(lend(&standing, 50, 2, 0).is_ok());
-        assert_eq!(lend(&standing, 51, 2, 0).unwrap_err().code, ErrorCode::Full);
+        assert!(lend(&standing, 50 * KB, 2, 0).is_ok());
+        assert_eq!(lend(&standing, 50 * KB + 1, 2, 0).unwrap_err().code, ErrorCode::Full);
+        standing.fact.linked = 190 * KB;
+        let little = lend(&standing, 1, 2, 0).unwrap_err();
+        assert_eq!(little.code, ErrorCode::Full, "byte by byte is no way around it");
     }
 }

@@ -30,6 +30,7 @@ use crate::execute::blob::{begin_upload, end_upload, lent, look};
 use crate::execute::link;
 use crate::family::blob::{StandingBlob, Upload};
 use crate::family::{Refusal, Sender};
+use crate::limits::pace::TooFast;
 use crate::links::Link;
 use crate::relay::Relay;
 
@@ -147,6 +148,13 @@ fn problem(failure: Failure) -> Response {
     response
 }
 
+/// Too much at once, of a device or from an address: when the next would pass.
+fn slow_down(relay: &Relay, too_fast: TooFast) -> No {
+    relay.limits.refuse(too_fast.limit, &relay.metrics);
+    let after = too_fast.retry_after_ms.div_ceil(1_000).to_string();
+    No::answer((StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, after)]))
+}
+
 fn malformed(text: &str) -> No {
     Refusal::new(ErrorCode::Malformed, text).into()
 }
@@ -212,6 +220,9 @@ async fn upload(
     let headers = request.headers();
     let Asked { scope, sender, id } = asked(relay, &guest, headers, &id).await?;
     let begins = request.method() == Method::PUT;
+    if begins && let Err(too_fast) = relay.limits.pace.post(scope, sender.device, false) {
+        return Err(slow_down(relay, too_fast));
+    }
     let (standing, provided) = if begins {
         let upload = announced(headers, id)?;
         (begin_upload(relay, scope, &sender, upload).await?, 0)
@@ -328,10 +339,7 @@ async fn follow_link(
     let (relay, headers) = (&door.relay, request.headers());
     let ticket = admit(relay, &guest, headers).map_err(No::answer)?;
     if let Err(too_fast) = relay.limits.pace.knock(ticket.address()) {
-        relay.limits.refuse(too_fast.limit, &relay.metrics);
-        let after = too_fast.retry_after_ms.div_ceil(1_000).to_string();
-        let answer = (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, after)]);
-        return Err(No::answer(answer));
+        return Err(slow_down(relay, too_fast));
     }
     // As it came: what is written otherwise, or has something behind it, is another address.
     let text = request.uri().path_and_query().map(|path| path.as_str());
