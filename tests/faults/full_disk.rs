@@ -7,7 +7,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiashu_proto::error::ErrorCode;
-use jiashu_tests::{Programme, TestRelay, until};
+use jiashu_proto::id::Ref;
+use jiashu_seal::random;
+use jiashu_tests::blob::{BlobRequest, patch, path, put};
+use jiashu_tests::dice::Dice;
+use jiashu_tests::http::Response;
+use jiashu_tests::{FamilySpec, Programme, TestRelay, until};
 use tokio::time::timeout;
 
 use crate::crowd::{Crowd, End};
@@ -112,4 +117,44 @@ pub(crate) async fn without_inodes_a_running_relay_goes_on_and_a_new_one_says_wh
     assert!(verdict.complaints.is_empty(), "{verdict:?}");
     assert!(refusal.contains("jiashu.sqlite3"), "it names the file: {refusal}");
     eprintln!("P5, no inodes: {} letters; a new relay says: {}", verdict.sent, refusal.trim());
+}
+
+/// Voice notes are on a disk of their own, which is full in the middle of one.
+pub(crate) async fn a_voice_note_waits_for_room_and_letters_do_not() {
+    const LEFT: u64 = 40 * 1024;
+    let (disk, folder) = (Disk::tmpfs("size=1m"), tempfile::tempdir().unwrap());
+    let blobs = disk.path().join("blobs").display().to_string();
+    let settings = [("JIASHU_BLOBS".to_owned(), blobs.clone())];
+    let relay = TestRelay::on(&folder.path().join("data"), &settings).await;
+    let family = Programme::of(&relay).await.enrol("FULL-1", &FamilySpec::li()).await;
+    let [mut mother, home] = family.join_all::<2>().await;
+    let (id, bytes) = (Ref(random()), Dice::new(5).bytes(100 * 1024));
+    let ballast = fill(&disk);
+    let ballast_file = File::options().write(true).open(&ballast).unwrap();
+    ballast_file.set_len(ballast_file.metadata().unwrap().len() - LEFT).unwrap();
+    // What is open keeps its room when it is removed.
+    drop(ballast_file);
+
+    let refused = put(&mother.token, id, &bytes, bytes.len()).ask(mother.raw).await;
+    let head = BlobRequest::new("HEAD", path(id)).by(&mother.token);
+    let offset = |response: &Response| -> usize {
+        let line = response.head.lines().find_map(|line| line.strip_prefix("upload-offset: "));
+        line.expect("it says how far it is").parse().unwrap()
+    };
+    let kept = offset(&head.ask(mother.raw).await);
+    mother.post("letters go on").await;
+    let files = std::fs::read_dir(&blobs).unwrap().flat_map(|family| {
+        std::fs::read_dir(family.unwrap().path()).unwrap().map(|file| file.unwrap())
+    });
+    let on_disk: u64 = files.map(|file| file.metadata().unwrap().len()).sum();
+    std::fs::remove_file(ballast).unwrap();
+    let rest = patch(&mother.token, id, kept, &bytes[kept..]).ask(mother.raw).await;
+    let fetched = BlobRequest::new("GET", path(id)).by(&home.token).ask(home.raw).await;
+
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert!(refused.head.contains("retry-after"), "{refused:?}");
+    assert_eq!(on_disk, kept as u64, "what is kept is what is said, and no half of a piece");
+    assert!(kept as u64 <= LEFT, "{kept}");
+    assert_eq!((rest.status, fetched.body == bytes), (204, true), "{rest:?}");
+    eprintln!("P5, voice notes: {kept} of {} bytes were kept", bytes.len());
 }

@@ -100,6 +100,7 @@ fn main() {
         ),
         trial!(failing_disk::a_failing_read_is_said_and_skips_nothing, [Mounts, Loop, Cc]),
         trial!(full_disk::letters_wait_on_a_full_tmpfs, [Mounts]),
+        trial!(full_disk::a_voice_note_waits_for_room_and_letters_do_not, [Mounts]),
         trial!(full_disk::letters_wait_on_a_full_ext4, [Mounts, Loop, Cc]),
         trial!(
             full_disk::without_inodes_a_running_relay_goes_on_and_a_new_one_says_why_not,

@@ -1,6 +1,7 @@
 //! An NGO's programme: its first coordinator, who enrols families.
 
 use jiashu_proto::entry::Consent;
+use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{ClientFrame, Enrol, Enrolled, Hello, RecordConsent, RelayFrame, Setup};
 use jiashu_proto::frame::{Refused, Reissue, Staffed, ToClose, Void};
 use jiashu_proto::id::{DeviceId, InviteId, MemberId, Millis, Scope, Token};
@@ -10,6 +11,7 @@ use jiashu_seal::{InviteSecret, JoinLink, random};
 use crate::family::{FamilySpec, TestFamily};
 use crate::raw::Raw;
 use crate::relay::TestRelay;
+use crate::until::until;
 
 /// A programme, as its coordinator's client holds it.
 #[derive(Clone, Debug)]
@@ -24,12 +26,16 @@ impl Programme {
     pub async fn of(relay: &TestRelay) -> Self {
         let link = relay.setup_link().expect("a relay offers its setup link until it is used");
         let (setup, token) = draw_setup(setup_code(&link));
-        match relay.raw().one(ClientFrame::Setup(setup)).await {
-            RelayFrame::Staffed(Staffed { number, .. }) if number == token.device => {
-                Self { raw: relay.raw(), token }
+        // A relay whose Redis has just come together may ask to be asked once more.
+        until("the relay writes", async || {
+            match relay.raw().one(ClientFrame::Setup(setup.clone())).await {
+                RelayFrame::Staffed(Staffed { number, .. }) if number == token.device => Some(()),
+                RelayFrame::Refused(Refused { code: ErrorCode::Unavailable, .. }) => None,
+                other => panic!("the setup link lets the coordinator in, not {other:?}"),
             }
-            other => panic!("the setup link lets the coordinator in, not {other:?}"),
-        }
+        })
+        .await;
+        Self { raw: relay.raw(), token }
     }
 
     /// The same programme at a relay that has been given its store.

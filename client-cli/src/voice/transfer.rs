@@ -242,18 +242,16 @@ pub async fn upload(way: Way<'_>, upload: &Upload, file: &Path) -> Result<(), St
             Step::Broke(error, pause) => {
                 // What the relay has by now it will say; more than before, if the line brought anything.
                 let before = patience.reached;
-                if at.is_some()
-                    && let Ok(Step::Upto(offset)) = ask_progress(way, &path).await
-                {
-                    at = Some(offset);
-                    progress.goes_on_at(offset);
-                    if offset > before {
-                        patience.in_vain = 0;
-                        patience.reached = offset;
+                let asked = if at.is_some() { ask_progress(way, &path).await.ok() } else { None };
+                at = None;
+                match asked {
+                    Some(Step::Whole) => return Ok(()),
+                    Some(Step::Upto(offset)) if offset > before => {
+                        progress.goes_on_at(offset);
+                        (at, patience.reached, patience.in_vain) = (Some(offset), offset, 0);
                         continue;
                     }
-                } else {
-                    at = None;
+                    Some(Step::Upto(_) | Step::Broke(..)) | None => {}
                 }
                 if !patience.goes_on(before, error.as_ref(), pause).await {
                     return Err(Stopped::Later(error));
