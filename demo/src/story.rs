@@ -269,7 +269,7 @@ impl Stage {
         let made = self.village.ask(&["voice", "link", &seq(&came)?, "--for", "2h"]).await?;
         let link = text(&made, "link");
         let out = path(&folder.join("heard by the teacher.opus"))?;
-        Phone::new(folder.join("teacher")).run(&["voice", "open", link, "--save", &out]).await?;
+        Phone::new(folder.join("teacher")).run(&["voice", "open", link, "--out", &out]).await?;
         let shown: String = link.chars().take(link.find('#').unwrap_or(0) + 9).collect();
         self.say(&format!("and Lili's teacher hears it by {shown}…, without the app"));
         listening.switch_off().await

@@ -167,7 +167,7 @@ async fn what_a_family_writes_lies_nowhere_at_the_relay() {
     ask(&home, &["voice", "save", &heard["seq"].to_string(), "--out", &out]).await;
     let made = ask(&mother, &["voice", "link", &seq]).await;
     let (link, by_link) = (made["link"].as_str().unwrap(), path_text(&office.path("by link")));
-    ask(&office.phone("nobody"), &["voice", "open", link, "--save", &by_link]).await;
+    ask(&office.phone("nobody"), &["voice", "open", link, "--out", &by_link]).await;
 
     let mut places = memory(office.relay.pid());
     for path in ["/metrics", "/healthz"] {

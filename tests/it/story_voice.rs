@@ -157,12 +157,12 @@ async fn whoever_has_a_link_hears_it_without_the_app(ground: Ground) {
     let teacher = Cli::new(li.office.path("a teacher's laptop"));
     let played = ask(&teacher, &["voice", "open", link, "--player", &player(&li, "0.6")]).await;
     let out = text(&li.office.path("teacher.opus"));
-    ask(&teacher, &["voice", "open", link, "--save", &out]).await;
+    ask(&teacher, &["voice", "open", link, "--out", &out]).await;
     let (start, end) = link.split_at(link.len() - 9);
     let spoilt = teacher.run(&["voice", "open", &format!("{start}AAAA{}", &end[4..])]).await;
     let again = ask(&li.village, &["voice", "link", &seq.to_string()]).await;
     let _ = li.mother.run(&["revoke", "2", "--yes"]).await.success();
-    let late = teacher.run(&["voice", "open", link, "--save", "never"]).await;
+    let late = teacher.run(&["voice", "open", link, "--out", "never"]).await;
 
     assert!(link.contains("/v#"), "{link}");
     assert_eq!(played, json!({ "share": 100 }));
@@ -190,6 +190,14 @@ async fn on_a_slow_line(rate: u64) -> (Office, Line, Cli, Cli) {
     (office, line, mother, village)
 }
 
+/// A minute of speech, and how many bytes it is.
+fn a_minute(office: &Office) -> (PathBuf, u64) {
+    let file = office.path("letter.opus");
+    write_opus(&file, 60_000, 30);
+    let length = std::fs::metadata(&file).unwrap().len();
+    (file, length)
+}
+
 /// Waits until so many bytes have passed to the relay.
 async fn until_up(line: &Line, bytes: u64) {
     until("the line has passed it", async || (line.passed().0 >= bytes).then_some(())).await;
@@ -202,9 +210,7 @@ const CHUNK: u64 = 16 * 1024 + 16;
 async fn a_line_that_is_cut_again_and_again_carries_every_byte_about_once() {
     const CUTS: u64 = 5;
     let (office, line, mother, village) = on_a_slow_line(40_000).await;
-    let file = office.path("letter.opus");
-    write_opus(&file, 60_000, 30);
-    let length = std::fs::metadata(&file).unwrap().len();
+    let (file, length) = a_minute(&office);
     let (before, _) = line.passed();
 
     let path = text(&file);
@@ -232,9 +238,7 @@ async fn a_line_that_is_cut_again_and_again_carries_every_byte_about_once() {
 #[tokio::test]
 async fn a_phone_that_dies_in_the_middle_goes_on_with_whatever_it_is_used_for() {
     let (office, line, mother, village) = on_a_slow_line(30_000).await;
-    let file = office.path("letter.opus");
-    write_opus(&file, 60_000, 30);
-    let length = std::fs::metadata(&file).unwrap().len();
+    let (file, length) = a_minute(&office);
     let (before, _) = line.passed();
 
     let path = text(&file);
@@ -256,9 +260,7 @@ async fn a_phone_that_dies_in_the_middle_goes_on_with_whatever_it_is_used_for() 
 #[tokio::test]
 async fn a_relay_that_dies_in_the_middle_has_what_it_had() {
     let (mut office, line, mother, village) = on_a_slow_line(40_000).await;
-    let file = office.path("letter.opus");
-    write_opus(&file, 60_000, 30);
-    let length = std::fs::metadata(&file).unwrap().len();
+    let (file, length) = a_minute(&office);
     let (before, _) = line.passed();
 
     let path = text(&file);
@@ -289,9 +291,7 @@ async fn a_fetch_that_is_cut_goes_on_where_it_ended() {
     let cards = office.enrol(LI).await;
     let mother = office.join("mother", &cards.link("GS-001", "妈妈")).await;
     let village = office.join("village", &line.instead(&cards.link("GS-001", "Lili"))).await;
-    let file = office.path("letter.opus");
-    write_opus(&file, 60_000, 30);
-    let length = std::fs::metadata(&file).unwrap().len();
+    let (file, length) = a_minute(&office);
     let seq = send(&mother, &file).await.to_string();
     ask_all(&village, &["inbox"]).await;
     line.set_rate(40_000);

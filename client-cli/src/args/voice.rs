@@ -117,7 +117,7 @@ pub struct OpenArgs {
     pub link: String,
     /// Keep it in this new file, and play nothing
     #[arg(long, value_name = "FILE")]
-    pub save: Option<PathBuf>,
+    pub out: Option<PathBuf>,
     /// By what.
     #[command(flatten)]
     pub player: PlayerArgs,

@@ -58,8 +58,7 @@ async fn write_voices(
         let voice = stored.text.as_ref().and_then(|text| text.voice.as_ref());
         let Some(voice) = voice.filter(|_| stored.refused.is_none()) else { continue };
         // Where the relay cannot be reached, or keeps it no longer, what is here goes out all the same.
-        let fetched = file::fetch(&context.home, context.ca(), &view.lane, voice).await;
-        match fetched.and_then(|()| file::open(&context.home, voice)) {
+        match file::fetch(&context.home, context.ca(), &view.lane, voice).await {
             Ok(sound) => write_file(dir, &voice_name(stored), &sound)?,
             Err(_) => missing = missing.saturating_add(1),
         }

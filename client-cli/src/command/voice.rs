@@ -170,7 +170,7 @@ async fn list(context: &mut Context<'_>) -> Result<()> {
             here: file::is_here(&context.home, voice),
             receipts: receipts_of(&view, &stored)?,
         };
-        print_listed(context, &view, &listed, &people.clock(stored.at), voice)?;
+        print_listed(context, &listed, &people.clock(stored.at), voice)?;
     }
     for command in outbox::waiting_posts(view.state.db())? {
         let ClientFrame::Post(post) = &command.frame else { continue };
@@ -185,18 +185,12 @@ async fn list(context: &mut Context<'_>) -> Result<()> {
             here: true,
             receipts: Vec::new(),
         };
-        print_listed(context, &view, &listed, &view.people.clock(command.at), &voice)?;
+        print_listed(context, &listed, &view.people.clock(command.at), &voice)?;
     }
     Ok(())
 }
 
-fn print_listed(
-    context: &mut Context<'_>,
-    _view: &View,
-    listed: &Listed,
-    at: &str,
-    voice: &Voice,
-) -> Result<()> {
+fn print_listed(context: &mut Context<'_>, listed: &Listed, at: &str, voice: &Voice) -> Result<()> {
     if context.globals.json {
         return context.json(listed);
     }
@@ -235,16 +229,10 @@ async fn find(context: &mut Context<'_>, seq: u64) -> Result<(View, Stored, Voic
     Ok((view, stored, voice))
 }
 
-/// Its sound, fetched if it is not here.
-async fn fetched(context: &Context<'_>, view: &View, voice: &Voice) -> Result<Vec<u8>> {
-    file::fetch(&context.home, context.ca(), &view.lane, voice).await?;
-    file::open(&context.home, voice)
-}
-
 async fn play(context: &mut Context<'_>, args: &PlayArgs) -> Result<()> {
     let (mut view, stored, voice) = find(context, args.seq).await?;
     let named = args.by.as_deref().map(|by| view.people.speaker(Some(by))).transpose()?;
-    let sound = fetched(context, &view, &voice).await?;
+    let sound = file::fetch(&context.home, context.ca(), &view.lane, &voice).await?;
     let share = player::play(&sound, voice.duration_ms, args.player.player.as_deref()).await?;
     let Some(by) = opened_by(&stored, &view.people, named) else {
         return said_played(context, args.seq, share, None);
@@ -270,7 +258,7 @@ fn said_played(context: &mut Context<'_>, seq: u64, share: u8, author: Option<&s
 
 async fn save(context: &mut Context<'_>, args: &SaveArgs) -> Result<()> {
     let (view, stored, voice) = find(context, args.seq).await?;
-    let sound = fetched(context, &view, &voice).await?;
+    let sound = file::fetch(&context.home, context.ca(), &view.lane, &voice).await?;
     let out = args.out.clone();
     let out = out.unwrap_or_else(|| PathBuf::from(format!("voice-{}.opus", stored.seq)));
     keep(context, &sound, &out)
@@ -308,7 +296,7 @@ async fn open(context: &mut Context<'_>, args: &OpenArgs) -> Result<()> {
     let way = Way { origin: &link.origin, ca: context.ca(), token: None };
     transfer::download(way, &link.path(), link.stored_length(), &part).await?;
     let sound = link.open(&std::fs::read(&part)?)?;
-    if let Some(out) = &args.save {
+    if let Some(out) = &args.out {
         return keep(context, &sound, out);
     }
     let share = player::play(&sound, voice.duration_ms, args.player.player.as_deref()).await?;

@@ -72,49 +72,38 @@ pub fn is_here(home: &Home, voice: &Voice) -> bool {
     path(home, voice.blob).exists()
 }
 
-/// Fetches it, if it is not here; of what was fetched before only the rest.
+/// The sound of a voice note, fetched if it is not here; of what was fetched before only the rest.
 ///
 /// # Errors
 ///
 /// [`ExitCode::Offline`] where the line breaks; [`ExitCode::Refused`] if the relay does not have it any more;
-/// [`ExitCode::Unsafe`] if something else came, which is thrown away.
-pub async fn fetch(home: &Home, ca: Option<&Path>, lane: &Lane, voice: &Voice) -> Result<()> {
-    if is_here(home, voice) {
-        return Ok(());
-    }
+/// [`ExitCode::Unsafe`] if something else came, which is thrown away: nothing of it is to be played.
+pub async fn fetch(home: &Home, ca: Option<&Path>, lane: &Lane, voice: &Voice) -> Result<Vec<u8>> {
     make_private_dir(&home.voice())?;
     let _lock = home.lock_fetching()?;
     if is_here(home, voice) {
-        return Ok(());
+        return opened(&std::fs::read(path(home, voice.blob))?, voice);
     }
     let token = lane.token();
     let way = Way { origin: &lane.origin, ca, token: Some(&token) };
     let (growing, length) = (part(home, voice.blob), sealed_length(voice.size));
-    let path = transfer::member_path(voice.blob);
-    let file = transfer::download(way, &path, length, &growing).await?;
-    if let Err(error) = opened(&std::fs::read(&growing)?, voice) {
-        // Not to be gone on with.
-        std::fs::remove_file(&growing)?;
-        return Err(error);
+    let address = transfer::member_path(voice.blob);
+    let file = transfer::download(way, &address, length, &growing).await?;
+    match opened(&std::fs::read(&growing)?, voice) {
+        Ok(sound) => {
+            settle(home, voice.blob, &file)?;
+            Ok(sound)
+        }
+        Err(error) => {
+            // Not to be gone on with.
+            std::fs::remove_file(&growing)?;
+            Err(error)
+        }
     }
-    settle(home, voice.blob, &file)
-}
-
-/// Opens the file of a voice note: the sound that goes to a player.
-///
-/// # Errors
-///
-/// If it is not here, or is not what the note says; nothing of it is to be played then.
-pub fn open(home: &Home, voice: &Voice) -> Result<Vec<u8>> {
-    opened(&std::fs::read(path(home, voice.blob))?, voice)
 }
 
 /// Opens stored bytes and looks whether they are what the note says.
-///
-/// # Errors
-///
-/// [`ExitCode::Unsafe`] if not.
-pub fn opened(stored: &[u8], voice: &Voice) -> Result<Vec<u8>> {
+fn opened(stored: &[u8], voice: &Voice) -> Result<Vec<u8>> {
     let not = |what: &str| CliError::new(ExitCode::Unsafe, format!("the voice note {what}"));
     if stored.len() as u64 != sealed_length(voice.size) {
         return Err(not("is cut, or has another length than was said"));

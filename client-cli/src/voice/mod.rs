@@ -34,12 +34,10 @@ pub fn size_text(bytes: u64) -> String {
     format!("{} KB", bytes.div_ceil(1_000))
 }
 
-/// The programs of these that this machine has, in their order.
-fn installed<'a>(programs: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
+/// Whether this machine has that program.
+fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders: Vec<_> = std::env::split_paths(&path).collect();
-    let is_there = move |program: &str| folders.iter().any(|folder| folder.join(program).is_file());
-    programs.iter().copied().filter(move |program| is_there(program))
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
 #[cfg(test)]

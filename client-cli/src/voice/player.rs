@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tokio::process::Command;
 
-use super::installed;
+use super::is_installed;
 use crate::error::{CliError, ExitCode, Result};
 
 /// Players and how they are told to play a file and end; the first that is installed plays.
@@ -73,14 +73,11 @@ fn player(named: Option<&str>) -> Result<(String, &'static [&'static str])> {
     if let Some(named) = named {
         return Ok((named.to_owned(), &[]));
     }
-    let names = PLAYERS.map(|(name, _)| name);
-    let first = installed(&names).next();
-    let found = first.and_then(|name| PLAYERS.into_iter().find(|(known, _)| *known == name));
+    let found = PLAYERS.into_iter().find(|(name, _)| is_installed(name));
     found.map(|(name, options)| (name.to_owned(), options)).ok_or_else(|| {
-        let text = format!(
-            "no player is installed ({}): apt install mpv, or jiashu voice save",
-            names.join(", ")
-        );
+        let names = PLAYERS.map(|(name, _)| name).join(", ");
+        let text =
+            format!("no player is installed ({names}): apt install mpv, or jiashu voice save");
         CliError::new(ExitCode::BadInput, text)
     })
 }

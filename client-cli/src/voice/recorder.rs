@@ -11,8 +11,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 
 use super::sound::ENCODE;
-use super::{installed, length_text};
+use super::{is_installed, length_text};
 use crate::error::{CliError, ExitCode, Result};
+use crate::say::{note, one_line};
 
 /// One channel, 48,000 samples a second, 16 bits each: what all of them can.
 const BYTES_PER_MS: u64 = 96;
@@ -59,7 +60,8 @@ pub async fn record(to: &Path, most: Option<Duration>) -> Result<()> {
     let most_ms = most.map_or(bounds::MAX_VOICE_MS, |most| {
         u64::try_from(most.as_millis()).unwrap_or(u64::MAX).min(bounds::MAX_VOICE_MS)
     });
-    eprintln!("Recording: speak. Enter ends it.");
+    let ends = if std::io::stdin().is_terminal() { "Enter" } else { "Ctrl-C" };
+    note(&format!("Recording: speak. {ends} ends it."));
     let mut left = most_ms.saturating_mul(BYTES_PER_MS);
     let (mut piece, mut done_ms) = (vec![0; PIECE], 0);
     let mut enter = Box::pin(ended());
@@ -70,7 +72,10 @@ pub async fn record(to: &Path, most: Option<Duration>) -> Result<()> {
         };
         let read = read.min(usize::try_from(left).unwrap_or(usize::MAX));
         let Some(heard) = piece.get(..read).filter(|heard| !heard.is_empty()) else { break };
-        into.write_all(heard).await?;
+        // An encoder that is gone says why by how it ended.
+        if into.write_all(heard).await.is_err() {
+            break;
+        }
         left = left.saturating_sub(read as u64);
         let now_ms = most_ms.saturating_sub(left / BYTES_PER_MS);
         if now_ms / 100 != done_ms / 100 {
@@ -90,7 +95,7 @@ pub async fn record(to: &Path, most: Option<Duration>) -> Result<()> {
     }
     if !encoded.status.success() {
         let why = String::from_utf8_lossy(&encoded.stderr);
-        let why = crate::say::one_line(why.lines().last().unwrap_or("no reason given"));
+        let why = one_line(why.lines().last().unwrap_or("no reason given"));
         return Err(CliError::new(ExitCode::General, format!("the encoder failed: {why}")));
     }
     Ok(())
@@ -140,9 +145,7 @@ fn bar(level: f64) -> String {
 }
 
 fn recorder() -> Result<Child> {
-    let names = RECORDERS.map(|(name, _)| name);
-    let first = installed(&names).next();
-    let found = first.and_then(|name| RECORDERS.into_iter().find(|(known, _)| *known == name));
+    let found = RECORDERS.into_iter().find(|(name, _)| is_installed(name));
     let (name, options) = found.ok_or_else(|| {
         let text =
             "nothing that records is installed (arecord, ffmpeg, sox): apt install alsa-utils";
@@ -159,7 +162,8 @@ fn recorder() -> Result<Child> {
 }
 
 fn encoder(to: &Path) -> Result<Child> {
-    let mut command = match installed(&["ffmpeg", "opusenc"]).next() {
+    let found = ["ffmpeg", "opusenc"].into_iter().find(|name| is_installed(name));
+    let mut command = match found {
         Some("ffmpeg") => {
             let mut command = Command::new("ffmpeg");
             command.args([

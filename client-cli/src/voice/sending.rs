@@ -27,21 +27,19 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Sends the sealed files that the relay does not have yet, one after the other; another process that does so
-/// already is left to it. Whether what names one may leave now.
+/// already is left to it.
 ///
 /// # Errors
 ///
 /// [`crate::error::ExitCode::Offline`] where the line breaks: what has arrived stays there.
-pub async fn send_waiting(home: &Home, ca: Option<&Path>) -> Result<bool> {
+pub async fn send_waiting(home: &Home, ca: Option<&Path>) -> Result<()> {
     let mut state = State::open(home)?;
-    let Some(_lock) = home.try_uploader()? else { return Ok(false) };
-    let mut any = false;
+    let Some(_lock) = home.try_uploader()? else { return Ok(()) };
     // Looked up again after each: another terminal may have given up what it had to say.
     while let Some(next) = upload::waiting(state.db())?.into_iter().next() {
         send_one(&mut state, home, ca, &next).await?;
-        any = true;
     }
-    Ok(any)
+    Ok(())
 }
 
 /// Lets this home and the relay exchange what they have, as [`round::exchange`]: what may leave at once, then the
@@ -62,7 +60,7 @@ pub async fn deliver(home: &Home, ca: Option<&Path>, refs: &[Ref]) -> Result<()>
     let sent = send_waiting(home, ca).await;
     // Where this phone is out, this says so.
     round::exchange(home, ca, refs).await?;
-    sent.map(|_| ())
+    sent
 }
 
 /// Goes on with what was cut, whatever this process was started for. A line that breaks again is no error.
@@ -95,7 +93,7 @@ pub async fn keep_sending(home: &Home, ca: Option<&Path>) -> Result<()> {
     let mut reconnect = Reconnect::new();
     loop {
         let wait = match send_waiting(home, ca).await {
-            Ok(_) => {
+            Ok(()) => {
                 reconnect = Reconnect::new();
                 LOOK_EVERY
             }

@@ -9,7 +9,7 @@ use jiashu_proto::bounds;
 use ogg::PacketReader;
 use tokio::process::Command;
 
-use super::installed;
+use super::is_installed;
 use crate::error::{CliError, ExitCode, Result};
 
 /// The type of what is sent from here, as browsers name it.
@@ -91,7 +91,7 @@ pub fn duration_ms(bytes: &[u8]) -> Option<u64> {
 
 /// What ffmpeg makes of it, a little more than may be sent at most.
 async fn converted(path: &Path) -> Result<Vec<u8>> {
-    if installed(&["ffmpeg"]).next().is_none() {
+    if !is_installed("ffmpeg") {
         let text = "this is no Opus in Ogg, and ffmpeg, which would make it so, is not installed: \
                     apt install ffmpeg";
         return Err(bad(text.to_owned()));

@@ -139,7 +139,7 @@ pub struct Limits {
     #[config(env = "JIASHU_FAMILY_BLOB_BYTES_PER_DAY", default = 52_428_800)]
     pub family_blob_bytes_per_day: u64,
 
-    /// How often a voice note may be fetched by the links to it, in all; more is answered 429.
+    /// How often a voice note may be fetched by the links to it, in all; more is answered 507. 0: by none.
     #[config(env = "JIASHU_LINK_FETCHES", default = 50)]
     pub link_fetches: u32,
 

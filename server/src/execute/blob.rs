@@ -8,10 +8,10 @@ use ring::digest::{Context, SHA256};
 
 use super::{ATTEMPTS, Failure, schedules};
 use crate::blobs::{BlobError, BlobName};
-use crate::family::blob::{Claim, Look, StandingBlob, Upload, begin, claim, complete, lend};
+use crate::family::blob::{Claim, StandingBlob, Upload, begin, claim, complete, decide_look, lend};
 use crate::family::held::names;
 use crate::family::schedule::Standing;
-use crate::family::{self, Refusal, Sender};
+use crate::family::{Refusal, Sender};
 use crate::relay::Relay;
 use crate::store::{Due, Precondition, StoreError};
 
@@ -159,14 +159,11 @@ pub async fn on_due(relay: &Relay, due: &Due, id: Ref) -> Result<(), Failure> {
     let scope = due.scope;
     let standing = find(relay, scope, id).await?;
     let held = is_held(relay, scope, id).await?;
-    let batch = match family::blob::look(due, id, standing.as_ref(), held, relay.clock.now()) {
-        Look::Retire(batch) | Look::Leave(batch) => batch,
-        Look::Remove(batch) => {
-            relay.blobs.remove(BlobName { scope, id }).await?;
-            batch
-        }
-    };
-    relay.store.commit(scope, batch).await?;
+    let look = decide_look(due, id, standing.as_ref(), held, relay.clock.now());
+    if look.removes {
+        relay.blobs.remove(BlobName { scope, id }).await?;
+    }
+    relay.store.commit(scope, look.batch).await?;
     Ok(())
 }
 

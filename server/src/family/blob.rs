@@ -119,7 +119,7 @@ pub fn lend(
     let charge = bytes.max(LEAST_CHARGE.min(standing.fact.size));
     let linked = standing.fact.linked.saturating_add(charge);
     if linked > standing.fact.size.saturating_mul(u64::from(fetches)) {
-        let text = "it was fetched by links as often as it may be: make the link anew for another";
+        let text = "it was fetched by links as often as it may be";
         return Err(Refusal::new(ErrorCode::Full, text));
     }
     Ok(change(standing, BlobFact { linked, ..standing.fact.clone() }, now))
@@ -177,39 +177,44 @@ pub(super) fn check_named(kind: u32, blob: Option<Ref>) -> Result<(), Refusal> {
 
 /// What happens when it is time to look at stored bytes.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Look {
-    /// Nobody can have them from now on; the bytes are removed at the next look.
-    Retire(Batch),
-    /// The bytes are to be removed, and then this is committed.
-    Remove(Batch),
-    /// They are needed still, or there are none.
-    Leave(Batch),
+pub struct Look {
+    /// Whether the bytes are to be removed, before the batch is committed.
+    pub removes: bool,
+    /// What changes.
+    pub batch: Batch,
 }
 
 /// Looks at stored bytes whose time has come. `held` tells whether a letter that waits names them.
 ///
-/// In two steps: between a look and the removal of the bytes a message could claim them.
+/// In two steps: between a look and the removal of the bytes a message could claim them, so nobody can have them
+/// from the first look on, and they are removed at the next.
 #[must_use]
-pub fn look(due: &Due, id: Ref, standing: Option<&StandingBlob>, held: bool, now: Millis) -> Look {
+pub fn decide_look(
+    due: &Due,
+    id: Ref,
+    standing: Option<&StandingBlob>,
+    held: bool,
+    now: Millis,
+) -> Look {
     let item = DueItem::Blob(id);
     let requires = Precondition::DueAt(item.clone(), due.at);
     let only = |changes| Batch { requires: vec![requires.clone()], changes, ..Batch::new(now) };
-    let Some(standing) = standing else { return Look::Leave(only(vec![Change::ClearDue(item)])) };
-    match standing.fact.state {
-        BlobState::Going => {
-            Look::Remove(only(vec![Change::DropFact(blob_key(id)), Change::ClearDue(item)]))
-        }
-        BlobState::Whole if held => {
-            Look::Leave(only(vec![keep_until(id, now.saturating_add(DAY_MS))]))
-        }
+    let Some(standing) = standing else {
+        return Look { removes: false, batch: only(vec![Change::ClearDue(item)]) };
+    };
+    let removes = standing.fact.state == BlobState::Going;
+    let batch = match standing.fact.state {
+        BlobState::Going => only(vec![Change::DropFact(blob_key(id)), Change::ClearDue(item)]),
+        BlobState::Whole if held => only(vec![keep_until(id, now.saturating_add(DAY_MS))]),
         BlobState::Whole | BlobState::Coming => {
             let fact = BlobFact { state: BlobState::Going, ..standing.fact.clone() };
             let mut batch = change(standing, fact, now);
             batch.requires.push(requires);
             batch.changes.push(keep_until(id, now.saturating_add(LAST_REQUESTS_MS)));
-            Look::Retire(batch)
+            batch
         }
-    }
+    };
+    Look { removes, batch }
 }
 
 #[cfg(test)]
@@ -311,12 +316,16 @@ mod tests {
             fact: BlobFact { state: BlobState::Going, ..whole.fact.clone() },
             seq: 9,
         };
-        let look = |standing, held| look(&due, id, standing, held, DAY_MS);
+        let look = |standing, held, removes| {
+            let look = decide_look(&due, id, standing, held, DAY_MS);
+            assert_eq!(look.removes, removes);
+            look.batch
+        };
 
-        let Look::Leave(kept) = look(Some(&whole), true) else { panic!("it is needed") };
-        let Look::Retire(first) = look(Some(&whole), false) else { panic!("it is not") };
-        let Look::Remove(then) = look(Some(&going), false) else { panic!("it was retired") };
-        let Look::Leave(nothing) = look(None, false) else { panic!("there is none") };
+        let kept = look(Some(&whole), true, false);
+        let first = look(Some(&whole), false, false);
+        let then = look(Some(&going), false, true);
+        let nothing = look(None, false, false);
 
         assert_eq!(kept.changes, [keep_until(id, 2 * DAY_MS)]);
         assert_eq!(first.entries, [NewEntry::of(&Content::Blob(going.fact.clone()))]);

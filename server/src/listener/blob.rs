@@ -8,7 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::{Extension, Router};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -26,12 +26,10 @@ use super::routes::{Door, admit};
 use crate::access::{self, Who};
 use crate::blobs::{BlobError, BlobName};
 use crate::execute::Failure;
-use crate::execute::blob::{begin_upload, end_upload, lent, look};
-use crate::execute::link;
+use crate::execute::blob::{begin_upload, end_upload, look};
 use crate::family::blob::{StandingBlob, Upload};
 use crate::family::{Refusal, Sender};
 use crate::limits::pace::TooFast;
-use crate::links::Link;
 use crate::relay::Relay;
 
 /// How long one request may bring bytes: longer ago than an upload is given up, none still does.
@@ -45,12 +43,6 @@ const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
 const UPLOAD_COMPLETE: HeaderName = HeaderName::from_static("upload-complete");
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 
-/// What stands before a link in its address.
-const LINKS: &str = "/1/v/";
-
-/// A wish for a link, in bytes.
-const MAX_WISH: usize = 1024;
-
 /// The type of what is added to an upload.
 const PARTIAL_UPLOAD: &str = "application/partial-upload";
 
@@ -61,30 +53,21 @@ const PROBLEM: &str = "application/problem+json";
 const WRONG_OFFSET: &str =
     "https://iana.org/assignments/http-problem-types#mismatching-upload-offset";
 
-/// Their addresses, with what may be done there.
+/// Their address, with what may be done there.
 pub(super) fn routes() -> Router<Door> {
     let of_members = get(download).head(progress).put(upload).patch(upload);
-    // A HEAD is no GET here: links are made for one method.
-    let by_link = get(follow_link).head(not_here);
-    Router::new()
-        .route("/1/blob/{id}", of_members)
-        .route("/1/blob/{id}/link", post(make_link))
-        .route("/1/v/{link}", by_link)
-}
-
-async fn not_here() -> StatusCode {
-    StatusCode::METHOD_NOT_ALLOWED
+    Router::new().route("/1/blob/{id}", of_members)
 }
 
 /// Who asks, and for which bytes.
-struct Asked {
-    scope: Scope,
-    sender: Sender,
-    id: Ref,
+pub(super) struct Asked {
+    pub(super) scope: Scope,
+    pub(super) sender: Sender,
+    pub(super) id: Ref,
 }
 
 /// Why not.
-enum No {
+pub(super) enum No {
     /// It says so already.
     Answer(Box<Response>),
     /// A rule or the store.
@@ -100,7 +83,7 @@ impl<F: Into<Failure>> From<F> for No {
 }
 
 impl No {
-    fn answer(response: impl IntoResponse) -> Self {
+    pub(super) fn answer(response: impl IntoResponse) -> Self {
         Self::Answer(Box::new(response.into_response()))
     }
 }
@@ -149,18 +132,23 @@ fn problem(failure: Failure) -> Response {
 }
 
 /// Too much at once, of a device or from an address: when the next would pass.
-fn slow_down(relay: &Relay, too_fast: TooFast) -> No {
+pub(super) fn slow_down(relay: &Relay, too_fast: TooFast) -> No {
     relay.limits.refuse(too_fast.limit, &relay.metrics);
     let after = too_fast.retry_after_ms.div_ceil(1_000).to_string();
     No::answer((StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, after)]))
 }
 
-fn malformed(text: &str) -> No {
+pub(super) fn malformed(text: &str) -> No {
     Refusal::new(ErrorCode::Malformed, text).into()
 }
 
 /// Looks whose token it is. In a header, never in the address.
-async fn asked(relay: &Relay, guest: &Guest, headers: &HeaderMap, id: &str) -> Result<Asked, No> {
+pub(super) async fn asked(
+    relay: &Relay,
+    guest: &Guest,
+    headers: &HeaderMap,
+    id: &str,
+) -> Result<Asked, No> {
     let ticket = admit(relay, guest, headers).map_err(No::answer)?;
     let id = id.parse().map_err(|_| malformed("a name is 24 hexadecimal digits"))?;
     let token = bearer(headers).ok_or_else(|| Refusal::new(ErrorCode::Unauthorised, "no token"))?;
@@ -191,8 +179,13 @@ async fn progress(
     let relay = &door.relay;
     let Asked { scope, id, .. } = asked(relay, &guest, &headers, &id).await?;
     let standing = look(relay, scope, id).await?;
-    let size = relay.blobs.size(BlobName { scope, id }).await?;
-    Ok(so_far(StatusCode::NO_CONTENT, &standing, size, is_whole(&standing)))
+    let offset = reached(relay, BlobName { scope, id }, &standing).await?;
+    Ok(so_far(StatusCode::NO_CONTENT, &standing, offset, is_whole(&standing)))
+}
+
+/// How many of the bytes are there.
+async fn reached(relay: &Relay, name: BlobName, standing: &StandingBlob) -> Result<u64, BlobError> {
+    if is_whole(standing) { Ok(standing.fact.size) } else { relay.blobs.size(name).await }
 }
 
 fn is_whole(standing: &StandingBlob) -> bool {
@@ -241,7 +234,7 @@ async fn upload(
     };
     let (name, size) = (BlobName { scope, id }, standing.fact.size);
     let whole = is_whole(&standing);
-    let expected = if whole { size } else { relay.blobs.size(name).await? };
+    let expected = reached(relay, name, &standing).await?;
     if provided != expected && !(begins && whole) {
         return Err(No::Offset { expected, provided });
     }
@@ -330,67 +323,20 @@ async fn download(
     hand_out(door, BlobName { scope, id }, &standing.fact, part).await
 }
 
-/// The same for somebody who has a link, which stands in the path in its one form: nothing beside it is read.
-async fn follow_link(
-    State(door): State<Door>,
-    Extension(guest): Extension<Guest>,
-    request: Request,
-) -> Result<Response, No> {
-    let (relay, headers) = (&door.relay, request.headers());
-    let ticket = admit(relay, &guest, headers).map_err(No::answer)?;
-    if let Err(too_fast) = relay.limits.pace.knock(ticket.address()) {
-        return Err(slow_down(relay, too_fast));
-    }
-    // As it came: what is written otherwise, or has something behind it, is another address.
-    let text = request.uri().path_and_query().map(|path| path.as_str());
-    let text = text.and_then(|text| text.strip_prefix(LINKS)).unwrap_or_default();
-    let (Link { scope, id, .. }, standing) = link::follow(relay, text).await?;
-    let part = Part::of(headers, standing.fact.size)?;
-    lent(relay, scope, id, part.upto.saturating_sub(part.from)).await?;
-    ticket.come_in();
-    hand_out(door, BlobName { scope, id }, &standing.fact, part).await
-}
-
-/// Makes a link, for a member.
-async fn make_link(
-    State(door): State<Door>,
-    Extension(guest): Extension<Guest>,
-    Path(id): Path<String>,
-    request: Request,
-) -> Result<Response, No> {
-    let (parts, body) = request.into_parts();
-    let relay = &door.relay;
-    let Asked { scope, sender, id } = asked(relay, &guest, &parts.headers, &id).await?;
-    let body = timeout_at(
-        Instant::now() + relay.config.limits.handshake(),
-        axum::body::to_bytes(body, MAX_WISH),
-    );
-    let body = body.await.ok().and_then(Result::ok);
-    let wish: Option<Wish> = body.and_then(|body| serde_json::from_slice(&body).ok());
-    let Wish { seconds } = wish.ok_or_else(|| malformed("how long it shall hold is not said"))?;
-    let lasts_ms = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000);
-    let (token, expires_at, standing) = link::make(relay, scope, &sender, id, lasts_ms).await?;
-    let fetched = standing.fact.linked as f64 / standing.fact.size as f64;
-    let body = json!({ "token": token, "expires_at": expires_at, "fetched": fetched });
-    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
-    Ok((StatusCode::CREATED, headers, body.to_string()).into_response())
-}
-
-/// What is asked for with a link.
-#[derive(serde::Deserialize)]
-struct Wish {
-    seconds: u64,
-}
-
 /// What is handed out of stored bytes.
-struct Part {
+pub(super) struct Part {
     status: StatusCode,
     from: u64,
     upto: u64,
 }
 
 impl Part {
-    fn of(headers: &HeaderMap, size: u64) -> Result<Self, No> {
+    /// How many bytes it is.
+    pub(super) fn length(&self) -> u64 {
+        self.upto.saturating_sub(self.from)
+    }
+
+    pub(super) fn of(headers: &HeaderMap, size: u64) -> Result<Self, No> {
         match range(headers, size) {
             Ok(None) => Ok(Self { status: StatusCode::OK, from: 0, upto: size }),
             Ok(Some((from, upto))) => Ok(Self { status: StatusCode::PARTIAL_CONTENT, from, upto }),
@@ -402,14 +348,20 @@ impl Part {
     }
 }
 
-async fn hand_out(door: Door, name: BlobName, fact: &BlobFact, part: Part) -> Result<Response, No> {
+pub(super) async fn hand_out(
+    door: Door,
+    name: BlobName,
+    fact: &BlobFact,
+    part: Part,
+) -> Result<Response, No> {
+    let length = part.length();
     let Part { status, from, upto } = part;
     // Before anything is promised: a place that does not have them is said to be in trouble.
     let first = piece(&door, name, from, upto).await?;
     let hash: String = fact.hash.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut headers = vec![
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
-        (header::CONTENT_LENGTH, upto.saturating_sub(from).to_string()),
+        (header::CONTENT_LENGTH, length.to_string()),
         (header::CONTENT_DISPOSITION, "attachment".to_owned()),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
         (header::CACHE_CONTROL, "no-store".to_owned()),

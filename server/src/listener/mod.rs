@@ -31,6 +31,8 @@ mod progress;
 mod proxy;
 
 mod blob;
+
+mod link;
 mod routes;
 
 pub mod upgrade;

@@ -13,7 +13,7 @@ use jiashu_proto::bounds;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Guest, blob, upgrade};
+use super::{Guest, blob, link, upgrade};
 use crate::dice;
 use crate::limits::guests::{Full, Ticket};
 use crate::relay::Relay;
@@ -44,6 +44,7 @@ pub(super) fn routes(door: Door) -> Router {
         .route("/v", get(voice_page))
         .route("/healthz", get(health))
         .merge(blob::routes())
+        .merge(link::routes())
         .merge(for_operators(&door))
         .with_state(door)
 }
@@ -180,12 +181,12 @@ async fn one_round(
 
 /// What a phone's camera finds behind a card: how to go on. The secret stays after the #, unsent.
 async fn card_page() -> Response {
-    (PAGE_HEADERS, include_str!("door.html")).into_response()
+    (PAGE_HEADERS, concat!(include_str!("head.html"), include_str!("door.html"))).into_response()
 }
 
 /// What a browser finds behind a link to a voice note, until there is a page that plays it.
 async fn voice_page() -> Response {
-    (PAGE_HEADERS, include_str!("voice.html")).into_response()
+    (PAGE_HEADERS, concat!(include_str!("head.html"), include_str!("voice.html"))).into_response()
 }
 
 async fn health(State(door): State<Door>) -> Response {
