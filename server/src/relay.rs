@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::blobs::Blobs;
+use crate::blobs::uploads::Uploads;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::execute::link::KnownKeys;
@@ -23,6 +24,8 @@ pub struct Relay {
     pub store: Arc<dyn Store>,
     /// The bytes of voice notes.
     pub blobs: Arc<dyn Blobs>,
+    /// Who is adding to them.
+    pub uploads: Uploads,
     /// What time it is.
     pub clock: Clock,
     /// Who is connected.
@@ -48,6 +51,7 @@ impl Relay {
         Self {
             hub: Hub::new(config.limits.connections_per_device),
             limits: Limits::new(&config.limits),
+            uploads: Uploads::default(),
             link_keys: KnownKeys::default(),
             rosters: Rosters::default(),
             metrics: Metrics::new(),

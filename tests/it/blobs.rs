@@ -73,13 +73,13 @@ fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
     })
 }
 
-async fn head(phone: &RawDevice, id: Ref) -> Response {
+async fn head_of(phone: &RawDevice, id: Ref) -> Response {
     BlobRequest::new("HEAD", path(id)).by(&phone.token).ask(phone.raw).await
 }
 
 /// How far an upload is: the offset, and whether that is all.
 async fn progress(phone: &RawDevice, id: Ref) -> (usize, bool) {
-    let head = head(phone, id).await;
+    let head = head_of(phone, id).await;
     assert_eq!(head.status, 204, "{head:?}");
     let offset = header(&head, "upload-offset").unwrap().parse().unwrap();
     (offset, header(&head, "upload-complete") == Some("?1"))
@@ -133,7 +133,7 @@ async fn an_upload_that_was_cut_goes_on_where_it_ended(ground: Ground) {
     line.write_all(&first[..cut]).await.unwrap();
     drop(line);
     let (came, whole) = until("what came is kept", async || {
-        let head = head(mother, id).await;
+        let head = head_of(mother, id).await;
         let offset: usize = header(&head, "upload-offset")?.parse().ok()?;
         (offset >= CHUNK).then_some((offset, header(&head, "upload-complete") == Some("?1")))
     })
@@ -200,6 +200,53 @@ async fn two_who_upload_the_same_at_once_make_one_of_it(ground: Ground) {
 
     assert_eq!(whole, bytes.len());
     assert_eq!(get(mother, id, None).await.body, bytes);
+}
+
+async fn a_line_that_died_is_not_waited_for_and_what_it_brought_is_kept(ground: Ground) {
+    const BROUGHT: usize = 4_000;
+    let house = House::on(ground).await;
+    let (mother, id, bytes) = (house.mother(), name(), sound(4 * CHUNK));
+    let request = put(&mother.token, id, &bytes, bytes.len()).to_bytes();
+    let head = request.len() - bytes.len();
+
+    // Neither end knows that the other is gone.
+    let mut dead = mother.raw.connect().await.unwrap();
+    dead.write_all(&request[..head + BROUGHT]).await.unwrap();
+    // Seen by the other phone, whose looking ends nothing.
+    until("it has begun", async || (head_of(house.home(), id).await.status == 204).then_some(()))
+        .await;
+    let (asked, _) = progress(mother, id).await;
+    let mut again = mother.raw.connect().await.unwrap();
+    let rest = patch(&mother.token, id, asked, &bytes[asked..]).to_bytes();
+    again.write_all(&rest[..rest.len() - CHUNK]).await.unwrap();
+    let upto = until("what came of the second is kept", async || {
+        let (upto, _) = progress(mother, id).await;
+        (upto > asked).then_some(upto)
+    })
+    .await;
+    let rest = patch(&mother.token, id, upto, &bytes[upto..]).ask(mother.raw).await;
+
+    assert_eq!(asked, BROUGHT, "all that came, not only whole pieces");
+    assert_eq!(rest.status, 204, "{rest:?}");
+    assert_eq!(get(house.home(), id, None).await.body, bytes);
+}
+
+async fn a_line_that_is_torn_has_brought_what_came(ground: Ground) {
+    const BROUGHT: usize = 4_000;
+    let house = House::on(ground).await;
+    let (mother, id, bytes) = (house.mother(), name(), sound(CHUNK));
+    let request = put(&mother.token, id, &bytes, bytes.len()).to_bytes();
+    let head = request.len() - bytes.len();
+
+    let mut torn = mother.raw.connect().await.unwrap();
+    torn.set_zero_linger().unwrap();
+    torn.write_all(&request[..head + BROUGHT]).await.unwrap();
+    until("it has begun", async || (head_of(house.home(), id).await.status == 204).then_some(()))
+        .await;
+    drop(torn);
+    let (upto, _) = progress(mother, id).await;
+
+    assert_eq!(upto, BROUGHT);
 }
 
 async fn a_digest_that_lies_is_found_out_and_nothing_is_kept(ground: Ground) {
@@ -373,6 +420,8 @@ on_each_ground!(
     an_upload_that_was_cut_goes_on_where_it_ended,
     a_wrong_offset_a_gap_and_a_repeat_add_nothing,
     two_who_upload_the_same_at_once_make_one_of_it,
+    a_line_that_died_is_not_waited_for_and_what_it_brought_is_kept,
+    a_line_that_is_torn_has_brought_what_came,
     a_digest_that_lies_is_found_out_and_nothing_is_kept,
     what_is_too_large_or_too_much_is_refused_and_says_what_to_do,
     nobody_else_gets_in,

@@ -12,6 +12,8 @@ use crate::config::Config;
 
 pub mod folder;
 
+pub mod uploads;
+
 pub mod usage;
 
 #[cfg(feature = "s3")]

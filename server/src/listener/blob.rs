@@ -17,6 +17,7 @@ use jiashu_proto::entry::{BlobFact, BlobState};
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::id::{Ref, Scope, Token};
 use serde_json::json;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
@@ -24,6 +25,7 @@ use tokio::time::{Instant, timeout_at};
 use super::Guest;
 use super::routes::{Door, admit};
 use crate::access::{self, Who};
+use crate::blobs::uploads::Adding;
 use crate::blobs::{BlobError, BlobName};
 use crate::execute::Failure;
 use crate::execute::blob::{begin_upload, end_upload, look};
@@ -177,9 +179,14 @@ async fn progress(
     headers: HeaderMap,
 ) -> Result<Response, No> {
     let relay = &door.relay;
-    let Asked { scope, id, .. } = asked(relay, &guest, &headers, &id).await?;
+    let Asked { scope, sender, id } = asked(relay, &guest, &headers, &id).await?;
+    let (name, standing) = (BlobName { scope, id }, look(relay, scope, id).await?);
+    if !is_whole(&standing) && standing.fact.device == sender.device {
+        // Who asks has lost the line by which it was sending, though we may not know it yet.
+        drop(relay.uploads.take_over(name).await);
+    }
     let standing = look(relay, scope, id).await?;
-    let offset = reached(relay, BlobName { scope, id }, &standing).await?;
+    let offset = reached(relay, name, &standing).await?;
     Ok(so_far(StatusCode::NO_CONTENT, &standing, offset, is_whole(&standing)))
 }
 
@@ -216,9 +223,9 @@ async fn upload(
     if begins && let Err(too_fast) = relay.limits.pace.post(scope, sender.device, false) {
         return Err(slow_down(relay, too_fast));
     }
-    let (standing, provided) = if begins {
-        let upload = announced(headers, id)?;
-        (begin_upload(relay, scope, &sender, upload).await?, 0)
+    let provided = if begins {
+        begin_upload(relay, scope, &sender, announced(headers, id)?).await?;
+        0
     } else {
         if headers.get(header::CONTENT_TYPE).is_none_or(|kind| kind != PARTIAL_UPLOAD) {
             let wrong = (StatusCode::UNSUPPORTED_MEDIA_TYPE, [(header::ACCEPT, PARTIAL_UPLOAD)]);
@@ -226,27 +233,48 @@ async fn upload(
         }
         let offset = number(headers, &UPLOAD_OFFSET);
         let offset = offset.ok_or_else(|| malformed("where it goes on is not said"))?;
-        let standing = look(relay, scope, id).await?;
-        if standing.fact.device != sender.device {
+        if look(relay, scope, id).await?.fact.device != sender.device {
             return Err(Refusal::new(ErrorCode::Unknown, "there is no such thing").into());
         }
-        (standing, offset)
+        offset
     };
-    let (name, size) = (BlobName { scope, id }, standing.fact.size);
-    let whole = is_whole(&standing);
+    let status = if begins { StatusCode::CREATED } else { StatusCode::NO_CONTENT };
+    let name = BlobName { scope, id };
+    let (relay, body) = (Arc::clone(relay), request.into_body());
+    // By itself: with a line that is torn goes what waits for it, and what it had brought is to be kept.
+    let adding = door.sockets.spawn(async move { add(&relay, name, provided, body).await });
+    let (standing, offset) =
+        adding.await.map_err(|error| No::from(Failure::Blobs(error.into())))??;
+    Ok(so_far(status, &standing, offset, offset == standing.fact.size))
+}
+
+/// Adds what comes to an upload that has come as far as `provided` says; how it stands, and how far it has come then.
+async fn add(
+    relay: &Relay,
+    name: BlobName,
+    provided: u64,
+    body: Body,
+) -> Result<(StandingBlob, u64), No> {
+    let mut adding = relay.uploads.take_over(name).await;
+    // As it is now that whoever was before is done.
+    let standing = look(relay, name.scope, name.id).await?;
+    let (size, whole) = (standing.fact.size, is_whole(&standing));
     let expected = reached(relay, name, &standing).await?;
-    if provided != expected && !(begins && whole) {
+    // Who says again what is to come may be told that it is there.
+    if whole && provided == 0 {
+        return Ok((standing, size));
+    }
+    if provided != expected {
         return Err(No::Offset { expected, provided });
     }
-    let mut offset = expected;
-    if !whole {
-        offset = receive(relay, name, size, offset, request.into_body()).await?;
-        if offset == size {
-            end_upload(relay, scope, &standing).await?;
-        }
+    if whole {
+        return Ok((standing, size));
     }
-    let status = if begins { StatusCode::CREATED } else { StatusCode::NO_CONTENT };
-    Ok(so_far(status, &standing, offset, offset == size))
+    let offset = receive(relay, name, size, expected, body, &mut adding).await?;
+    if offset == size {
+        end_upload(relay, name.scope, &standing).await?;
+    }
+    Ok((standing, offset))
 }
 
 /// What is to come, as the first request says.
@@ -268,21 +296,28 @@ fn digest(headers: &HeaderMap) -> Option<[u8; 32]> {
     STANDARD.decode(ours.strip_suffix(':')?).ok()?.try_into().ok()
 }
 
-/// Makes durable what comes, piece by piece; how far it has come. A request that breaks off has brought what
-/// came of it.
+/// Makes durable what comes, piece by piece; how far it has come. A request that breaks off, or is ended by another,
+/// has brought what came of it.
 async fn receive(
     relay: &Relay,
     name: BlobName,
     size: u64,
     mut offset: u64,
     body: Body,
+    adding: &mut Adding<'_>,
 ) -> Result<u64, No> {
     let patience = relay.config.limits.handshake();
     let longest = Instant::now() + LONGEST_UPLOAD;
     let mut body = body.into_data_stream();
     let mut piece = Vec::with_capacity(PIECE);
     loop {
-        let next = match timeout_at((Instant::now() + patience).min(longest), body.next()).await {
+        let next = tokio::select! {
+            // What has come is taken first.
+            biased;
+            next = timeout_at((Instant::now() + patience).min(longest), body.next()) => next,
+            () = adding.is_wanted() => Ok(None),
+        };
+        let next = match next {
             Ok(Some(Ok(bytes))) => Some(bytes),
             // All, or all that will come.
             Ok(None | Some(Err(_))) | Err(_) => None,

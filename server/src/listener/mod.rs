@@ -59,6 +59,10 @@ const SORRY: Duration = Duration::from_secs(2);
 /// To so many at once it is said; the others are hung up on.
 const SORRY_AT_ONCE: usize = 64;
 
+/// Bytes that the system takes for a connection before the relay has read them. So much a phone may have under way,
+/// and loses when its line breaks: a kernel that tries out how much a line holds (BBR) would have sent it 40 KiB.
+const UNREAD: u32 = 16 * 1024;
+
 /// Begins to listen.
 ///
 /// # Errors
@@ -68,6 +72,8 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
     // A relay that starts again does not wait for what its last connections left behind.
     socket.set_reuseaddr(true)?;
+    // Each connection has it from here.
+    socket.set_recv_buffer_size(UNREAD)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
