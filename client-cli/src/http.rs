@@ -221,25 +221,34 @@ pub async fn round(
 ///
 /// [`HttpError::Unreachable`], [`HttpError::Untrusted`] or [`HttpError::Ca`].
 pub async fn connect_stream(origin: &Origin, ca: Option<&Path>) -> Result<BoxedStream, HttpError> {
-    connect_holding(origin, ca, None).await
+    connect_limited(origin, ca, None).await
 }
 
-/// As [`connect_stream`], where the system holds back at most about so many bytes of what is sent: what it has
-/// swallowed may never arrive, and who looks on takes it for sent.
+/// How many bytes the system is to have under way, about, each way: of what it has swallowed, and of what it lets
+/// come, no more is lost when the line breaks.
+#[derive(Clone, Copy, Debug)]
+pub struct UnderWay {
+    /// Sent, as far as we know.
+    pub up: u32,
+    /// Sent to us.
+    pub down: u32,
+}
+
+/// As [`connect_stream`], with limits to what is under way.
 ///
 /// # Errors
 ///
 /// As of [`connect_stream`].
-pub async fn connect_holding(
+pub async fn connect_limited(
     origin: &Origin,
     ca: Option<&Path>,
-    held_back: Option<u32>,
+    under_way: Option<UnderWay>,
 ) -> Result<BoxedStream, HttpError> {
     let unreachable = |source| HttpError::Unreachable { origin: origin.clone(), source };
     let late = || std::io::Error::from(std::io::ErrorKind::TimedOut);
     let tls = if origin.tls { Some(connector(ca)?) } else { None };
 
-    let connected = timeout(CONNECT_TIMEOUT, connect_tcp(origin, held_back));
+    let connected = timeout(CONNECT_TIMEOUT, connect_tcp(origin, under_way));
     let tcp = connected.await.map_err(|_| unreachable(late()))?.map_err(unreachable)?;
     tcp.set_nodelay(true).map_err(unreachable)?;
     let Some(tls) = tls else { return Ok(Box::new(tcp)) };
@@ -254,12 +263,13 @@ pub async fn connect_holding(
 }
 
 /// Tries one address of the name after the other.
-async fn connect_tcp(origin: &Origin, held_back: Option<u32>) -> std::io::Result<TcpStream> {
+async fn connect_tcp(origin: &Origin, under_way: Option<UnderWay>) -> std::io::Result<TcpStream> {
     let mut last = std::io::Error::from(std::io::ErrorKind::NotFound);
     for address in lookup_host((&*origin.host, origin.port)).await? {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        if let Some(held_back) = held_back {
-            socket.set_send_buffer_size(held_back)?;
+        if let Some(UnderWay { up, down }) = under_way {
+            socket.set_send_buffer_size(up)?;
+            socket.set_recv_buffer_size(down)?;
         }
         match socket.connect(address).await {
             Ok(stream) => return Ok(stream),

@@ -23,6 +23,9 @@ use crate::sync;
 /// How often to look for what other terminals want to be sent.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How often the words that name a sound are tried, once it is up.
+const WORDS_TRIES: u32 = 3;
+
 /// Where the relay does not let us in: so long until it is asked again.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
@@ -58,9 +61,20 @@ pub async fn deliver(home: &Home, ca: Option<&Path>, refs: &[Ref]) -> Result<()>
         round::exchange(home, ca, &[]).await?;
     }
     let sent = send_waiting(home, ca).await;
-    // Where this phone is out, this says so.
-    round::exchange(home, ca, refs).await?;
-    sent
+    let mut tries = 1;
+    loop {
+        // Where this phone is out, this says so.
+        match round::exchange(home, ca, refs).await {
+            // So much went over this line just now that it pays to try a little longer.
+            Err(error)
+                if error.code == ExitCode::Offline && sent.is_ok() && tries < WORDS_TRIES =>
+            {
+                tries += 1;
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            done => return done.and(sent),
+        }
+    }
 }
 
 /// Goes on with what was cut, whatever this process was started for. A line that breaks again is no error.

@@ -6,7 +6,8 @@ use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -26,11 +27,11 @@ use crate::error::{CliError, ExitCode};
 use crate::http::{self, HttpError, Origin};
 use crate::state::upload::Upload;
 
-/// A line on which nothing comes for so long is dead.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// A line on which nothing moves for so long is dead, or nobody is at its end.
+const SILENCE_MAX: Duration = Duration::from_secs(20);
 
-/// No line that is of use is slower, in bytes a second.
-const SLOWEST: u64 = 1_000;
+/// How often to look whether they move.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Tries one after the other that bring nothing: then it is left for later.
 const TRIES_IN_VAIN: u32 = 4;
@@ -44,8 +45,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 /// Bytes that are handed to the system at once.
 const PIECE: usize = 4 * 1024;
 
-/// Bytes that the system may hold back: a second or so of a slow line.
-const HELD_BACK: u32 = 8 * 1024;
+/// Bytes that the system may have under way: a second or so of a slow line. When it breaks, they were paid for in vain.
+const UNDER_WAY: http::UnderWay = http::UnderWay { up: 4 * 1024, down: 8 * 1024 };
 
 /// An answer that is no file, in bytes.
 const MAX_WORDS: usize = 4 * 1024;
@@ -128,18 +129,17 @@ impl Answer {
 }
 
 impl Way<'_> {
-    /// Sends one request, within `patience` up to the head of the answer.
+    /// Sends one request, and waits for the head of its answer as long as there is hope for one.
     async fn ask(
         &self,
         method: Method,
         path: &str,
         headers: &[(HeaderName, String)],
         body: Body,
-        patience: Duration,
     ) -> Result<Answer, HttpError> {
         let late = || HttpError::TooSlow { origin: self.origin.clone() };
         let broken = |source| HttpError::BrokenOff { origin: self.origin.clone(), source };
-        let stream = http::connect_holding(self.origin, self.ca, Some(HELD_BACK)).await?;
+        let stream = http::connect_limited(self.origin, self.ca, Some(UNDER_WAY)).await?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         let mut driver = JoinSet::new();
@@ -155,10 +155,34 @@ impl Way<'_> {
         for (name, value) in headers {
             request = request.header(name, value);
         }
+        let taken = Arc::new(AtomicU64::new(0));
+        let counting = Arc::clone(&taken);
+        let body = body.map_frame(move |frame| {
+            counting.fetch_add(1, Ordering::Relaxed);
+            frame
+        });
         let request = request.body(body).expect("the headers are made here");
-        let response = timeout(patience, sender.send_request(request)).await;
-        let response = response.map_err(|_| late())?.map_err(broken)?;
+        let answering = while_it_moves(sender.send_request(request), &taken);
+        let response = answering.await.ok_or_else(late)?.map_err(broken)?;
         Ok(Answer { response, _connection: driver })
+    }
+}
+
+/// Waits for an answer as long as the line takes pieces of what is asked, and a while longer. `None` if it was in vain.
+async fn while_it_moves<T>(answer: impl Future<Output = T>, taken: &AtomicU64) -> Option<T> {
+    let mut answer = std::pin::pin!(answer);
+    let (mut before, mut moved) = (0, Instant::now());
+    loop {
+        if let Ok(answer) = timeout(LOOK_EVERY, &mut answer).await {
+            return Some(answer);
+        }
+        let now = taken.load(Ordering::Relaxed);
+        if now > before {
+            (before, moved) = (now, Instant::now());
+        }
+        if moved.elapsed() > SILENCE_MAX {
+            return None;
+        }
     }
 }
 
@@ -267,7 +291,7 @@ fn blob_path(blob: Ref) -> String {
 }
 
 async fn ask_progress(way: Way<'_>, path: &str) -> Result<Step, Stopped> {
-    let asked = way.ask(Method::HEAD, path, &[], empty(), SILENCE_MAX).await;
+    let asked = way.ask(Method::HEAD, path, &[], empty()).await;
     let answer = match asked {
         Ok(answer) => answer,
         Err(error) => return Ok(Step::Broke(Some(error), None)),
@@ -299,18 +323,17 @@ async fn send(
     progress: &Arc<Progress>,
 ) -> Result<Step, Stopped> {
     let rest = bytes.slice(usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len())..);
-    let patience = SILENCE_MAX + Duration::from_secs(rest.len() as u64 / SLOWEST);
     let length = (header::CONTENT_LENGTH, rest.len().to_string());
     let complete = (UPLOAD_COMPLETE, "?1".to_owned());
     let asked = if offset == 0 {
         let digest = format!("sha-256=:{}:", STANDARD.encode(upload.hash));
         let upload_length = (UPLOAD_LENGTH, upload.length.to_string());
         let headers = [length, complete, upload_length, (REPR_DIGEST, digest)];
-        way.ask(Method::PUT, path, &headers, in_pieces(rest, progress), patience).await
+        way.ask(Method::PUT, path, &headers, in_pieces(rest, progress)).await
     } else {
         let content = (header::CONTENT_TYPE, "application/partial-upload".to_owned());
         let headers = [length, complete, content, (UPLOAD_OFFSET, offset.to_string())];
-        way.ask(Method::PATCH, path, &headers, in_pieces(rest, progress), patience).await
+        way.ask(Method::PATCH, path, &headers, in_pieces(rest, progress)).await
     };
     let answer = match asked {
         Ok(answer) => answer,
@@ -417,7 +440,7 @@ async fn fetch(
 ) -> Result<Step, Stopped> {
     let range = [(header::RANGE, format!("bytes={have}-"))];
     let range = if have > 0 { &range[..] } else { &[] };
-    let answer = match way.ask(Method::GET, path, range, empty(), SILENCE_MAX).await {
+    let answer = match way.ask(Method::GET, path, range, empty()).await {
         Ok(answer) => answer,
         Err(error) => return Ok(Step::Broke(Some(error), None)),
     };
@@ -470,7 +493,7 @@ pub async fn ask_link(way: Way<'_>, blob: Ref, seconds: u64) -> Result<Lent, Sto
     ];
     let body = BoxBody::new(http_body_util::Full::new(body));
     let path = format!("{}/link", blob_path(blob));
-    let answer = match way.ask(Method::POST, &path, &length, body, SILENCE_MAX).await {
+    let answer = match way.ask(Method::POST, &path, &length, body).await {
         Ok(answer) => answer,
         Err(error) => return Err(Stopped::Later(Some(error))),
     };
