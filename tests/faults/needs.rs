@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use crate::{apart, clocks, rounds};
+use crate::{apart, bad_line, clocks, rounds};
 
 /// Something that not every machine has or allows.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +18,8 @@ pub(crate) enum Need {
     Faketime,
     /// System calls can be met, by strace.
     Strace,
+    /// Network namespaces can be made, and devices between them.
+    Tun,
     /// Takes too long for every run.
     Long,
 }
@@ -29,11 +31,13 @@ impl Need {
         static LOOP: OnceLock<bool> = OnceLock::new();
         static CC: OnceLock<bool> = OnceLock::new();
         static STRACE: OnceLock<bool> = OnceLock::new();
+        static TUN: OnceLock<bool> = OnceLock::new();
         let (had, why) = match self {
             Self::Mounts => (*MOUNTS.get_or_init(can_mount), "no mounts: not root"),
             Self::Loop => (*LOOP.get_or_init(can_loop), "no loop device or mkfs.ext4"),
             Self::Strace => (*STRACE.get_or_init(can_trace), "no strace, or it may not trace"),
             Self::Faketime => (clocks::libfaketime().is_some(), "no libfaketime"),
+            Self::Tun => (*TUN.get_or_init(bad_line::can_be_laid), "no TUN devices: not root"),
             Self::Long => (rounds::is_asked_for(), "belongs to tests/long"),
             Self::Cc => {
                 (*CC.get_or_init(|| succeeds(&mut Command::new("cc"), &["--version"])), "no cc")

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
@@ -10,12 +11,15 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::binary::binary;
+use crate::relay::wrapped;
 use crate::until::DEADLINE;
 
 /// One person's `jiashu`, with a home of its own.
 #[derive(Clone, Debug)]
 pub struct Cli {
     home: PathBuf,
+    /// What runs it; nothing for itself.
+    wrapper: Vec<String>,
 }
 
 /// What a command printed, and how it ended.
@@ -56,7 +60,13 @@ impl Cli {
     /// One whose state lies in that folder.
     #[must_use]
     pub fn new(home: impl AsRef<Path>) -> Self {
-        Self { home: home.as_ref().to_owned() }
+        Self { home: home.as_ref().to_owned(), wrapper: Vec::new() }
+    }
+
+    /// The same, run by this program.
+    #[must_use]
+    pub fn within(self, wrapper: &[&str]) -> Self {
+        Self { wrapper: wrapper.iter().map(|word| (*word).to_owned()).collect(), ..self }
     }
 
     /// Where its state lies.
@@ -69,12 +79,13 @@ impl Cli {
     /// own pipes.
     #[must_use]
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(binary("jiashu"));
+        let mut command = std::process::Command::new(binary("jiashu"));
         let inherited = std::env::vars_os().map(|(key, _)| key);
         for key in inherited.filter(|key| key.to_string_lossy().starts_with("JIASHU_")) {
             command.env_remove(key);
         }
         command.arg("--home").arg(&self.home).args(args);
+        let mut command = Command::from(wrapped(&self.wrapper, command));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.kill_on_drop(true);
         command
@@ -86,7 +97,16 @@ impl Cli {
     ///
     /// If it does not end within the deadline.
     pub async fn run(&self, args: &[&str]) -> Output {
-        let output = timeout(DEADLINE, self.command(args).output()).await;
+        self.run_within(DEADLINE, args).await
+    }
+
+    /// The same for one that takes longer by its nature.
+    ///
+    /// # Panics
+    ///
+    /// If it does not end within that time.
+    pub async fn run_within(&self, deadline: Duration, args: &[&str]) -> Output {
+        let output = timeout(deadline, self.command(args).output()).await;
         let output = output.unwrap_or_else(|_| panic!("jiashu {args:?} does not end"));
         let output = output.expect("the binary runs");
         Output {

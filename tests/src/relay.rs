@@ -1,7 +1,7 @@
 //! A relay as a process of its own, on a free port and in a folder that goes with it.
 
 use std::fs::File;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -62,6 +62,13 @@ impl TestRelay {
         Self::start_in(tempfile::tempdir().unwrap(), data.to_owned(), settings).await
     }
 
+    /// A relay with [`RAISED`] that listens there, for whoever is not on this machine's loopback.
+    pub async fn at(address: IpAddr) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        Self::start_at(SocketAddr::from((address, 0)), folder, data, owned(&RAISED)).await
+    }
+
     /// A relay with [`RAISED`] that keeps everything in this folder, if it will start on what is there.
     ///
     /// # Errors
@@ -77,7 +84,15 @@ impl TestRelay {
     }
 
     async fn start_in(folder: TempDir, data: PathBuf, settings: Vec<(String, String)>) -> Self {
-        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), folder, data, settings).await
+    }
+
+    async fn start_at(
+        address: SocketAddr,
+        folder: TempDir,
+        data: PathBuf,
+        settings: Vec<(String, String)>,
+    ) -> Self {
         let mut relay = Self { child: None, settings, address, folder, data, wrapper: Vec::new() };
         relay.run().await;
         relay
@@ -328,7 +343,7 @@ fn copy_files(from: &Path, to: &Path) {
 }
 
 /// The same command, run by another.
-fn wrapped(wrapper: &[String], command: Command) -> Command {
+pub(crate) fn wrapped(wrapper: &[String], command: Command) -> Command {
     let Some((program, args)) = wrapper.split_first() else { return command };
     let mut outer = Command::new(program);
     outer.args(args).arg(command.get_program()).args(command.get_args()).stdin(Stdio::null());
