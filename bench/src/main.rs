@@ -1,7 +1,7 @@
 //! What the relay does on this machine, measured against a real relay process.
 //!
 //! `cargo run --release -p bench -- all` prints a table. Read in this order: `figures` and `bytes`
-//! (of letters ahead `schedules`) say what is measured, `load` drives pairs over `crowd`'s sockets, each speaking as its `wire`
+//! (of letters ahead `schedules`, of voice notes `voice`) say what is measured, `load` drives pairs over `crowd`'s sockets, each speaking as its `wire`
 //! says (`phone`, `mosquitto`); `system` and `relay` start what is measured, `seed` fills its store,
 //! `machine` reads the kernel's counts, `report` shows them.
 
@@ -16,6 +16,8 @@ mod figures;
 mod bytes;
 
 mod schedules;
+
+mod voice;
 
 mod redis;
 
@@ -88,6 +90,8 @@ enum Figure {
     Pending,
     /// Rules of schedules by themselves.
     Rules,
+    /// 200 voice notes up and 200 down at once, and what letters feel of it; downloads beside nginx.
+    Voice,
     /// Relays at a Redis: rate, latencies, what Redis takes for a message, two relays, memory.
     Redis,
 }
@@ -169,6 +173,10 @@ fn measure(
     }
     if matches!(figure, Figure::All | Figure::Pending) {
         schedules::pending(&relay.binary, report)?;
+    }
+    if matches!(figure, Figure::All | Figure::Voice) {
+        voice::crowd(&relay.binary, effort, report)?;
+        voice::throughput(&relay.binary, effort, report)?;
     }
     if figure == Figure::Redis {
         redis::figures(&relay.binary, effort, report)?;

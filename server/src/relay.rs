@@ -1,6 +1,7 @@
 //! What every part of a running relay shares.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
 use crate::blobs::Blobs;
@@ -26,6 +27,8 @@ pub struct Relay {
     pub blobs: Arc<dyn Blobs>,
     /// Who is adding to them.
     pub uploads: Uploads,
+    /// How many are being handed some.
+    pub fetching: AtomicUsize,
     /// What time it is.
     pub clock: Clock,
     /// Who is connected.
@@ -52,6 +55,7 @@ impl Relay {
             hub: Hub::new(config.limits.connections_per_device),
             limits: Limits::new(&config.limits),
             uploads: Uploads::default(),
+            fetching: AtomicUsize::new(0),
             link_keys: KnownKeys::default(),
             rosters: Rosters::default(),
             metrics: Metrics::new(),

@@ -1,28 +1,39 @@
 //! Stored bytes as files: `FAMILY/NAME` in a folder.
 
+use std::collections::HashSet;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use jiashu_proto::id::Ref;
+use jiashu_proto::id::{Ref, Scope};
+use tokio::sync::Semaphore;
 
 use super::{BlobError, BlobName, Blobs};
 
+/// How many add at once: a disk has one journal, and letters wait for it too.
+const ADDING: usize = 2;
+
 /// Files in a folder; each is locked while it is added to, so that relays may share the folder.
 #[derive(Clone, Debug)]
-pub struct Folder(PathBuf);
+pub struct Folder {
+    path: PathBuf,
+    /// Families whose folder's own name is durable, as far as this process has seen to it.
+    settled: Arc<Mutex<HashSet<Scope>>>,
+    adding: Arc<Semaphore>,
+}
 
 impl Folder {
     /// In this folder, which is made once there is something to keep.
     #[must_use]
     pub fn at(path: PathBuf) -> Self {
-        Self(path)
+        Self { path, settled: Arc::default(), adding: Arc::new(Semaphore::new(ADDING)) }
     }
 
     fn of_family(&self, name: BlobName) -> PathBuf {
-        self.0.join(name.scope.to_string())
+        self.path.join(name.scope.to_string())
     }
 
     fn file(&self, name: BlobName) -> PathBuf {
@@ -62,13 +73,23 @@ impl Folder {
             return Err(unavailable(error));
         }
         if is_new {
-            // The names, too: of the file, of the family's folder, of the folder itself.
-            let above = [Some(&*folder), folder.parent(), self.0.parent()];
-            for folder in above.into_iter().flatten() {
-                sync_folder(folder).map_err(unavailable)?;
-            }
+            self.settle(name.scope, &folder).map_err(unavailable)?;
         }
         Ok(size.saturating_add(bytes.len() as u64))
+    }
+
+    /// Makes names durable, too: of a new file, of the family's folder, of the folder itself.
+    fn settle(&self, family: Scope, folder: &Path) -> io::Result<()> {
+        sync_folder(folder)?;
+        let settled = || self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        if settled().contains(&family) {
+            return Ok(());
+        }
+        for above in [Some(&*self.path), self.path.parent()].into_iter().flatten() {
+            sync_folder(above)?;
+        }
+        settled().insert(family);
+        Ok(())
     }
 }
 
@@ -105,7 +126,12 @@ impl Blobs for Folder {
 
     async fn append(&self, name: BlobName, offset: u64, bytes: Vec<u8>) -> Result<u64, BlobError> {
         let folder = self.clone();
-        off_thread(move || folder.append_now(name, offset, &bytes)).await
+        let turn = Arc::clone(&self.adding).acquire_owned().await;
+        off_thread(move || {
+            let _turn = turn;
+            folder.append_now(name, offset, &bytes)
+        })
+        .await
     }
 
     async fn complete(&self, _name: BlobName) -> Result<(), BlobError> {
@@ -119,7 +145,7 @@ impl Blobs for Folder {
             let read = || {
                 let mut file = File::open(path)?;
                 file.seek(SeekFrom::Start(from))?;
-                let mut bytes = Vec::new();
+                let mut bytes = Vec::with_capacity(most);
                 file.take(most as u64).read_to_end(&mut bytes)?;
                 Ok(bytes)
             };
@@ -141,8 +167,6 @@ impl Blobs for Folder {
 
 #[cfg(test)]
 mod tests {
-    use jiashu_proto::id::Scope;
-
     use super::*;
 
     const NAME: BlobName = BlobName { scope: Scope(0xfedc_ba98_7654_3210), id: Ref([7; 12]) };

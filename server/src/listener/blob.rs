@@ -12,12 +12,14 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use jiashu_proto::entry::{BlobFact, BlobState};
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::id::{Ref, Scope, Token};
 use serde_json::json;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
@@ -37,8 +39,14 @@ use crate::relay::Relay;
 /// How long one request may bring bytes: longer ago than an upload is given up, none still does.
 const LONGEST_UPLOAD: Duration = Duration::from_secs(20 * 60);
 
-/// Bytes that are made durable, or handed out, at once: a sealed chunk and its tag.
+/// Bytes that are made durable at once: a sealed chunk and its tag.
 const PIECE: usize = 16 * 1024 + 16;
+
+/// Bytes that all who fetch may have the relay hold for them together.
+const HANDED_OUT: usize = 32 * 1024 * 1024;
+
+/// Bytes that are written or handed out at once: as a rule all of a voice note, if line and memory allow it.
+const AT_ONCE: RangeInclusive<usize> = PIECE..=8 * PIECE;
 
 const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
@@ -324,6 +332,13 @@ async fn receive(
         };
         let ends = next.is_none();
         piece.extend_from_slice(&next.unwrap_or_default());
+        // What a fast line has brought by now is one write.
+        while !ends
+            && piece.len() < *AT_ONCE.end()
+            && let Some(Some(Ok(more))) = body.next().now_or_never()
+        {
+            piece.extend_from_slice(&more);
+        }
         let come = offset.saturating_add(piece.len() as u64);
         if come > size {
             return Err(Refusal::new(ErrorCode::TooLarge, "it is longer than announced").into());
@@ -391,8 +406,9 @@ pub(super) async fn hand_out(
 ) -> Result<Response, No> {
     let length = part.length();
     let Part { status, from, upto } = part;
+    let fetching = Fetching::begin(door.relay);
     // Before anything is promised: a place that does not have them is said to be in trouble.
-    let first = piece(&door, name, from, upto).await?;
+    let first = fetching.piece(name, from, upto).await?;
     let hash: String = fact.hash.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut headers = vec![
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
@@ -409,7 +425,7 @@ pub(super) async fn hand_out(
         headers.push((header::CONTENT_RANGE, range));
     }
     let next = from.saturating_add(first.len() as u64);
-    let rest = pieces(door, name, next, upto);
+    let rest = pieces(fetching, name, next, upto);
     let all = stream::once(std::future::ready(Ok(Bytes::from(first)))).chain(rest);
     let mut response = (status, Body::from_stream(all)).into_response();
     for (name, value) in headers {
@@ -433,31 +449,49 @@ fn range(headers: &HeaderMap, size: u64) -> Result<Option<(u64, u64)>, ()> {
     if range.0 < range.1 { Ok(Some(range)) } else { Err(()) }
 }
 
+/// Somebody who fetches, as long as it takes.
+struct Fetching(Arc<Relay>);
+
+impl Fetching {
+    fn begin(relay: Arc<Relay>) -> Self {
+        relay.fetching.fetch_add(1, Ordering::Relaxed);
+        Self(relay)
+    }
+
+    /// The next of these bytes, at least one.
+    async fn piece(&self, name: BlobName, from: u64, upto: u64) -> Result<Vec<u8>, BlobError> {
+        let share = HANDED_OUT / self.0.fetching.load(Ordering::Relaxed).max(1);
+        let share = share.clamp(*AT_ONCE.start(), *AT_ONCE.end());
+        let most = usize::try_from(upto.saturating_sub(from)).unwrap_or(share).min(share);
+        let piece = self.0.blobs.read(name, from, most).await?;
+        if piece.is_empty() {
+            return Err(BlobError::Unavailable("there are fewer bytes than were noted".into()));
+        }
+        Ok(piece)
+    }
+}
+
+impl Drop for Fetching {
+    fn drop(&mut self) {
+        self.0.fetching.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 fn pieces(
-    door: Door,
+    fetching: Fetching,
     name: BlobName,
     from: u64,
     upto: u64,
 ) -> impl futures_util::Stream<Item = Result<Bytes, BlobError>> {
-    stream::try_unfold((door, from), move |(door, from)| async move {
+    stream::try_unfold((fetching, from), move |(fetching, from)| async move {
         if from >= upto {
             return Ok(None);
         }
         // Where they end too soon the connection breaks, rather than that an end is told.
-        let piece = piece(&door, name, from, upto).await?;
+        let piece = fetching.piece(name, from, upto).await?;
         let next = from.saturating_add(piece.len() as u64);
-        Ok(Some((Bytes::from(piece), (door, next))))
+        Ok(Some((Bytes::from(piece), (fetching, next))))
     })
-}
-
-/// The next of these, at least one.
-async fn piece(door: &Door, name: BlobName, from: u64, upto: u64) -> Result<Vec<u8>, BlobError> {
-    let most = usize::try_from(upto.saturating_sub(from)).unwrap_or(PIECE).min(PIECE);
-    let piece = door.relay.blobs.read(name, from, most).await?;
-    if piece.is_empty() {
-        return Err(BlobError::Unavailable("there are fewer bytes than were noted".into()));
-    }
-    Ok(piece)
 }
 
 #[cfg(test)]
