@@ -58,6 +58,10 @@ pub struct Metrics {
     pub missed: Counter,
     /// Letters that were worth nothing any more before they came to all.
     pub expired: Counter,
+    /// Bytes of voice notes that were stored.
+    pub voice_stored: Counter,
+    /// Bytes of voice notes that were handed out, to members and by links.
+    pub voice_handed_out: Counter,
     /// Whether the store takes what it is given, 1 or 0, at the last look.
     pub store_writes: Gauge<i64, AtomicI64>,
     /// Items whose time has come and that are not done, at the last look.
@@ -83,6 +87,7 @@ impl Metrics {
         let (fired, fired_late) = (Counter::default(), Counter::default());
         let (missed, expired) = (Counter::default(), Counter::default());
         let (due, pending) = (Gauge::default(), Gauge::default());
+        let (voice_stored, voice_handed_out) = (Counter::default(), Counter::default());
         let store_writes = Gauge::default();
         let lateness = Histogram::new(LATENESS_S);
         let (refused, limited) = (Family::default(), Family::default());
@@ -103,6 +108,11 @@ impl Metrics {
         registry.register("missed", "Occurrences without a letter", missed.clone());
         let help = "Letters worth nothing any more before they came to all";
         registry.register("expired", help, expired.clone());
+        let help = "Of voice notes that were stored";
+        registry.register_with_unit("voice_stored", help, Unit::Bytes, voice_stored.clone());
+        let help = "Of voice notes that were handed out";
+        let handed_out = voice_handed_out.clone();
+        registry.register_with_unit("voice_handed_out", help, Unit::Bytes, handed_out);
         let help = "Whether the store takes what it is given";
         registry.register("store_writes", help, store_writes.clone());
         registry.register("due", "Items whose time has come", due.clone());
@@ -120,6 +130,8 @@ impl Metrics {
             lateness,
             missed,
             expired,
+            voice_stored,
+            voice_handed_out,
             store_writes,
             due,
             pending,

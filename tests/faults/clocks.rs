@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use crate::rounds;
 
-const HOUR_MS: Millis = 3_600_000;
+pub(crate) const HOUR_MS: Millis = 3_600_000;
 
 /// One step of the wall clock.
 const STEP_MS: Millis = 6 * HOUR_MS;
@@ -29,20 +29,20 @@ pub(crate) fn libfaketime() -> Option<PathBuf> {
 }
 
 /// A wall clock that only the relay sees: so far ahead of the machine's, in ms.
-struct WallClock {
+pub(crate) struct WallClock {
     file: PathBuf,
     ahead: Millis,
 }
 
 impl WallClock {
-    fn in_folder(folder: &Path) -> Self {
+    pub(crate) fn in_folder(folder: &Path) -> Self {
         let clock = Self { file: folder.join("clock"), ahead: 0 };
         clock.write();
         clock
     }
 
     /// On by so much, or back.
-    fn jump(&mut self, ms: Millis) {
+    pub(crate) fn jump(&mut self, ms: Millis) {
         self.ahead += ms;
         self.write();
     }
@@ -55,7 +55,7 @@ impl WallClock {
     }
 }
 
-async fn relay_under(clock: &WallClock, store: &[(String, String)]) -> TestRelay {
+pub(crate) async fn relay_under(clock: &WallClock, store: &[(String, String)]) -> TestRelay {
     let library = libfaketime().expect("it was looked for").display().to_string();
     let file = clock.file.display().to_string();
     let settings = [
@@ -72,7 +72,7 @@ async fn relay_under(clock: &WallClock, store: &[(String, String)]) -> TestRelay
 }
 
 /// Waits until nothing is due by the relay's own clock.
-async fn settled(relay: &TestRelay) {
+pub(crate) async fn settled(relay: &TestRelay) {
     until("all that is due has fired", async || {
         let figures = String::from_utf8(relay.raw().get("/metrics").await.body).unwrap();
         figures.lines().any(|line| line == "jiashu_due 0").then_some(())

@@ -16,6 +16,7 @@
 //! - `clocks` (P9): the wall clock jumps, and what is planned fires once
 //! - `neighbours` (P10): bad peers cut nobody off
 //! - `stampede` (P11): after an outage all come back, and not in one second
+//! - `voice`: the relay is killed while voice notes are stored, named and removed
 //! - `bad_line`: a voice note arrives over a slow, lossy line that is cut
 //! - `tools`: the instruments do what they are said to do, or the rest would prove nothing
 
@@ -69,6 +70,8 @@ mod stampede;
 
 mod bad_line;
 
+mod voice;
+
 mod tools;
 
 /// A test: its name, what it needs, how it is run.
@@ -118,6 +121,10 @@ fn main() {
         trial!(neighbours::bad_peers_cut_nobody_off, []),
         trial!(stampede::two_thousand_come_back_by_themselves_and_not_in_one_second, []),
         trial!(stampede::two_thousand_come_back_when_redis_was_gone_too, []),
+        trial!(voice::what_was_said_survives_at_any_moment, []),
+        trial!(voice::what_was_said_survives_with_redis_and_a_bucket, []),
+        trial!(voice::what_nobody_names_goes_though_it_is_killed_meanwhile, [Faketime]),
+        trial!(voice::what_nobody_names_goes_with_redis_and_a_bucket, [Faketime]),
         trial!(bad_line::voice_notes_arrive_and_nearly_nothing_is_sent_twice, [Tun]),
         trial!(tools::a_power_cut_leaves_what_was_synced, [Mounts, Loop, Cc]),
         trial!(tools::a_failing_sync_is_seen_by_the_program, [Cc]),

@@ -5,13 +5,14 @@ use jiashu_proto::frame::ClientFrame;
 use jiashu_proto::id::Ref;
 use jiashu_seal::random;
 use jiashu_tests::blob::{BlobRequest, patch, path, put};
+use jiashu_tests::ground::Ground;
 use jiashu_tests::http::Response;
 use jiashu_tests::s3::Mood;
 use jiashu_tests::{FamilySpec, RawDevice, TestRelay, until};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 
-use crate::scene::{Ground, Scene, code, on_each_ground};
+use crate::scene::{Scene, code, on_each_ground};
 
 /// A sealed chunk and its tag.
 const CHUNK: usize = 16 * 1024 + 16;
@@ -46,14 +47,8 @@ impl House {
         &self.scene.phones[1]
     }
 
-    /// What is stored of all families: files, or objects.
     async fn stored(&self) -> usize {
-        if let Some(bucket) = &self.ground.bucket {
-            return bucket.keys().await.len();
-        }
-        let families = std::fs::read_dir(self.relay().data_dir().join("blobs"));
-        let families = families.into_iter().flatten().flatten();
-        families.map(|family| std::fs::read_dir(family.path()).unwrap().count()).sum()
+        self.ground.stored(self.relay()).await
     }
 }
 
@@ -103,7 +98,14 @@ async fn what_a_phone_stores_the_family_fetches_whole_or_in_part(ground: Ground)
     let part = get(house.home(), id, Some("bytes=16400-")).await;
     let end = get(house.home(), id, Some("bytes=-5")).await;
     let beyond = get(house.home(), id, Some("bytes=99999999-")).await;
+    let figures = String::from_utf8(house.relay().raw().get("/metrics").await.body).unwrap();
+    let counted = |figure: &str, bytes: usize| {
+        let line = format!("jiashu_voice_{figure}_bytes_total {bytes}");
+        assert!(figures.lines().any(|known| known == line), "{line}: {figures}");
+    };
 
+    counted("stored", bytes.len());
+    counted("handed_out", 2 * bytes.len() - CHUNK + 5);
     assert_eq!((whole.status, &whole.body), (200, &bytes));
     assert_eq!((part.status, &part.body[..]), (206, &bytes[CHUNK..]));
     assert_eq!((end.status, &end.body[..]), (206, &bytes[3 * CHUNK..]));
@@ -430,7 +432,7 @@ on_each_ground!(
 );
 
 mod bucket_alone {
-    use crate::scene::Ground;
+    use jiashu_tests::ground::Ground;
 
     #[tokio::test]
     async fn a_place_that_fails_is_said_and_nothing_is_lost() {

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use jiashu_tests::ground::Ground;
 use jiashu_tests::redis::TestRedis;
 use jiashu_tests::{FamilySpec, Programme, RawDevice, TestRelay};
 
 use crate::operator::run;
-use crate::scene::Ground;
 
 /// A family that has written, at a relay that runs.
 async fn a_family(relay: &TestRelay) -> [RawDevice; 2] {
@@ -30,7 +30,7 @@ async fn goes_on(relay: &TestRelay, [mother, home]: &[RawDevice; 2]) {
 
 #[tokio::test]
 async fn an_operator_sees_what_voice_notes_come_to() {
-    for ground in [Ground::own().await, Ground::shared().await] {
+    for ground in [Ground::own(), Ground::shared().await] {
         let folder = tempfile::tempdir().unwrap();
         let relay = ground.relay(&folder, &[]).await;
         let programme = Programme::of(&relay).await;

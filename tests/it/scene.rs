@@ -7,7 +7,6 @@ use jiashu_proto::frame::{ClientFrame, Entries, Refused, RelayFrame};
 use jiashu_roster::{Link, LinkBody, Wraps, signed_bytes};
 use jiashu_seal::KeyPair;
 use jiashu_tests::redis::TestRedis;
-use jiashu_tests::s3::TestBucket;
 use jiashu_tests::{FamilySpec, Programme, RawDevice, RawSocket, TestFamily, TestRelay};
 use tempfile::TempDir;
 
@@ -22,49 +21,20 @@ pub(crate) struct Scene<const N: usize> {
     pub(crate) relay: TestRelay,
 }
 
-/// What a relay stands on: its own folder, or what several relays share. What holds on the one must hold on the
-/// other.
-pub(crate) struct Ground {
-    pub(crate) settings: Vec<(String, String)>,
-    pub(crate) bucket: Option<TestBucket>,
-    _redis: Option<TestRedis>,
-}
-
-impl Ground {
-    /// The embedded store, and a folder.
-    pub(crate) async fn own() -> Self {
-        Self { settings: Vec::new(), bucket: None, _redis: None }
-    }
-
-    /// A Redis, and a bucket.
-    pub(crate) async fn shared() -> Self {
-        let (redis, bucket) = tokio::join!(TestRedis::start(), TestBucket::start());
-        let settings = [redis.settings(), bucket.settings()].concat();
-        Self { settings, bucket: Some(bucket), _redis: Some(redis) }
-    }
-
-    /// A relay on it, with these settings besides.
-    pub(crate) async fn relay(&self, folder: &TempDir, more: &[(&str, &str)]) -> TestRelay {
-        let more = more.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        let settings: Vec<_> = self.settings.iter().cloned().chain(more).collect();
-        TestRelay::on(&folder.path().join("data"), &settings).await
-    }
-}
-
-/// Makes a test of a function that is given a [`Ground`], on each of them.
+/// Makes a test of a function that is given a ground, on each of them.
 macro_rules! on_each_ground {
     ($($test:ident),+ $(,)?) => {
         mod own {
             $(#[tokio::test]
             async fn $test() {
-                super::$test(crate::scene::Ground::own().await).await;
+                super::$test(jiashu_tests::ground::Ground::own()).await;
             })+
         }
 
         mod shared {
             $(#[tokio::test]
             async fn $test() {
-                super::$test(crate::scene::Ground::shared().await).await;
+                super::$test(jiashu_tests::ground::Ground::shared().await).await;
             })+
         }
     };

@@ -3,12 +3,13 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use jiashu_tests::ground::Ground;
 use jiashu_tests::line::Line;
 use jiashu_tests::sound::write_opus;
 use jiashu_tests::{Cli, until};
 use serde_json::{Value, json};
 
-use crate::scene::{Ground, on_each_ground};
+use crate::scene::on_each_ground;
 use crate::story::{LI, Li, Office, ask, ask_all, failure, text};
 
 /// A player that takes its time: `seconds`, whatever it is given.
@@ -327,12 +328,16 @@ async fn offline_a_voice_note_waits_and_leaves_by_itself() {
 
     let offline = li.mother.run(&["voice", "send", &text(&file), "--to", "Lili"]).await.success();
     let list = ask(&li.mother, &["voice", "list"]).await;
+    let status = ask(&li.mother, &["status"]).await;
+    let told = li.mother.run(&["status"]).await.success().stdout;
     li.office.relay.restart().await;
     let listening = li.mother.spawn(&["listen", "--json"]);
     let came = ask(&li.village, &["inbox", "--wait", "30"]).await;
 
     assert!(offline.stdout.contains("It waits on this phone"), "{offline:?}");
     assert_eq!((&list["seq"], &list["here"]), (&Value::Null, &json!(true)));
+    assert_eq!((&status["waiting"], &status["voice"]["waiting"]), (&json!(1), &json!(1)));
+    assert!(told.contains("of these 1 with a voice: "), "{told}");
     assert_eq!(came["kind"], "voice");
     listening.stop().await;
 }

@@ -8,7 +8,9 @@ use crate::error::{ExitCode, Result};
 use crate::round;
 use crate::say;
 use crate::state::outbox;
+use crate::state::upload;
 use crate::sync::broken;
+use crate::voice::size_text;
 
 /// What `status --json` says.
 #[derive(Serialize)]
@@ -22,6 +24,8 @@ struct Status {
     waiting: u64,
     waiting_since: Option<String>,
     waits_because: Option<String>,
+    /// Voice notes of which the relay does not have all yet, and how long they are.
+    voice: VoiceJson,
     refused: Vec<RefusedJson>,
     roster: &'static str,
     broken: Option<String>,
@@ -33,6 +37,12 @@ struct Status {
 struct CursorJson {
     generation: u32,
     seq: u64,
+}
+
+#[derive(Serialize)]
+struct VoiceJson {
+    waiting: usize,
+    bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -65,6 +75,7 @@ pub(super) async fn run(context: &mut Context<'_>) -> Result<()> {
 fn describe(view: &View, connected: bool) -> Result<Status> {
     let View { state, lane, people, .. } = view;
     let (waiting, since) = outbox::waiting_count(state.db())?;
+    let uploads = upload::waiting(state.db())?;
     let refused = outbox::refused(state.db())?.into_iter().map(|(command, reason)| RefusedJson {
         entry_ref: command.entry_ref.to_string(),
         at: utc(command.at),
@@ -80,6 +91,10 @@ fn describe(view: &View, connected: bool) -> Result<Status> {
         cursor: lane.cursor.map(|c| CursorJson { generation: c.generation, seq: c.seq }),
         waiting,
         waiting_since: since.map(utc),
+        voice: VoiceJson {
+            waiting: uploads.len(),
+            bytes: uploads.iter().map(|upload| upload.length).sum(),
+        },
         waits_because: lane.waits.clone().filter(|_| waiting > 0),
         refused: refused.collect(),
         roster: if lane.broken.is_some() { "broken" } else { "ok" },
@@ -108,6 +123,13 @@ fn print(context: &mut Context<'_>, view: &View, status: &Status) -> Result<()> 
             let because = status.waits_because.as_ref().map(|because| format!(": {because}"));
             writeln!(out, "{waiting} wait to be sent{}", because.unwrap_or_default())?;
         }
+    }
+    if let VoiceJson { waiting: waiting @ 1.., bytes } = status.voice {
+        let size = size_text(bytes);
+        writeln!(
+            out,
+            "of these {waiting} with a voice: {size}, of which the relay may have a part"
+        )?;
     }
     for RefusedJson { what, reason, at, .. } in &status.refused {
         writeln!(out, "refused: {what} of {at} ({reason})")?;

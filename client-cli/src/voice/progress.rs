@@ -19,7 +19,7 @@ impl Progress {
     pub(super) fn new(what: &'static str, total: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style =
-                ProgressStyle::with_template("{msg} {bytes} of {total_bytes} {wide_bar} {eta}");
+                ProgressStyle::with_template("{msg} {decimal_bytes} of {decimal_total_bytes} {wide_bar} {eta}");
             ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr())
                 .with_style(style.expect("the template is right"))
                 .with_message(what)

@@ -344,12 +344,14 @@ async fn receive(
             return Err(Refusal::new(ErrorCode::TooLarge, "it is longer than announced").into());
         }
         if !piece.is_empty() && (ends || piece.len() >= PIECE) {
+            let added = piece.len() as u64;
             offset = match relay.blobs.append(name, offset, std::mem::take(&mut piece)).await {
                 Err(BlobError::Offset(expected)) => {
                     return Err(No::Offset { expected, provided: offset });
                 }
                 done => done?,
             };
+            relay.metrics.voice_stored.inc_by(added);
         }
         if ends {
             return Ok(offset);
@@ -464,6 +466,7 @@ impl Fetching {
         let share = share.clamp(*AT_ONCE.start(), *AT_ONCE.end());
         let most = usize::try_from(upto.saturating_sub(from)).unwrap_or(share).min(share);
         let piece = self.0.blobs.read(name, from, most).await?;
+        self.0.metrics.voice_handed_out.inc_by(piece.len() as u64);
         if piece.is_empty() {
             return Err(BlobError::Unavailable("there are fewer bytes than were noted".into()));
         }
