@@ -26,7 +26,8 @@ use crate::state::{outbox, upload};
 use crate::sync::draft::{self, Ahead, Manner, Parties, Said};
 use crate::voice::link::VoiceLink;
 use crate::voice::sound::{self, Sound};
-use crate::voice::transfer::{self, Way};
+use crate::voice::transfer;
+use crate::voice::way::Way;
 use crate::voice::{file, length_text, player, recorder, sending, size_text};
 
 pub(super) async fn run(context: &mut Context<'_>, command: VoiceCommand) -> Result<()> {

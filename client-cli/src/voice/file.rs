@@ -11,7 +11,8 @@ use jiashu_roster::sha256;
 use jiashu_seal::{BlobKey, CHUNK_LEN, SealedBlob, TAG_LEN, open_blob, random, seal_blob};
 
 use super::sound::{OGG_OPUS, Sound, duration_ms};
-use super::transfer::{self, Way};
+use super::transfer;
+use super::way::Way;
 use crate::error::{CliError, ExitCode, Result};
 use crate::home::{Home, make_private_dir, private_file};
 use crate::state::lane::Lane;

@@ -1,12 +1,14 @@
 //! Voice notes: sound becomes a sealed file in the home, which goes to the relay piece by piece, and back.
 //!
-//! Read in this order: what a sound is (`sound`), where its sealed file stands (`file`), how it goes to the relay
-//! and comes back (`transfer`, which pays for every byte once), what records (`recorder`) and plays (`player`) it.
+//! Read in this order: what a sound is (`sound`), where its sealed file stands (`file`), how the relay is asked
+//! (`way`), how it goes there and comes back (`transfer`, which pays for every byte once), what records (`recorder`) and plays (`player`) it.
 //! What stands in the family's log is left to `sync`.
 
 pub mod sound;
 
 pub mod file;
+
+pub mod way;
 
 pub mod transfer;
 

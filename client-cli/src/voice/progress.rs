@@ -18,8 +18,9 @@ impl Progress {
     /// `what` is on its way, so many bytes in all.
     pub(super) fn new(what: &'static str, total: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let style =
-                ProgressStyle::with_template("{msg} {decimal_bytes} of {decimal_total_bytes} {wide_bar} {eta}");
+            let style = ProgressStyle::with_template(
+                "{msg} {decimal_bytes} of {decimal_total_bytes} {wide_bar} {eta}",
+            );
             ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr())
                 .with_style(style.expect("the template is right"))
                 .with_message(what)

@@ -6,7 +6,8 @@ use std::time::Duration;
 use jiashu_proto::id::Ref;
 
 use super::file;
-use super::transfer::{self, Stopped, Way};
+use super::transfer;
+use super::way::{Stopped, Way};
 use crate::clock::now_ms;
 use crate::connection::dice;
 use crate::error::{CliError, ExitCode, Result};

@@ -9,7 +9,8 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::Guest;
-use super::blob::{Asked, No, Part, asked, hand_out, malformed, slow_down};
+use super::blob::{Asked, No, asked, malformed, slow_down};
+use super::part::{Part, hand_out};
 use super::routes::{Door, admit};
 use crate::blobs::BlobName;
 use crate::execute::blob::lent;
@@ -51,7 +52,7 @@ async fn follow_link(
     let part = Part::of(headers, standing.fact.size)?;
     lent(relay, scope, id, part.length()).await?;
     ticket.come_in();
-    hand_out(door, BlobName { scope, id }, &standing.fact, part).await
+    hand_out(door.relay, BlobName { scope, id }, &standing.fact, part).await
 }
 
 /// Makes a link, for a member.

@@ -32,6 +32,8 @@ mod proxy;
 
 mod blob;
 
+mod part;
+
 mod link;
 mod routes;
 
