@@ -118,7 +118,7 @@ fn near(phone: &Cli) -> Cli {
 /// A phone does something at the far end that brings so many bytes over the line, which is cut again and again
 /// meanwhile; `way` says which way. What went twice is at most a chunk for each cut.
 async fn cut_while(
-    mut line: BadLine,
+    line: &mut BadLine,
     (phone, words): (&Cli, &[&str]),
     length: u64,
     way: fn(&[Count; 2]) -> &Count,
@@ -143,8 +143,10 @@ async fn cut_while(
     let twice = way(&both).sent.saturating_sub(length);
     eprintln!(
         "bad line: {words:?} with {cuts} cuts: {length} bytes and {twice} more, heads and words too; {} of IP up, {} \
-         down; {took:.1?}",
-        both[0].ip, both[1].ip
+         down; {took:.1?}; {}",
+        both[0].ip,
+        both[1].ip,
+        output.stdout.trim()
     );
 
     assert_eq!((output.clone().success().code, cuts), (0, CUTS), "{output:?}");
@@ -154,7 +156,7 @@ async fn cut_while(
 /// A mother sends a minute while home fetches another, each by a line of its own.
 pub(crate) async fn voice_notes_arrive_and_nearly_nothing_is_sent_twice() {
     let lay = || BadLine::lay(Stdio::inherit()).expect("it could be laid before");
-    let (mothers, homes) = (lay(), lay());
+    let (mut mothers, mut homes) = (lay(), lay());
     // It is to be heard at both near ends.
     let relay = TestRelay::at(Ipv4Addr::UNSPECIFIED.into()).await;
     let family = Programme::of(&relay).await.enrol("LINE-1", &FamilySpec::li()).await;
@@ -182,8 +184,8 @@ pub(crate) async fn voice_notes_arrive_and_nearly_nothing_is_sent_twice() {
     let send = ["voice", "send", &second];
     let save = ["voice", "save", &seq, "--out", &out];
     tokio::join!(
-        cut_while(mothers, (&mother, &send), length(&second), |both| &both[0]),
-        cut_while(homes, (&home, &save), length(&first), |both| &both[1]),
+        cut_while(&mut mothers, (&mother, &send), length(&second), |both| &both[0]),
+        cut_while(&mut homes, (&home, &save), length(&first), |both| &both[1]),
     );
     let seq = newest().await;
     let _ = near(&home).run(&["voice", "save", &seq, "--out", &then]).await.success();

@@ -115,7 +115,7 @@ async fn folder() -> (tempfile::TempDir, Folder) {
 }
 
 #[cfg(feature = "s3")]
-async fn bucket() -> (TestBucket, super::s3::Bucket) {
+pub(super) async fn bucket() -> (TestBucket, super::s3::Bucket) {
     let bucket = TestBucket::start().await;
     let settings = bucket.settings();
     let value = |wanted: &str| {

@@ -98,11 +98,22 @@ impl Bucket {
         }
     }
 
+    async fn all_pieces(&self, name: BlobName) -> Result<Vec<ObjectMeta>, BlobError> {
+        let parts = self.parts(name);
+        self.store.list(Some(&parts)).try_collect().await.map_err(unavailable)
+    }
+
+    /// None is left, also of those behind a gap: as where this was begun once and broke off.
+    async fn delete_pieces(&self, name: BlobName) -> Result<(), BlobError> {
+        for piece in self.all_pieces(name).await? {
+            self.delete(&piece.location).await?;
+        }
+        Ok(())
+    }
+
     /// The pieces from the start on without a gap, and how many bytes they are.
     async fn pieces(&self, name: BlobName) -> Result<(Vec<ObjectMeta>, u64), BlobError> {
-        let parts = self.parts(name);
-        let mut found: Vec<ObjectMeta> =
-            self.store.list(Some(&parts)).try_collect().await.map_err(unavailable)?;
+        let mut found = self.all_pieces(name).await?;
         found.sort_by(|one, next| one.location.cmp(&next.location));
         let (mut joined, mut end) = (Vec::new(), 0);
         for piece in found {
@@ -167,10 +178,7 @@ impl Blobs for Bucket {
             let whole = self.whole(name);
             self.store.put(&whole, PutPayload::from(bytes)).await.map_err(unavailable)?;
         }
-        for piece in self.pieces(name).await?.0 {
-            self.delete(&piece.location).await?;
-        }
-        Ok(())
+        self.delete_pieces(name).await
     }
 
     async fn read(&self, name: BlobName, from: u64, most: usize) -> Result<Vec<u8>, BlobError> {
@@ -199,13 +207,34 @@ impl Blobs for Bucket {
 
     async fn remove(&self, name: BlobName) -> Result<(), BlobError> {
         self.delete(&self.whole(name)).await?;
-        // Pieces behind a gap too.
-        let parts = self.parts(name);
-        let all: Vec<ObjectMeta> =
-            self.store.list(Some(&parts)).try_collect().await.map_err(unavailable)?;
-        for piece in all {
-            self.delete(&piece.location).await?;
+        self.delete_pieces(name).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiashu_proto::id::Scope;
+
+    use super::*;
+    use crate::blobs::conformance::bucket;
+
+    const NAME: BlobName = BlobName { scope: Scope(0xfedc_ba98_7654_3210), id: Ref([7; 12]) };
+
+    #[tokio::test]
+    async fn what_was_put_together_when_the_relay_was_killed_leaves_no_pieces() {
+        let (server, blobs) = bucket().await;
+        let (mut end, whole) = (0, blobs.whole(NAME));
+        for piece in [b"one", b"two", b"end"] {
+            end = blobs.append(NAME, end, piece.to_vec()).await.unwrap();
         }
-        Ok(())
+        let bytes = blobs.read(NAME, 0, 9).await.unwrap();
+
+        // Killed after the first piece was deleted.
+        blobs.store.put(&whole, PutPayload::from(bytes)).await.unwrap();
+        blobs.delete(&blobs.part(NAME, 0)).await.unwrap();
+        blobs.complete(NAME).await.unwrap();
+
+        assert_eq!(server.keys().await, [whole.to_string()]);
+        assert_eq!(blobs.read(NAME, 0, 9).await.unwrap(), b"onetwoend");
     }
 }
