@@ -1,0 +1,202 @@
+//! What reports sum up of a child.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
+
+use crate::days::day;
+use crate::keeping::{Outcome, kept};
+use crate::ledger::{Contact, Way};
+use crate::plan::Plan;
+
+/// Fewer expected than this say nothing in percent.
+pub const FEWEST: u32 = 4;
+
+/// How often there was contact, over the last 28 days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Band {
+    /// On six days of seven.
+    Daily,
+    /// On two days of seven.
+    SeveralAWeek,
+    /// On one day of seven.
+    Weekly,
+    /// On fewer.
+    Less,
+    /// On none.
+    None,
+}
+
+/// Days that a [`Band`] looks back.
+pub const BAND_DAYS: i64 = 28;
+
+impl Band {
+    /// Of the days up to today, this one included, on which something was heard either way.
+    #[must_use]
+    pub fn of(contacts: &[Contact], today: Date, zone: &TimeZone) -> Self {
+        let first = today.saturating_sub(BAND_DAYS.days());
+        let mut days: Vec<_> = contacts.iter().map(|contact| day(contact.heard_at, zone)).collect();
+        days.retain(|day| first < *day && *day <= today);
+        days.sort_unstable();
+        days.dedup();
+        match days.len() {
+            24.. => Self::Daily,
+            8.. => Self::SeveralAWeek,
+            4.. => Self::Weekly,
+            1.. => Self::Less,
+            0 => Self::None,
+        }
+    }
+
+    /// The word in `--json` and in files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Daily => "daily",
+            Self::SeveralAWeek => "several_a_week",
+            Self::Weekly => "weekly",
+            Self::Less => "less",
+            Self::None => "none",
+        }
+    }
+}
+
+/// How much of what was expected was kept. Parts add up to the figures of a site.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Whose time is over, or that were kept before.
+    pub expected: u32,
+    /// Of these, those by a contact.
+    pub kept: u32,
+    /// Of these, those that each way kept.
+    pub both_ways: u32,
+}
+
+impl Tally {
+    /// Of what was expected after `since` and up to `now`, of one child's contacts in order. What is not decided yet is not
+    /// counted. For both ways each way keeps by itself, or one evening's answer would do for two.
+    #[must_use]
+    pub fn of(
+        plan: &Plan,
+        contacts: &[Contact],
+        since: Timestamp,
+        now: Timestamp,
+        zone: &TimeZone,
+    ) -> Self {
+        let of = |contacts: &[Contact]| kept(plan, contacts, since, now, zone);
+        let [home, away] = [Way::Home, Way::Away].map(|way| {
+            let of_way = contacts.iter().copied().filter(|contact| contact.way == way);
+            of(&of_way.collect::<Vec<_>>())
+        });
+        let is_kept = |outcome: Outcome| matches!(outcome, Outcome::Kept(_));
+        let mut tally = Self::default();
+        for (((_, either), (_, home)), (_, away)) in of(contacts).into_iter().zip(home).zip(away) {
+            if either != Outcome::Open {
+                tally.expected += 1;
+                tally.kept += u32::from(is_kept(either));
+                tally.both_ways += u32::from(is_kept(either) && is_kept(home) && is_kept(away));
+            }
+        }
+        tally
+    }
+
+    /// Those that were not kept.
+    #[must_use]
+    pub fn missed(self) -> u32 {
+        self.expected - self.kept
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            expected: self.expected + other.expected,
+            kept: self.kept + other.kept,
+            both_ways: self.both_ways + other.both_ways,
+        }
+    }
+
+    /// Kept in percent of expected; none where fewer than [`FEWEST`] were.
+    #[must_use]
+    pub fn adherence(self) -> Option<f64> {
+        percent(self.kept, self.expected)
+    }
+
+    /// Both ways in percent of expected; none where fewer than [`FEWEST`] were.
+    #[must_use]
+    pub fn two_way_adherence(self) -> Option<f64> {
+        percent(self.both_ways, self.expected)
+    }
+}
+
+fn percent(part: u32, whole: u32) -> Option<f64> {
+    (whole >= FEWEST).then(|| f64::from(part) * 100.0 / f64::from(whole))
+}
+
+/// The longest time without any contact from `since` to `now`; contacts in order.
+#[must_use]
+pub fn longest_gap(contacts: &[Contact], since: Timestamp, now: Timestamp) -> SignedDuration {
+    let heard = contacts.iter().map(|contact| contact.heard_at);
+    let mut edges = vec![since];
+    edges.extend(heard.filter(|at| since < *at && *at < now));
+    edges.push(now);
+    let gaps = edges.windows(2).filter_map(|pair| match pair {
+        [one, next] => Some(next.duration_since(*one)),
+        _ => None,
+    });
+    gaps.max().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{at, by_turns, evenings, heard, zone};
+
+    #[test]
+    fn a_band_counts_days_and_not_calls() {
+        let on = |days: &[i8]| {
+            let contacts: Vec<_> = days
+                .iter()
+                .flat_map(|day| {
+                    [19, 20].map(|hour| heard(Way::Home, &format!("2026-11-{day:02}T{hour}:00")))
+                })
+                .collect();
+            Band::of(&contacts, "2026-11-28".parse().unwrap(), &zone())
+        };
+        let first = |count: i8| (1..=count).collect::<Vec<_>>();
+
+        assert_eq!(on(&first(24)), Band::Daily);
+        assert_eq!(on(&first(23)), Band::SeveralAWeek);
+        assert_eq!(on(&first(8)), Band::SeveralAWeek);
+        assert_eq!(on(&first(7)), Band::Weekly);
+        assert_eq!(on(&first(4)), Band::Weekly);
+        assert_eq!(on(&first(3)), Band::Less);
+        assert_eq!(on(&[]), Band::None);
+        assert_eq!(on(&[29]), Band::None, "tomorrow does not count");
+    }
+
+    #[test]
+    fn what_is_decided_is_counted_and_few_say_nothing_in_percent() {
+        let contacts = by_turns(&["2026-11-01T19:30", "2026-11-01T20:00", "2026-11-03T19:30"]);
+        let tally =
+            |now: &str| Tally::of(&evenings(), &contacts, at("2026-11-01T00:00"), at(now), &zone());
+
+        let (three, four) = (tally("2026-11-04T07:00"), tally("2026-11-05T08:00"));
+
+        // Of two on one evening the second keeps the next one early.
+        assert_eq!(three, Tally { expected: 3, kept: 3, both_ways: 1 });
+        assert_eq!((three.adherence(), four.adherence()), (None, Some(75.0)));
+        assert_eq!(four.missed(), 1);
+        assert_eq!(three.and(four).expected, 7);
+    }
+
+    #[test]
+    fn the_longest_gap_begins_before_the_first_and_ends_after_the_last() {
+        let contacts = by_turns(&["2026-11-05T00:00", "2026-11-06T00:00"]);
+        let gap = |since: &str, now: &str| longest_gap(&contacts, at(since), at(now)).as_hours();
+
+        assert_eq!(gap("2026-11-01T00:00", "2026-11-07T00:00"), 4 * 24);
+        assert_eq!(gap("2026-11-04T00:00", "2026-11-20T00:00"), 14 * 24);
+        assert_eq!(longest_gap(&[], at("2026-11-01T00:00"), at("2026-11-02T00:00")).as_hours(), 24);
+    }
+}
