@@ -150,7 +150,10 @@ pub fn longest_gap(contacts: &[Contact], since: Timestamp, now: Timestamp) -> Si
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{at, by_turns, evenings, heard, zone};
+    use crate::ledger::of_child;
+    use crate::plan::Pause;
+    use crate::standing::{Child, Thresholds};
+    use crate::testing::{LILI, at, by_turns, evenings, fridays, heard, zone};
 
     #[test]
     fn a_band_counts_days_and_not_calls() {
@@ -198,5 +201,66 @@ mod tests {
         assert_eq!(gap("2026-11-01T00:00", "2026-11-07T00:00"), 4 * 24);
         assert_eq!(gap("2026-11-04T00:00", "2026-11-20T00:00"), 14 * 24);
         assert_eq!(longest_gap(&[], at("2026-11-01T00:00"), at("2026-11-02T00:00")).as_hours(), 24);
+    }
+
+    /// What stands in `fixtures/twelve-families.md`, which was reckoned by hand.
+    #[test]
+    fn twelve_families_are_as_they_were_reckoned_by_hand() {
+        let (zone, thresholds) = (zone(), Thresholds::default());
+        let (first, now) = ("2026-11-02".parse::<Date>().unwrap(), at("2026-12-28T12:00"));
+        let table = include_str!("../fixtures/twelve-families.md");
+        let rows = table.lines().filter(|line| line.starts_with("| ")).skip(2);
+        let mut families = 0;
+        for row in rows {
+            families += 1;
+            let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+            let mut plan = if cells[1] == "evenings" { evenings() } else { fridays() };
+            plan.pauses = cells[3]
+                .split_once(" to ")
+                .map(|(first, last)| Pause {
+                    first: first.parse().unwrap(),
+                    last: last.parse().unwrap(),
+                })
+                .into_iter()
+                .collect();
+            let ledger: Vec<_> = (0..8)
+                .flat_map(|week| {
+                    let monday = first + (week * 7).days();
+                    let words = cells[4 + usize::try_from(week).unwrap()].split(' ');
+                    words.flat_map(move |word| heard_in(monday, word))
+                })
+                .collect();
+            let ledger = of_child(&ledger, LILI);
+            let since = at(&format!("{}T00:00", cells[2]));
+            let tally = Tally::of(&plan, &ledger, since, now, &zone);
+            let child = Child {
+                member: LILI,
+                since: Some(since),
+                plan: &plan,
+                ledger: &ledger,
+                thresholds: &thresholds,
+                zone: &zone,
+            };
+            let band = Band::of(&ledger, "2026-12-28".parse().unwrap(), &zone);
+
+            let counts = [tally.expected, tally.kept, tally.missed(), tally.both_ways];
+            let mut found: Vec<_> = counts.iter().map(u32::to_string).collect();
+            found.extend([child.standing(now).name().to_owned(), band.name().to_owned()]);
+            assert_eq!(found, &cells[12..18], "{}", cells[0]);
+        }
+        assert_eq!(families, 12);
+    }
+
+    /// `FrH1900` of the week that begins on that Monday; `*` is every day, `–` none.
+    fn heard_in(monday: Date, word: &str) -> Vec<Contact> {
+        const DAYS: [&str; 7] = ["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"];
+        let Some(split) = word.find(['H', 'A']) else { return Vec::new() };
+        let (days, rest) = word.split_at(split);
+        let (way, time) = rest.split_at(1);
+        let (hour, minute) = time.split_at(2);
+        let way = if way == "H" { Way::Home } else { Way::Away };
+        let days =
+            (0..7_i64).filter(|day| days == "*" || DAYS[usize::try_from(*day).unwrap()] == days);
+        days.map(|day| heard(way, &format!("{}T{hour}:{minute}", monday + day.days()))).collect()
     }
 }

@@ -40,6 +40,12 @@ pub(crate) fn sundays() -> Plan {
     Plan { rules: vec![rule], pauses: Vec::new() }
 }
 
+/// Fridays at 19:30, from 6 November 2026 on.
+pub(crate) fn fridays() -> Plan {
+    let rule = intended("2026-11-06T19:30:00", "FREQ=WEEKLY", WEEKLY_TOLERANCE);
+    Plan { rules: vec![rule], pauses: Vec::new() }
+}
+
 /// Every evening at 19:30, from 1 November 2026 on.
 pub(crate) fn evenings() -> Plan {
     let rule = intended("2026-11-01T19:30:00", "FREQ=DAILY", DAILY_TOLERANCE);
