@@ -90,6 +90,8 @@ mod story_banks;
 
 mod story_voice;
 
+mod story_recording;
+
 mod story_exactly_once;
 
 mod story_order;

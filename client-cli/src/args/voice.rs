@@ -72,8 +72,8 @@ pub struct RecordArgs {
 /// Arguments of `jiashu voice play`.
 #[derive(Debug, clap::Args)]
 pub struct PlayArgs {
-    /// Its number, as the log shows it
-    pub seq: u64,
+    /// Its number, as the log shows it [default: the first that nobody here has heard]
+    pub seq: Option<u64>,
     /// Who hears it [default: the first grown-up whom it is for, else the child]
     #[arg(long, value_name = "NAME")]
     pub by: Option<String>,

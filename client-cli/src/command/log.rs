@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::say::{People, one_line};
 use crate::state::message::{self, Stored};
 use crate::state::outbox;
-use crate::state::receipt::{self, Heard};
+use crate::state::receipt::{self, HALF, Heard};
 
 /// One line of `log --json`.
 #[derive(Serialize)]
@@ -110,9 +110,6 @@ fn print(context: &mut Context<'_>, view: &View, stored: &Stored) -> Result<()> 
     Ok(writeln!(context.out)?)
 }
 
-/// Who has heard so much of a voice note, in percent, has heard it.
-const HEARD: u8 = 50;
-
 /// "✓✓ Lili heard it, 19:42".
 fn in_words(heard: &Heard, stored: &Stored, people: &People) -> String {
     let (name, at) = (people.name(heard.member), people.clock_beside(heard.at, stored.at));
@@ -120,7 +117,7 @@ fn in_words(heard: &Heard, stored: &Stored, people: &People) -> String {
         Rung::Device => format!("✓ on {name}'s phone, {at}"),
         Rung::Opened => format!("✓✓ {name} opened it, {at}"),
         Rung::Played => match heard.share {
-            Some(share @ ..HEARD) => format!("✓ {name} heard {share} % of it, {at}"),
+            Some(share @ ..HALF) => format!("✓ {name} heard {share} % of it, {at}"),
             Some(share) => format!("✓✓ {name} heard it ({share} %), {at}"),
             None => format!("✓ {name} began to play it, {at}"),
         },

@@ -22,7 +22,7 @@ use crate::error::{CliError, ExitCode, Result};
 use crate::home::private_file;
 use crate::say;
 use crate::state::message::{self, Stored};
-use crate::state::{outbox, upload};
+use crate::state::{outbox, receipt, upload};
 use crate::sync::draft::{self, Ahead, Manner, Parties, Said};
 use crate::voice::link::VoiceLink;
 use crate::voice::sound::{self, Sound};
@@ -230,13 +230,42 @@ async fn find(context: &mut Context<'_>, seq: u64) -> Result<(View, Stored, Voic
     Ok((view, stored, voice))
 }
 
+/// The first voice note for somebody here, or for who is named, that they have not heard.
+async fn first_unheard(context: &mut Context<'_>, by: Option<&str>) -> Result<Option<u64>> {
+    context.exchange_or_go_on().await?;
+    let View { state, people, .. } = View::open(&context.home)?;
+    let named = by.map(|by| people.speaker(Some(by))).transpose()?;
+    let here = people.served();
+    for stored in message::all(state.db())? {
+        let is_voice = voice_of(&stored).is_some() && stored.refused.is_none();
+        let was_said_here = here.contains(&stored.message.from);
+        if !is_voice || was_said_here || opened_by(&stored, &people, named).is_none() {
+            continue;
+        }
+        let is_one = |member| named.map_or(here.contains(&member), |named| named == member);
+        let mut heard = receipt::of(state.db(), stored.message.entry_ref)?.into_iter();
+        if !heard.any(|heard| is_one(heard.member) && heard.has_listened()) {
+            return Ok(Some(stored.seq));
+        }
+    }
+    Ok(None)
+}
+
 async fn play(context: &mut Context<'_>, args: &PlayArgs) -> Result<()> {
-    let (mut view, stored, voice) = find(context, args.seq).await?;
+    let seq = match args.seq {
+        Some(seq) => seq,
+        None => match first_unheard(context, args.by.as_deref()).await? {
+            Some(seq) => seq,
+            None if context.globals.json => return Ok(()),
+            None => return Ok(writeln!(context.out, "All was heard: see jiashu voice list.")?),
+        },
+    };
+    let (mut view, stored, voice) = find(context, seq).await?;
     let named = args.by.as_deref().map(|by| view.people.speaker(Some(by))).transpose()?;
     let sound = file::fetch(&context.home, context.ca(), &view.lane, &voice).await?;
     let share = player::play(&sound, voice.duration_ms, args.player.player.as_deref()).await?;
     let Some(by) = opened_by(&stored, &view.people, named) else {
-        return said_played(context, args.seq, share, None);
+        return said_played(context, seq, share, None);
     };
     let tx = view.state.begin()?;
     let report = draft::report(&tx, &stored, by, Rung::Played, Some(share), now_ms())?;
@@ -246,7 +275,7 @@ async fn play(context: &mut Context<'_>, args: &PlayArgs) -> Result<()> {
         _ => {}
     }
     let author = view.people.name(stored.message.from);
-    said_played(context, args.seq, share, Some(&author))
+    said_played(context, seq, share, Some(&author))
 }
 
 fn said_played(context: &mut Context<'_>, seq: u64, share: u8, author: Option<&str>) -> Result<()> {

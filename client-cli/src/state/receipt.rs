@@ -21,6 +21,21 @@ pub struct Heard {
     pub share: Option<u8>,
 }
 
+/// The share of a voice that is heard, at least, in percent: less was only begun.
+pub const HALF: u8 = 50;
+
+impl Heard {
+    /// Whether a voice has come to their ears.
+    #[must_use]
+    pub fn has_listened(&self) -> bool {
+        match self.rung {
+            Rung::Played => self.share.is_some_and(|share| share >= HALF),
+            Rung::Shown | Rung::Done => true,
+            Rung::Device | Rung::Opened => false,
+        }
+    }
+}
+
 const RUNGS: [Rung; 5] = [Rung::Device, Rung::Opened, Rung::Played, Rung::Shown, Rung::Done];
 
 pub(super) fn number(rung: Rung) -> u32 {
