@@ -316,7 +316,7 @@ impl Stage {
         println!("  {jiashu} --home {gran} heard SEQ --by Bo");
         println!("And further:");
         println!("  {jiashu} --home {mum} voice record --to Bo");
-        println!("  {jiashu} --home {gran} voice play SEQ --by Bo");
+        println!("  {jiashu} --home {gran} voice play --by Bo");
         println!("  {jiashu} --home {mum} log");
         println!(
             "  {jiashu} --home {mum} schedule add --every day --at 19:30 --to Bo 'Sleep well'"
