@@ -2,6 +2,7 @@
 //! of both.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{ClientFrame, Post, Posted, Refused, RelayFrame};
@@ -25,6 +26,8 @@ pub(crate) enum End {
     Cut(Cut),
     /// The relay said that it cannot just now.
     Unavailable(Refused),
+    /// It was told to.
+    Stopped,
 }
 
 /// A family of which some write and one reads.
@@ -64,19 +67,27 @@ impl Crowd {
 
     /// All phones write until they cannot.
     pub(crate) fn start_writing(&mut self) -> Writing {
-        let mut tasks = JoinSet::new();
+        let (mut tasks, stop) = (JoinSet::new(), Arc::new(AtomicBool::new(false)));
         for mut writer in self.writers.drain(..) {
+            let stop = Arc::clone(&stop);
             tasks.spawn(async move {
-                let end = writer.write_until_it_ends().await;
+                let end = writer.write_until_it_ends(&stop).await;
                 (writer, end)
             });
         }
-        Writing(tasks)
+        Writing { tasks, stop }
+    }
+
+    /// Tells them to stop, as a phone that the fault has passed by would write for ever; otherwise as
+    /// [`Crowd::end_of`].
+    pub(crate) async fn stop(&mut self, writing: Writing) -> Vec<End> {
+        writing.stop.store(true, Ordering::Relaxed);
+        self.end_of(writing).await
     }
 
     /// Takes the phones back, once each has ended; how each did.
     pub(crate) async fn end_of(&mut self, writing: Writing) -> Vec<End> {
-        let (writers, ends): (Vec<_>, Vec<_>) = writing.0.join_all().await.into_iter().unzip();
+        let (writers, ends): (Vec<_>, Vec<_>) = writing.tasks.join_all().await.into_iter().unzip();
         self.writers = writers;
         self.in_order();
         ends
@@ -230,7 +241,10 @@ impl Crowd {
 }
 
 /// Phones that write.
-pub(crate) struct Writing(JoinSet<(Writer, End)>);
+pub(crate) struct Writing {
+    tasks: JoinSet<(Writer, End)>,
+    stop: Arc<AtomicBool>,
+}
 
 /// Reads until there is no more.
 async fn read_on(reader: &mut RawDevice) -> Result<(), Refused> {
@@ -267,8 +281,8 @@ impl Writer {
         Self { phone, open: Vec::new(), journal: Arc::clone(journal) }
     }
 
-    async fn write_until_it_ends(&mut self) -> End {
-        loop {
+    async fn write_until_it_ends(&mut self, stop: &AtomicBool) -> End {
+        while !stop.load(Ordering::Relaxed) {
             if self.open.is_empty() {
                 self.draw(IN_FLIGHT);
             }
@@ -276,6 +290,7 @@ impl Writer {
                 return end;
             }
         }
+        End::Stopped
     }
 
     /// Writes so many letters into the outbox.

@@ -82,7 +82,7 @@ async fn survives(kind: &str, start: impl AsyncFn() -> Servers, mut rounds: Roun
         // The moment is the fault, so it is drawn: there is nothing to wait for.
         tokio::time::sleep(Duration::from_millis(100 + dice.below(400))).await;
         servers.fail_over(family).await;
-        crowd.end_of(writing).await;
+        crowd.stop(writing).await;
         rounds.count(crowd.has_unsent());
         cut += usize::from(cuts_first);
         waited += usize::from(crowd.has_unsent());
