@@ -11,9 +11,11 @@ use crate::ledger::{Contact, of_child};
 use crate::plan::Plan;
 use crate::two_way::moments;
 
-/// From the best to what needs somebody most.
+/// From what asks for nobody to what needs somebody most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Standing {
+    /// Nobody has consented yet, or not any more.
+    NotActive,
     /// Nothing is expected just now.
     Paused,
     /// Both ways, lately.
@@ -28,8 +30,6 @@ pub enum Standing {
     Silent,
     /// Nothing for longer.
     Dormant,
-    /// Nobody has consented yet, or not any more.
-    NotActive,
 }
 
 impl Standing {
@@ -37,6 +37,7 @@ impl Standing {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::NotActive => "not_active",
             Self::Paused => "paused",
             Self::OnTrack => "on_track",
             Self::New => "new",
@@ -44,7 +45,6 @@ impl Standing {
             Self::AtRisk => "at_risk",
             Self::Silent => "silent",
             Self::Dormant => "dormant",
-            Self::NotActive => "not_active",
         }
     }
 }
@@ -190,7 +190,7 @@ impl Child<'_> {
     }
 }
 
-/// How a family stands: as the child of whom that is worst.
+/// How a family stands: as the child of whom that is worst. One that takes no part hides no sister who does.
 #[must_use]
 pub fn of_family(children: impl IntoIterator<Item = Standing>) -> Option<Standing> {
     children.into_iter().max()
@@ -294,6 +294,7 @@ mod tests {
 
         assert_eq!(of, [Standing::OnTrack, Standing::AtRisk]);
         assert_eq!(of_family(of), Some(Standing::AtRisk));
+        assert_eq!(of_family([Standing::NotActive, of[0]]), Some(Standing::OnTrack));
     }
 
     proptest! {

@@ -29,9 +29,11 @@ impl Uploads {
             number = *requests;
         });
         let requests = upload.requests.subscribe();
-        let adding = Arc::clone(&upload.adding).lock_owned().await;
-        drop(upload);
-        Adding { uploads: self, name, number, requests, _adding: adding }
+        let adding = Arc::clone(&upload.adding);
+        // Made before it waits: who hangs up meanwhile leaves nothing behind either.
+        let mut taken = Adding { uploads: self, name, upload, number, requests, turn: None };
+        taken.turn = Some(adding.lock_owned().await);
+        taken
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<BlobName, Arc<Upload>>> {
@@ -45,9 +47,11 @@ impl Uploads {
 pub struct Adding<'a> {
     uploads: &'a Uploads,
     name: BlobName,
+    upload: Arc<Upload>,
     number: u64,
     requests: watch::Receiver<u64>,
-    _adding: OwnedMutexGuard<()>,
+    /// Held as long as this lives; absent while it waits.
+    turn: Option<OwnedMutexGuard<()>>,
 }
 
 impl Adding<'_> {
@@ -62,8 +66,8 @@ impl Adding<'_> {
 impl Drop for Adding<'_> {
     fn drop(&mut self) {
         let mut uploads = self.uploads.lock();
-        // But for the map's own nobody holds it who waits for us.
-        if uploads.get(&self.name).is_some_and(|upload| Arc::strong_count(upload) == 1) {
+        // But for the map and us nobody has it: nobody waits.
+        if Arc::strong_count(&self.upload) == 2 {
             uploads.remove(&self.name);
         }
     }
@@ -87,6 +91,7 @@ mod tests {
         let alone = timeout(Duration::ZERO, first.is_wanted()).await;
         let other = BlobName { id: Ref([2; 12]), ..NAME };
         drop(uploads.take_over(other).await);
+        let in_vain = timeout(Duration::ZERO, uploads.take_over(NAME)).await;
 
         let (mut second, ()) = tokio::join!(uploads.take_over(NAME), async {
             first.is_wanted().await;
@@ -96,6 +101,21 @@ mod tests {
         drop(second);
 
         assert!(alone.is_err() && still.is_err(), "nobody wanted it");
+        assert!(in_vain.is_err(), "somebody had it");
+        assert!(uploads.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_hangs_up_while_it_waits_leaves_nothing_behind() {
+        let uploads = Uploads::default();
+        let first = uploads.take_over(NAME).await;
+        {
+            let mut waits = std::pin::pin!(uploads.take_over(NAME));
+            let waited = timeout(Duration::ZERO, &mut waits).await;
+            assert!(waited.is_err());
+            drop(first);
+        }
+
         assert!(uploads.lock().is_empty());
     }
 }

@@ -185,12 +185,12 @@ async fn progress(
 ) -> Result<Response, No> {
     let relay = &door.relay;
     let Asked { scope, sender, id } = asked(relay, &guest, &headers, &id).await?;
-    let (name, standing) = (BlobName { scope, id }, look(relay, scope, id).await?);
+    let (name, mut standing) = (BlobName { scope, id }, look(relay, scope, id).await?);
     if !is_whole(&standing) && standing.fact.device == sender.device {
         // Who asks has lost the line by which it was sending, though we may not know it yet.
         drop(relay.uploads.take_over(name).await);
+        standing = look(relay, scope, id).await?;
     }
-    let standing = look(relay, scope, id).await?;
     let offset = reached(relay, name, &standing).await?;
     Ok(so_far(StatusCode::NO_CONTENT, &standing, offset, is_whole(&standing)))
 }
@@ -265,11 +265,8 @@ async fn add(
     let standing = look(relay, name.scope, name.id).await?;
     let (size, whole) = (standing.fact.size, is_whole(&standing));
     let expected = reached(relay, name, &standing).await?;
-    // Who says again what is to come may be told that it is there.
-    if whole && provided == 0 {
-        return Ok((standing, size));
-    }
-    if provided != expected {
+    // Who says again what is to come is told that it is there.
+    if provided != expected && !(whole && provided == 0) {
         return Err(No::Offset { expected, provided });
     }
     if whole {
