@@ -129,6 +129,7 @@ fn stale(precondition: &Precondition) -> Refusal {
         | Precondition::Tickets(_)
         | Precondition::FactAt(..)
         | Precondition::DueAt(..)
+        | Precondition::RowsAre(..)
         | Precondition::HeldAre { .. } => Refusal::new(ErrorCode::Stale, CHANGED),
     }
 }
@@ -203,8 +204,8 @@ async fn link_at(
     scope: Scope,
     number: Epoch,
 ) -> Result<Option<(Seq, Link)>, StoreError> {
-    let facts = store.facts(scope, &link_key(number)).await?;
-    Ok(facts.into_iter().find_map(|(_, record)| match Content::from_bytes(&record.content) {
+    let record = store.fact(scope, &link_key(number)).await?;
+    Ok(record.and_then(|record| match Content::from_bytes(&record.content) {
         Ok(Content::Link(fact)) => Some((record.seq, Link::parse(&fact.link).ok()?)),
         _ => None,
     }))
@@ -396,7 +397,11 @@ pub async fn schedule(
     scope: Scope,
     id: Ref,
 ) -> Result<Option<Standing>, StoreError> {
-    Ok(schedules(store, scope, &schedule_key(id)).await?.pop())
+    let record = store.fact(scope, &schedule_key(id)).await?;
+    Ok(record.and_then(|record| match Content::from_bytes(&record.content) {
+        Ok(Content::Schedule(schedule)) => Some(Standing { seq: record.seq, schedule }),
+        _ => None,
+    }))
 }
 
 async fn turn_batch(

@@ -18,6 +18,9 @@ pub mod file;
 /// Scopes read or written at once: a group of commits shares an fsync.
 const AT_ONCE: usize = 64;
 
+/// Rows of a ledger written in one step.
+const ROWS_AT_ONCE: usize = 1_000;
+
 /// Why something could not be carried.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -221,16 +224,21 @@ async fn put(to: &dyn Store, scope: Scope, snapshot: Snapshot) -> Result<(), Bac
     let kind = snapshot.state.kind;
     let requires = vec![Precondition::Absent];
     let changes = vec![Change::Create(kind), Change::Restore(Box::new(snapshot.clone()))];
-    match to.commit(scope, Batch { requires, changes, ..Batch::new(0) }).await {
-        Ok(_) => {}
-        Err(StoreError::Stale { .. }) => {
-            let there = to.snapshot(scope).await?;
-            let there = there.map(|there| Snapshot { cursors: cursors.clone(), ..there });
-            if there.as_ref() != Some(&snapshot) {
-                return Err(BackupError::Another(scope));
-            }
-        }
+    let is_there = match to.commit(scope, Batch { requires, changes, ..Batch::new(0) }).await {
+        Ok(_) => false,
+        Err(StoreError::Stale { .. }) => true,
         Err(error) => return Err(error.into()),
+    };
+    for rows in snapshot.ledger.chunks(ROWS_AT_ONCE) {
+        let changes = rows.iter().cloned().map(Change::Enter).collect();
+        to.commit(scope, Batch { changes, ..Batch::new(0) }).await?;
+    }
+    if is_there {
+        let there = to.snapshot(scope).await?;
+        let there = there.map(|there| Snapshot { cursors: cursors.clone(), ..there });
+        if there.as_ref() != Some(&snapshot) {
+            return Err(BackupError::Another(scope));
+        }
     }
     for reached in cursors {
         to.note_cursor(scope, reached.device, reached.seq, reached.at);

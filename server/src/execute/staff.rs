@@ -150,11 +150,9 @@ async fn case(
     programme: Scope,
     case_code: &str,
 ) -> Result<(Seq, Enrol), Failure> {
-    let key = case_key(case_code);
-    let facts = store.facts(programme, &key).await?;
-    let record = facts.into_iter().find(|(found, _)| *found == key);
+    let record = store.fact(programme, &case_key(case_code)).await?;
     record
-        .and_then(|(_, record)| Some((record.seq, read_case(&record.content).ok()?)))
+        .and_then(|record| Some((record.seq, read_case(&record.content).ok()?)))
         .ok_or_else(|| Refusal::new(ErrorCode::Unknown, "there is no such case").into())
 }
 

@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use super::weather::Weather;
 use crate::store::status::StoreStatus;
 use crate::store::{
-    Batch, Committed, Due, DueCount, Health, HeldBody, Occurring, Page, PageLimit, Record,
-    ScopeState, Snapshot, Store, StoreError, Wake,
+    Batch, Committed, Due, DueCount, Health, HeldBody, LedgerRow, Occurring, Page, PageLimit,
+    Record, ScopeState, Snapshot, Store, StoreError, Wake,
 };
 
 /// The store that all relays of a simulation share.
@@ -188,6 +188,16 @@ impl Store for BadLine {
     async fn facts(&self, scope: Scope, prefix: &str) -> Result<Vec<(String, Record)>, StoreError> {
         let prefix = prefix.to_owned();
         self.read(|store| async move { store.facts(scope, &prefix).await }).await
+    }
+
+    async fn fact(&self, scope: Scope, key: &str) -> Result<Option<Record>, StoreError> {
+        let key = key.to_owned();
+        self.read(|store| async move { store.fact(scope, &key).await }).await
+    }
+
+    async fn book(&self, scope: Scope, book: &str) -> Result<Vec<LedgerRow>, StoreError> {
+        let book = book.to_owned();
+        self.read(|store| async move { store.book(scope, &book).await }).await
     }
 
     async fn held(&self, scope: Scope, schedule: Ref) -> Result<Vec<HeldBody>, StoreError> {

@@ -96,6 +96,8 @@ pub enum Precondition {
     HeldBelow(usize),
     /// The schedule, the first, holds this body.
     Holds(Ref, Ref),
+    /// That book of the ledger has so many rows.
+    RowsAre(String, usize),
     /// Of this schedule so many bodies are held, and this is the first to be released.
     HeldAre {
         /// The schedule.
@@ -122,6 +124,7 @@ impl fmt::Display for Precondition {
             Self::NotDue(item, _) => write!(f, "that {item:?} is not due"),
             Self::HeldBelow(count) => write!(f, "that fewer than {count} bodies are held"),
             Self::Holds(..) => f.write_str("that the letter is held"),
+            Self::RowsAre(book, _) => write!(f, "what the book {book} holds"),
             Self::HeldAre { .. } => f.write_str("what the schedule holds"),
         }
     }
@@ -191,6 +194,12 @@ pub enum Change {
     /// The fact of this key stands no more: its content goes, its place and tag stay. For what the relay notes
     /// for itself; a device that was given a fact is not told of its end.
     DropFact(String),
+    /// A row of the ledger, unless one of this name stands there whose version is not below.
+    Enter(LedgerRow),
+    /// The row of that book, the first, with this name goes.
+    Strike(String, Vec<u8>),
+    /// All rows of that book go.
+    StrikeBook(String),
     /// Keeps a body until its hour, behind the others of its schedule; one with the same `body_ref` is
     /// replaced and keeps its place.
     PutHeld(HeldBody),
@@ -217,9 +226,41 @@ pub enum Change {
     SetExpiry(Millis),
     /// The item is not due any more.
     ClearDue(DueItem),
-    /// The scope, made by the same batch, is all that this says, but for how far devices have read.
+    /// The scope, made by the same batch, is all that this says, but for how far devices have read and for its
+    /// ledger, whose rows may be too many for one step: they are entered.
     Restore(Box<Snapshot>),
 }
+
+/// A row of a scope's ledger: what is counted or reckoned and stands beside the log, handed out to no device.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct LedgerRow {
+    /// The book it stands in. Books are read whole.
+    #[n(0)]
+    pub book: String,
+    /// Its name in the book.
+    #[n(1)]
+    #[cbor(with = "minicbor::bytes")]
+    pub name: Vec<u8>,
+    /// Of two of the same name the one with the higher version stands, whichever was written first.
+    #[n(2)]
+    pub version: LedgerVersion,
+    /// What it says.
+    #[n(3)]
+    #[cbor(with = "minicbor::bytes")]
+    pub value: Vec<u8>,
+}
+
+impl LedgerRow {
+    /// Its book and its name in it.
+    #[must_use]
+    pub fn place(&self) -> (&str, &[u8]) {
+        (&self.book, &self.name)
+    }
+}
+
+/// How far the log had come that a row was reckoned from, and then when that was.
+pub type LedgerVersion = (u64, u64);
 
 /// A sealed body that waits for its hour.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]

@@ -15,7 +15,10 @@ use jiashu_proto::frame::Reached;
 use jiashu_proto::id::{DeviceId, InviteId, Millis, N, Ref, Scope};
 use tokio::sync::broadcast;
 
-pub use batch::{Author, Batch, Change, Due, DueItem, HeldBody, NEVER, NewEntry, Precondition};
+pub use batch::{
+    Author, Batch, Change, Due, DueItem, HeldBody, LedgerRow, LedgerVersion, NEVER, NewEntry,
+    Precondition,
+};
 pub use scope::{Invite, InviteState, ScopeKind, ScopeState, Seat, Ticket, short_name};
 pub use snapshot::{Card, DueAt, FactAt, Place, Snapshot};
 
@@ -197,6 +200,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// The facts whose key begins with `prefix`, ascending by key, with their keys.
     async fn facts(&self, scope: Scope, prefix: &str) -> Result<Vec<(String, Record)>, StoreError>;
+
+    /// The fact of that key.
+    async fn fact(&self, scope: Scope, key: &str) -> Result<Option<Record>, StoreError>;
+
+    /// The rows of a book of the ledger, ascending by name.
+    async fn book(&self, scope: Scope, book: &str) -> Result<Vec<LedgerRow>, StoreError>;
 
     /// The bodies that this schedule will release, in the order they were first held.
     async fn held(&self, scope: Scope, schedule: Ref) -> Result<Vec<HeldBody>, StoreError>;

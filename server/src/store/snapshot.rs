@@ -8,7 +8,7 @@ use jiashu_proto::frame::Reached;
 use jiashu_proto::id::{InviteId, Millis};
 use minicbor::{Decode, Encode};
 
-use super::{DueItem, HeldBody, Record, ScopeState};
+use super::{DueItem, HeldBody, LedgerRow, Record, ScopeState};
 
 /// Everything of one scope.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -35,6 +35,10 @@ pub struct Snapshot {
     /// How far its devices have read, ascending; a hint.
     #[n(6)]
     pub cursors: Vec<Reached>,
+    /// The rows of its ledger, ascending by book and name.
+    #[n(7)]
+    #[cbor(default)]
+    pub ledger: Vec<LedgerRow>,
 }
 
 /// A place of a log.
@@ -109,6 +113,7 @@ impl Snapshot {
         self.cards.sort_by_key(|card| card.invite);
         self.due.sort_by(|one, other| one.item.cmp(&other.item));
         self.cursors.sort_by_key(|reached| reached.device);
+        self.ledger.sort_by(|one, other| one.place().cmp(&other.place()));
         self
     }
 
@@ -131,7 +136,8 @@ impl Snapshot {
             && self.held.is_sorted_by_key(|body| body.schedule)
             && self.cards.is_sorted_by(|one, next| one.invite < next.invite)
             && self.due.is_sorted_by(|one, next| one.item < next.item)
-            && self.cursors.is_sorted_by(|one, next| one.device < next.device);
+            && self.cursors.is_sorted_by(|one, next| one.device < next.device)
+            && self.ledger.is_sorted_by(|one, next| one.place() < next.place());
         if !is_sorted {
             return Err("something stands there twice, or not in its order");
         }

@@ -21,6 +21,8 @@ pub(super) trait Beside {
     fn due_at(&self, item: &DueItem) -> Result<Option<Millis>, Self::Error>;
     /// How many bodies are held.
     fn held(&self) -> Result<usize, Self::Error>;
+    /// How many rows a book of the ledger has.
+    fn rows(&self, book: &str) -> Result<usize, Self::Error>;
     /// Whether the schedule, the first, holds that body.
     fn is_held(&self, schedule: Ref, body_ref: Ref) -> Result<bool, Self::Error>;
     /// Whether that is the body which the schedule releases first, to the byte, of so many.
@@ -129,6 +131,7 @@ fn holds<B: Beside>(
         Precondition::NotDue(item, at) => beside.due_at(item)?.is_none_or(|due_at| due_at > *at),
         Precondition::HeldBelow(count) => beside.held()? < *count,
         Precondition::Holds(schedule, body_ref) => beside.is_held(*schedule, *body_ref)?,
+        Precondition::RowsAre(book, count) => beside.rows(book)? == *count,
         Precondition::HeldAre { schedule, first, count } => {
             beside.held_are(*schedule, first.as_ref(), *count)?
         }
@@ -163,6 +166,9 @@ pub(super) fn changes_access(change: &Change) -> bool {
         | Change::SetTickets(_)
         | Change::Forget { .. }
         | Change::DropFact(_)
+        | Change::Enter(_)
+        | Change::Strike(..)
+        | Change::StrikeBook(_)
         | Change::PutHeld(_)
         | Change::ReplaceHeld(..)
         | Change::DropHeld(..)
@@ -227,6 +233,9 @@ pub(super) fn apply(state: &mut ScopeState, first: Seq, change: &Change) {
         Change::Create(_)
         | Change::Forget { .. }
         | Change::DropFact(_)
+        | Change::Enter(_)
+        | Change::Strike(..)
+        | Change::StrikeBook(_)
         | Change::PutHeld(_)
         | Change::ReplaceHeld(..)
         | Change::DropHeld(..)

@@ -78,6 +78,17 @@ pub(crate) async fn facts_are_sorted_and_found_by_prefix(home: &dyn Home) {
     }
 }
 
+pub(crate) async fn one_fact_is_found_by_its_key(home: &dyn Home) {
+    let store = with_phone(home).await;
+    let old = entries(vec![fact("plan", 0, b"old"), fact("plan/next", 0, b"other")]);
+    commit(&*store, old).await;
+    commit(&*store, entries(vec![fact("plan", 0, b"new")])).await;
+
+    let found = store.fact(FAMILY, "plan").await.unwrap().unwrap();
+    assert_eq!((found.seq, found.at, &found.content[..]), (3, NOW, &b"new"[..]));
+    assert_eq!(store.fact(FAMILY, "pla").await.unwrap(), None);
+}
+
 pub(crate) async fn a_fact_that_is_dropped_is_gone_and_its_place_stays(home: &dyn Home) {
     let store = with_phone(home).await;
     let drop =

@@ -19,6 +19,7 @@ pub(crate) mod access;
 pub(crate) mod commit;
 pub(crate) mod cursors;
 pub(crate) mod facts;
+pub(crate) mod ledger;
 pub(crate) mod log;
 pub(crate) mod many;
 pub(crate) mod retention;
@@ -63,6 +64,13 @@ macro_rules! store_conformance {
             facts::a_fact_is_written_only_over_the_version_seen,
             facts::a_fact_that_is_dropped_is_gone_and_its_place_stays,
             facts::a_fact_below_the_floor_may_be_dropped,
+            facts::one_fact_is_found_by_its_key,
+            ledger::a_row_stands_until_one_of_a_higher_version_comes,
+            ledger::books_are_apart_and_their_rows_ascend,
+            ledger::rows_are_counted_by_who_relies_on_them,
+            ledger::what_is_struck_may_be_entered_anew,
+            ledger::a_refused_batch_enters_nothing,
+            ledger::rows_are_there_after_reopening,
             access::a_seat_counts_its_own_commands,
             access::a_revoked_seat_writes_nothing,
             access::turns_and_members_are_kept,

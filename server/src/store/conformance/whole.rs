@@ -6,7 +6,9 @@ use super::{
     FAMILY, Home, NOW, PHONE, a_ref, changes, commit, entries, entry, fact, founding, message,
     whole_log, with_phone,
 };
-use crate::store::{Batch, Change, DueItem, HeldBody, Precondition, Snapshot, Store, StoreError};
+use crate::store::{
+    Batch, Change, DueItem, HeldBody, LedgerRow, Precondition, Snapshot, Store, StoreError,
+};
 
 const ELSEWHERE: Scope = Scope(0x0123);
 
@@ -41,9 +43,16 @@ pub(crate) async fn a_full_family(store: &dyn Store) {
         Change::SetDue(DueItem::Invite(InviteId(4)), NOW + 1),
         Change::SetDue(DueItem::Enrolment("A-17".into()), NOW + 3),
         Change::SetActive(true),
+        Change::Enter(row("heard", b"2", (5, 1))),
+        Change::Enter(row("heard", b"1", (4, u64::MAX))),
+        Change::Enter(row("2026W53", b"1", (u64::MAX, 0))),
     ];
     commit(store, changes(rest)).await;
     store.note_cursor(FAMILY, PHONE, 3, NOW);
+}
+
+fn row(book: &str, name: &[u8], version: (u64, u64)) -> LedgerRow {
+    LedgerRow { book: book.to_owned(), name: name.to_vec(), version, value: b"counted".to_vec() }
 }
 
 fn restoring(snapshot: &Snapshot) -> Batch {
@@ -59,9 +68,11 @@ pub(crate) async fn what_is_restored_is_what_was_there(home: &dyn Home) {
     let whole = store.snapshot(FAMILY).await.unwrap().unwrap();
     assert_eq!(whole.check(), Ok(()));
     assert_eq!((whole.held.len(), whole.cards.len(), whole.due.len()), (3, 1, 3));
-    assert_eq!((whole.cursors.len(), whole.facts.len()), (1, 3));
+    assert_eq!((whole.cursors.len(), whole.facts.len(), whole.ledger.len()), (1, 3, 3));
 
     store.commit(ELSEWHERE, restoring(&whole)).await.unwrap();
+    let rows = whole.ledger.iter().cloned().map(Change::Enter).collect();
+    store.commit(ELSEWHERE, changes(rows)).await.unwrap();
 
     let there = store.snapshot(ELSEWHERE).await.unwrap().unwrap();
     assert_eq!(there, Snapshot { cursors: Vec::new(), ..whole.clone() });

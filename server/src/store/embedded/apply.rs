@@ -15,7 +15,7 @@ use super::facts::{self, Placed, Put};
 use super::holds::Rows;
 use super::states::{self, States, Written};
 use super::sums::{CARD, DUE, HELD};
-use super::{reader, schema, sums};
+use super::{ledger, reader, schema, sums};
 use crate::store::step::{self, Admitted};
 use crate::store::{
     Batch, Card, Change, Committed, DueAt, DueItem, FactAt, HeldBody, Place, ScopeState, Snapshot,
@@ -179,6 +179,14 @@ fn apply_change(
             state.floor = facts::forget_old(tx, scope, state, *before, *most)?;
         }
         Change::DropFact(key) => facts::drop_fact(tx, scope, state, key)?,
+        Change::Enter(row) => ledger::enter(tx, scope, row)?,
+        Change::Strike(book, name) => {
+            let sql = "DELETE FROM ledger WHERE scope = ?1 AND book = ?2 AND name = ?3";
+            delete(tx, sql, (id, book, name))?;
+        }
+        Change::StrikeBook(book) => {
+            delete(tx, "DELETE FROM ledger WHERE scope = ?1 AND book = ?2", (id, book))?;
+        }
         Change::PutHeld(body) => put_held(tx, scope, body)?,
         Change::ReplaceHeld(old, body) => replace_held(tx, scope, *old, body)?,
         Change::DropHeld(schedule, body_ref) => {

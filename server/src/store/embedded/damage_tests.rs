@@ -8,7 +8,7 @@ use super::*;
 use crate::store::conformance::{
     ALL, FAMILY, NOW, PHONE, a_ref, changes, commit, entries, entry, fact, founding, message, start,
 };
-use crate::store::{Change, DueItem, Precondition};
+use crate::store::{Change, DueItem, LedgerRow, Precondition};
 
 /// A neighbour that nothing is wrong with.
 const OTHER: Scope = Scope(3);
@@ -29,6 +29,12 @@ async fn a_store() -> TempDir {
             Change::PutHeld(held),
             Change::SetDue(DueItem::Occurrence(a_ref(2)), NOW),
             Change::AddInvite { invite, code_hash, expires_at: NOW, blob: b"blob".to_vec() },
+            Change::Enter(LedgerRow {
+                book: "heard".into(),
+                name: b"1".to_vec(),
+                version: (1, 2),
+                value: b"x".to_vec(),
+            }),
         ];
         store.commit(scope, changes(all)).await.unwrap();
         store.note_cursor(scope, PHONE, 2, NOW);
@@ -67,6 +73,8 @@ async fn an_altered_row_refuses_its_scope_and_no_other() {
         "UPDATE card SET blob = x'00' WHERE scope = FAMILY",
         "UPDATE due SET at = at + 1 WHERE scope = FAMILY",
         "UPDATE due SET item = x'00' WHERE scope = FAMILY",
+        "UPDATE ledger SET value = x'00' WHERE scope = FAMILY",
+        "UPDATE ledger SET name = x'00' WHERE scope = FAMILY",
     ];
     for sql in alterations {
         let folder = a_store().await;
@@ -195,7 +203,7 @@ async fn a_file_of_the_first_version_is_given_its_checks() {
     let sql = "ALTER TABLE fact DROP COLUMN sum; ALTER TABLE held DROP COLUMN sum;
                ALTER TABLE card DROP COLUMN sum; ALTER TABLE due DROP COLUMN sum;
                ALTER TABLE cursor DROP COLUMN sum; ALTER TABLE due DROP COLUMN planned;
-               PRAGMA user_version = 1;
+               DROP TABLE ledger; PRAGMA user_version = 1;
                UPDATE entry SET sum = 7 WHERE content IS NULL;";
     sqlite(&folder).execute_batch(sql).unwrap();
 
@@ -217,7 +225,7 @@ async fn a_file_of_the_first_version_is_given_its_checks() {
 async fn a_file_of_the_second_version_is_as_due_as_it_was() {
     let folder = a_store().await;
     let sql = "ALTER TABLE due DROP COLUMN planned; UPDATE due SET sum = 7;
-               PRAGMA user_version = 2;";
+               DROP TABLE ledger; PRAGMA user_version = 2;";
     sqlite(&folder).execute_batch(sql).unwrap();
 
     let store = reopen(&folder).unwrap();

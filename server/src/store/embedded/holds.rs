@@ -5,7 +5,7 @@ use jiashu_proto::id::{Millis, Ref, Scope};
 use rusqlite::Connection;
 
 use super::condition::Failure;
-use super::{facts, reader};
+use super::{facts, ledger, reader};
 use crate::store::step::Beside;
 use crate::store::{DueItem, HeldBody};
 
@@ -30,6 +30,10 @@ impl Beside for Rows<'_> {
         let mut held = self.tx.prepare_cached("SELECT count(*) FROM held WHERE scope = ?1")?;
         let held: i64 = held.query_row([self.scope.0.cast_signed()], |row| row.get(0))?;
         Ok(usize::try_from(held).unwrap_or(usize::MAX))
+    }
+
+    fn rows(&self, book: &str) -> Result<usize, Failure> {
+        ledger::count(self.tx, self.scope, book)
     }
 
     fn is_held(&self, schedule: Ref, body_ref: Ref) -> Result<bool, Failure> {

@@ -26,8 +26,8 @@ use self::threads::Threads;
 use super::noted::{self, Noted};
 use super::status::StoreStatus;
 use super::{
-    Batch, Committed, Due, DueCount, Health, HeldBody, Occurring, Page, PageLimit, Record,
-    ScopeState, Snapshot, Store, StoreError, Wake,
+    Batch, Committed, Due, DueCount, Health, HeldBody, LedgerRow, Occurring, Page, PageLimit,
+    Record, ScopeState, Snapshot, Store, StoreError, Wake,
 };
 
 mod threads;
@@ -36,6 +36,7 @@ mod writer;
 mod apply;
 mod facts;
 mod holds;
+mod ledger;
 
 mod reader;
 
@@ -367,6 +368,18 @@ impl Store for EmbeddedStore {
         self.shared.damaged.check(scope)?;
         let prefix = prefix.to_owned();
         self.readers.read(move |tx| reader::facts(tx, scope, &prefix)).await
+    }
+
+    async fn fact(&self, scope: Scope, key: &str) -> Result<Option<Record>, StoreError> {
+        self.shared.damaged.check(scope)?;
+        let key = key.to_owned();
+        self.readers.read(move |tx| reader::fact(tx, scope, &key)).await
+    }
+
+    async fn book(&self, scope: Scope, book: &str) -> Result<Vec<LedgerRow>, StoreError> {
+        self.shared.damaged.check(scope)?;
+        let book = book.to_owned();
+        self.readers.read(move |tx| ledger::book(tx, scope, &book)).await
     }
 
     async fn held(&self, scope: Scope, schedule: Ref) -> Result<Vec<HeldBody>, StoreError> {

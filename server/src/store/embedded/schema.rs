@@ -24,8 +24,12 @@ const STATEMENTS: usize = 64;
 const BUSY: Duration = Duration::from_secs(1);
 
 /// Step n leads from version n to n + 1. Only added to: files of every version are about.
-const MIGRATIONS: [&str; 3] =
-    [include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 
 /// The last version of a file whose rows have no check.
 const UNCHECKED: usize = 1;

@@ -26,9 +26,11 @@ pub(super) const DUE: Table =
     Table { name: "due", key: &["scope", "item"], rest: &["at", "planned"] };
 pub(super) const CURSOR: Table =
     Table { name: "cursor", key: &["scope", "device"], rest: &["seq", "at"] };
+pub(super) const LEDGER: Table =
+    Table { name: "ledger", key: &["scope", "book", "name"], rest: &["version", "value"] };
 
 /// All of them.
-pub(super) const TABLES: [Table; 5] = [FACT, HELD, CARD, DUE, CURSOR];
+pub(super) const TABLES: [Table; 6] = [FACT, HELD, CARD, DUE, CURSOR, LEDGER];
 
 impl Table {
     /// The columns that are checked, in their order.

@@ -70,12 +70,12 @@ async fn a_folder_is_open_only_once() {
 fn a_newer_schema_is_refused_and_left_alone() {
     let folder = a_folder();
     drop(folder.try_open().unwrap());
-    folder.sqlite().pragma_update(None, "user_version", 4).unwrap();
+    folder.sqlite().pragma_update(None, "user_version", 5).unwrap();
 
     let refused = folder.try_open();
 
-    assert!(matches!(refused, Err(OpenError::Newer { found: 4, known: 3, .. })), "{refused:?}");
-    folder.sqlite().pragma_update(None, "user_version", 3).unwrap();
+    assert!(matches!(refused, Err(OpenError::Newer { found: 5, known: 4, .. })), "{refused:?}");
+    folder.sqlite().pragma_update(None, "user_version", 4).unwrap();
     assert!(folder.try_open().is_ok());
 }
 

@@ -4,8 +4,8 @@ use jiashu_proto::id::{InviteId, Ref, Scope};
 use rusqlite::{Connection, Row};
 
 use super::condition::Failure;
-use super::reader;
-use super::sums::{CARD, DUE, FACT, HELD, Table};
+use super::sums::{CARD, DUE, FACT, HELD, LEDGER, Table};
+use super::{ledger, reader};
 use crate::store::{Card, DueAt, FactAt, HeldBody, Place, Snapshot};
 
 /// All scopes, ascending.
@@ -41,6 +41,7 @@ pub(super) fn snapshot(tx: &Connection, scope: Scope) -> Result<Option<Snapshot>
             Ok(DueAt { item, at: row.get(2)?, planned: row.get(3)? })
         })?,
         cursors: reader::cursors(tx, scope)?,
+        ledger: rows(tx, scope, &LEDGER, "book, name", ledger::read)?,
     };
     Ok(Some(snapshot.in_order()))
 }

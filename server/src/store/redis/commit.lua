@@ -1,7 +1,8 @@
 -- Writes what a group has changed in one scope, all of it or nothing.
 --
 -- KEYS: what the scope is (hash), its facts (hash), what is due in it (hash), its held bodies (hash), its log
--- (list), the due index of its bucket (sorted set). All of one hash tag.
+-- (list), the due index of its bucket (sorted set), then those books of its ledger that change (hashes), which steps
+-- name by their place among the keys. All of one hash tag.
 -- ARGV: the version that this was reckoned by ('' for a scope that is yet to be made), the new version, the state,
 -- the floor; then steps, each a letter and its arguments. 1 if it was written, 0 if another was first.
 if (redis.call('HGET', KEYS[1], 'v') or '') ~= ARGV[1] then
@@ -23,6 +24,9 @@ while at <= #ARGV do
     elseif step == 'd' then redis.call('HDEL', KEYS[3], arg())
     elseif step == 'H' then redis.call('HSET', KEYS[4], arg(), arg())
     elseif step == 'h' then redis.call('HDEL', KEYS[4], arg())
+    elseif step == 'G' then redis.call('HSET', KEYS[tonumber(arg())], arg(), arg())
+    elseif step == 'g' then redis.call('HDEL', KEYS[tonumber(arg())], arg())
+    elseif step == 'X' then redis.call('DEL', KEYS[tonumber(arg())])
     elseif step == 'P' then redis.call('RPUSH', KEYS[5], arg())
     elseif step == 'L' then redis.call('LSET', KEYS[5], arg(), arg())
     elseif step == 'T' then redis.call('LTRIM', KEYS[5], arg(), -1)

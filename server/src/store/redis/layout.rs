@@ -4,19 +4,20 @@
 //!
 //! | key | type | what |
 //! | --- | --- | --- |
-//! | `j1:{b017}:SCOPE:s` | hash | `v` its version, `s` its state, `b` its floor, `n` bodies held; `o…` the order of a schedule's bodies, `c…` the card of an invite |
+//! | `j1:{b017}:SCOPE:s` | hash | `v` its version, `s` its state, `b` its floor, `n` bodies held; `o…` the order of a schedule's bodies, `c…` the card of an invite, `g…` how many rows a book of the ledger has |
 //! | `j1:{b017}:SCOPE:f` | hash | the fact of each key, with its content |
 //! | `j1:{b017}:SCOPE:d` | hash | when each item is due |
 //! | `j1:{b017}:SCOPE:h` | hash | held bodies |
 //! | `j1:{b017}:SCOPE:l` | list | the log, from the floor on; of a fact only its key |
 //! | `j1:{b017}:SCOPE:r` | hash | how far each device has read, and since when |
+//! | `j1:{b017}:SCOPE:g:BOOK` | hash | the rows of a book of the ledger |
 //! | `j1:{b017}:due` | sorted set | what is due in the bucket, by time |
 
 use jiashu_proto::entry::Seq;
 use jiashu_proto::frame::Reached;
 use jiashu_proto::id::{DeviceId, InviteId, Millis, Ref, Scope};
 
-use crate::store::{DueItem, NEVER, Record};
+use crate::store::{DueItem, LedgerRow, NEVER, Record};
 
 /// Buckets of a store, fixed when it is made: a cluster spreads them over its nodes.
 pub(super) const BUCKETS: u64 = 256;
@@ -45,6 +46,8 @@ pub(super) struct Keys {
     pub(super) log: String,
     pub(super) cursors: String,
     pub(super) bucket_due: String,
+    /// What the names of all books of the ledger begin with.
+    books: String,
 }
 
 impl Keys {
@@ -59,7 +62,13 @@ impl Keys {
             log: name("l"),
             cursors: name("r"),
             bucket_due: bucket_due(bucket_of(scope)),
+            books: name("g:"),
         }
+    }
+
+    /// A book of the ledger.
+    pub(super) fn book(&self, book: &str) -> String {
+        format!("{}{book}", self.books)
     }
 }
 
@@ -99,6 +108,31 @@ pub(super) fn order_field(schedule: Ref) -> Vec<u8> {
 /// Field of an invite's card.
 pub(super) fn card_field(invite: InviteId) -> Vec<u8> {
     [b"c", &invite.0.to_be_bytes()[..]].concat()
+}
+
+/// Field of how many rows a book has.
+pub(super) fn rows_field(book: &str) -> Vec<u8> {
+    [b"g", book.as_bytes()].concat()
+}
+
+/// A row of a book, less its name.
+pub(super) fn row_value(row: &LedgerRow) -> Vec<u8> {
+    let (high, low) = row.version;
+    [&high.to_be_bytes()[..], &low.to_be_bytes(), &row.value].concat()
+}
+
+pub(super) fn read_row(book: &str, name: &[u8], value: &[u8]) -> Result<LedgerRow, Damaged> {
+    let read = || {
+        let (high, rest) = value.split_first_chunk()?;
+        let (low, value) = rest.split_first_chunk()?;
+        Some(LedgerRow {
+            book: book.to_owned(),
+            name: name.to_owned(),
+            version: (u64::from_be_bytes(*high), u64::from_be_bytes(*low)),
+            value: value.to_vec(),
+        })
+    };
+    read().ok_or(Damaged("a row of a ledger"))
 }
 
 /// Field of a held body.

@@ -24,7 +24,7 @@ use self::background::{hear_wakes, write_cursors};
 use self::durability::Condition;
 use self::fence::Fence;
 use self::layout::{
-    Damaged, FactRow, Keys, body_field, card_field, order_field, read_cursor, read_order,
+    Damaged, FactRow, Keys, body_field, card_field, order_field, read_cursor, read_order, read_row,
 };
 use self::link::{Failure, Link};
 use self::pages::{Places, page};
@@ -33,8 +33,8 @@ use self::share::Share;
 use super::noted::{self, Noted};
 use super::status::StoreStatus;
 use super::{
-    Batch, Committed, Due, DueCount, DueItem, Health, HeldBody, Occurring, Page, PageLimit, Record,
-    ScopeState, Snapshot, Store, StoreError, Wake,
+    Batch, Committed, Due, DueCount, DueItem, Health, HeldBody, LedgerRow, Occurring, Page,
+    PageLimit, Record, ScopeState, Snapshot, Store, StoreError, Wake,
 };
 
 pub use self::filling::FillError;
@@ -270,6 +270,27 @@ impl Store for RedisStore {
             facts.insert(key, FactRow::from_bytes(&row).map_err(Failure::from)?);
         }
         Ok(work::with_prefix(facts, prefix))
+    }
+
+    async fn fact(&self, scope: Scope, key: &str) -> Result<Option<Record>, StoreError> {
+        let mut pipe = redis::pipe();
+        pipe.cmd("HGET").arg(Keys::of(scope).facts).arg(key);
+        let answer = self.link.ask(&pipe).await?.pop().unwrap_or_default();
+        let row = bytes(answer).map_err(Failure::from)?;
+        let row = row.map(|row| FactRow::from_bytes(&row).map_err(Failure::from)).transpose()?;
+        Ok(row.map(|row| row.record))
+    }
+
+    async fn book(&self, scope: Scope, book: &str) -> Result<Vec<LedgerRow>, StoreError> {
+        let mut pipe = redis::pipe();
+        pipe.cmd("HGETALL").arg(Keys::of(scope).book(book));
+        let answer = self.link.ask(&pipe).await?.pop().unwrap_or_default();
+        let mut rows = Vec::new();
+        for (name, value) in pairs(answer).map_err(Failure::from)? {
+            rows.push(read_row(book, &name, &value).map_err(Failure::from)?);
+        }
+        rows.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        Ok(rows)
     }
 
     async fn held(&self, scope: Scope, schedule: Ref) -> Result<Vec<HeldBody>, StoreError> {

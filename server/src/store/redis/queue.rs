@@ -16,9 +16,10 @@ use super::answer::{array, bytes, pairs};
 use super::fence::{Fence, Written};
 use super::layout::{
     Damaged, DueRow, Element, FactRow, Keys, body_field, bucket_of, order_field, read_order,
+    read_row, rows_field,
 };
 use super::link::{Failure, Link};
-use super::work::{Found, Needs, Outcome, Work};
+use super::work::{Book, Found, Needs, Outcome, Work};
 use crate::store::{Batch, Committed, StoreError, Wake};
 
 /// Commits of one scope that share a script.
@@ -156,9 +157,10 @@ impl Queue {
 
     /// Runs the script. Whether nobody else was first.
     async fn is_first(&self, keys: &Keys, work: Work, version: &[u8]) -> Result<bool, Failure> {
+        let books: Vec<_> = work.books().map(|book| keys.book(book)).collect();
         let args = work.into_args(version, self.me, self.link.is_cluster());
-        let names: [&str; 6] =
-            [&keys.scope, &keys.facts, &keys.due, &keys.held, &keys.log, &keys.bucket_due];
+        let always = [&keys.scope, &keys.facts, &keys.due, &keys.held, &keys.log, &keys.bucket_due];
+        let names: Vec<&str> = always.into_iter().chain(&books).map(String::as_str).collect();
         match self.link.script(&self.commit, &names, &args).await? {
             Value::Int(1) => Ok(true),
             Value::Int(0) => Ok(false),
@@ -221,6 +223,9 @@ async fn find(link: &Link, keys: &Keys, needs: &Needs) -> Result<Found, Failure>
     for schedule in &needs.orders {
         pipe.arg(order_field(*schedule));
     }
+    for book in needs.books.keys() {
+        pipe.arg(rows_field(book));
+    }
     let mut asked = 1;
     let mut hmget = |pipe: &mut redis::Pipeline, key: &str, fields: Vec<Vec<u8>>| {
         if !fields.is_empty() {
@@ -232,6 +237,9 @@ async fn find(link: &Link, keys: &Keys, needs: &Needs) -> Result<Found, Failure>
     hmget(&mut pipe, &keys.facts, facts);
     let bodies = needs.bodies.iter().map(|(schedule, body)| body_field(*schedule, *body)).collect();
     hmget(&mut pipe, &keys.held, bodies);
+    for (book, names) in &needs.books {
+        hmget(&mut pipe, &keys.book(book), names.iter().cloned().collect());
+    }
     if needs.all_due {
         pipe.cmd("HGETALL").arg(&keys.due);
         asked += 1;
@@ -268,6 +276,10 @@ fn read_found(mut answers: impl Iterator<Item = Value>, needs: &Needs) -> Result
             found.orders.insert(*schedule, read_order(&order)?);
         }
     }
+    for book in needs.books.keys() {
+        let rows = bytes(field()?)?.map_or(Ok(0), |rows| text_number(&rows))?;
+        found.books.insert(book.clone(), Book { rows, ..Book::default() });
+    }
     if !needs.facts.is_empty() {
         for (key, fact) in needs.facts.iter().zip(array(next()?)?) {
             if let Some(fact) = bytes(fact)? {
@@ -279,6 +291,13 @@ fn read_found(mut answers: impl Iterator<Item = Value>, needs: &Needs) -> Result
         for (name, body) in needs.bodies.iter().zip(array(next()?)?) {
             if let Some(body) = bytes(body)? {
                 found.bodies.insert(*name, body);
+            }
+        }
+    }
+    for (book, names) in needs.books.iter().filter(|(_, names)| !names.is_empty()) {
+        for (name, row) in names.iter().zip(array(next()?)?) {
+            if let (Some(row), Some(found)) = (bytes(row)?, found.books.get_mut(book)) {
+                found.versions.insert(name.clone(), read_row(book, name, &row)?.version);
             }
         }
     }

@@ -8,10 +8,13 @@ use redis::Value;
 
 use super::answer::{all_bytes, pairs};
 use super::layout::{
-    Damaged, DueRow, Element, FactRow, Keys, Says, read_cursor, read_order, scope_of_key,
+    Damaged, DueRow, Element, FactRow, Keys, Says, read_cursor, read_order, read_row, scope_of_key,
 };
 use super::link::{Failure, Link};
 use crate::store::{Card, DueAt, FactAt, HeldBody, Place, ScopeState, Snapshot};
+
+/// How often it is read anew because its books changed between two looks.
+const TRIES: usize = 16;
 
 /// All scopes, ascending.
 pub(super) async fn scopes(link: &Link) -> Result<Vec<Scope>, Failure> {
@@ -25,6 +28,33 @@ pub(super) async fn scopes(link: &Link) -> Result<Vec<Scope>, Failure> {
 
 /// Everything of one; `None` if there is no such scope.
 pub(super) async fn snapshot(link: &Link, scope: Scope) -> Result<Option<Snapshot>, Failure> {
+    for _ in 0..TRIES {
+        let books = books(link, scope).await?;
+        if let Some(found) = snapshot_with(link, scope, &books).await? {
+            return Ok(found);
+        }
+    }
+    Err(Failure::Crowded)
+}
+
+/// The books of its ledger.
+async fn books(link: &Link, scope: Scope) -> Result<Vec<String>, Failure> {
+    let mut pipe = redis::pipe();
+    pipe.cmd("HKEYS").arg(Keys::of(scope).scope);
+    let fields = all_bytes(link.ask(&pipe).await?.pop().unwrap_or_default())?;
+    let books = fields.into_iter().filter_map(|field| {
+        let book = field.strip_prefix(b"g")?.to_vec();
+        Some(String::from_utf8(book).map_err(|_| Damaged("a book of a ledger")))
+    });
+    Ok(books.collect::<Result<_, _>>()?)
+}
+
+/// Everything of it; `None` where its ledger has other books by now than these.
+async fn snapshot_with(
+    link: &Link,
+    scope: Scope,
+    books: &[String],
+) -> Result<Option<Option<Snapshot>>, Failure> {
     let keys = Keys::of(scope);
     let mut pipe = redis::pipe();
     pipe.atomic();
@@ -32,7 +62,10 @@ pub(super) async fn snapshot(link: &Link, scope: Scope) -> Result<Option<Snapsho
         pipe.cmd("HGETALL").arg(hash);
     }
     pipe.cmd("LRANGE").arg(&keys.log).arg(0).arg(-1);
-    let mut answers = link.ask_atomic(&pipe, 6).await?.into_iter();
+    for book in books {
+        pipe.cmd("HGETALL").arg(keys.book(book));
+    }
+    let mut answers = link.ask_atomic(&pipe, 6 + books.len()).await?.into_iter();
     let mut next = || answers.next().unwrap_or(Value::Nil);
     let known = Known::read(next())?;
     let mut facts = BTreeMap::new();
@@ -52,7 +85,16 @@ pub(super) async fn snapshot(link: &Link, scope: Scope) -> Result<Option<Snapsho
         cursors.push(read_cursor(&device, &value)?);
     }
     let log = all_bytes(next())?;
-    let Some(state) = known.state else { return Ok(None) };
+    let mut ledger = Vec::new();
+    for book in books {
+        for (name, value) in pairs(next())? {
+            ledger.push(read_row(book, &name, &value)?);
+        }
+    }
+    if !known.books.iter().eq(books.iter().collect::<BTreeSet<_>>()) {
+        return Ok(None);
+    }
+    let Some(state) = known.state else { return Ok(Some(None)) };
     let places = places(&state, &facts, &log)?;
     let held = held(&known.orders, bodies)?;
     let facts = facts.into_iter().map(|(key, row)| {
@@ -60,8 +102,9 @@ pub(super) async fn snapshot(link: &Link, scope: Scope) -> Result<Option<Snapsho
         FactAt { key, seq: record.seq, rank }
     });
     let facts = facts.collect();
-    let snapshot = Snapshot { state, places, facts, held, cards: known.cards, due, cursors };
-    Ok(Some(snapshot.in_order()))
+    let cards = known.cards;
+    let snapshot = Snapshot { state, places, facts, held, cards, due, cursors, ledger };
+    Ok(Some(Some(snapshot.in_order())))
 }
 
 /// What stands in the hash of a scope.
@@ -70,6 +113,7 @@ struct Known {
     state: Option<ScopeState>,
     orders: BTreeMap<Ref, Vec<Ref>>,
     cards: Vec<Card>,
+    books: BTreeSet<String>,
 }
 
 impl Known {
@@ -89,6 +133,10 @@ impl Known {
                 (b'c', invite) => {
                     let invite = u32::from_be_bytes(invite.try_into().map_err(|_| damaged())?);
                     known.cards.push(Card { invite: InviteId(invite), blob: value });
+                }
+                (b'g', book) => {
+                    let book = String::from_utf8(book.to_vec()).map_err(|_| damaged())?;
+                    known.books.insert(book);
                 }
                 _ => {}
             }

@@ -9,12 +9,12 @@ use jiashu_proto::id::{Millis, Ref, Scope};
 
 use super::layout::{
     DueRow, Element, FactRow, Says, WAKES, body_field, bucket_of, bucket_wakes, card_field,
-    due_member, order_field, order_value, score, to_cbor, wake_value,
+    due_member, order_field, order_value, row_value, rows_field, score, to_cbor, wake_value,
 };
 use crate::store::step::{self, Admitted, Beside};
 use crate::store::{
-    Batch, Change, Committed, DueAt, DueItem, HeldBody, NewEntry, Place, Precondition, Record,
-    ScopeState, Snapshot, StoreError,
+    Batch, Change, Committed, DueAt, DueItem, HeldBody, LedgerRow, LedgerVersion, NewEntry, Place,
+    Precondition, Record, ScopeState, Snapshot, StoreError,
 };
 
 /// What a group of batches asks about beside the state.
@@ -24,6 +24,8 @@ pub(super) struct Needs {
     pub(super) items: BTreeSet<Vec<u8>>,
     pub(super) orders: BTreeSet<Ref>,
     pub(super) bodies: BTreeSet<(Ref, Ref)>,
+    /// Of these books the rows of these names, and how many rows each has.
+    pub(super) books: BTreeMap<String, BTreeSet<Vec<u8>>>,
     /// So many of the oldest places.
     pub(super) oldest: usize,
     /// All that is due.
@@ -56,6 +58,9 @@ impl Needs {
             Precondition::Holds(schedule, _) => {
                 self.orders.insert(*schedule);
             }
+            Precondition::RowsAre(book, _) => {
+                self.books.entry(book.clone()).or_default();
+            }
             Precondition::HeldAre { schedule, first, .. } => {
                 self.orders.insert(*schedule);
                 self.bodies.extend(first.iter().map(|first| (*schedule, first.body_ref)));
@@ -79,6 +84,12 @@ impl Needs {
             Change::DropFact(key) => {
                 self.facts.insert(key.clone());
             }
+            Change::Enter(LedgerRow { book, name, .. }) | Change::Strike(book, name) => {
+                self.books.entry(book.clone()).or_default().insert(name.clone());
+            }
+            Change::StrikeBook(book) => {
+                self.books.entry(book.clone()).or_default();
+            }
             Change::Supersede => self.all_due = true,
             _ => {}
         }
@@ -97,8 +108,19 @@ pub(super) struct Found {
     pub(super) due: HashMap<Vec<u8>, DueRow>,
     pub(super) orders: HashMap<Ref, Vec<Ref>>,
     pub(super) bodies: HashMap<(Ref, Ref), Vec<u8>>,
+    /// Of the books that were asked for.
+    pub(super) books: BTreeMap<String, Book>,
     /// The oldest places, if they were asked for.
     pub(super) oldest: Vec<Element>,
+}
+
+/// What stood in a book of the ledger.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Book {
+    /// How many rows it has.
+    pub(super) rows: usize,
+    /// The versions of those that were asked for.
+    pub(super) versions: HashMap<Vec<u8>, LedgerVersion>,
 }
 
 impl Found {
@@ -120,6 +142,10 @@ impl Beside for Found {
 
     fn held(&self) -> Result<usize, Infallible> {
         Ok(self.held)
+    }
+
+    fn rows(&self, book: &str) -> Result<usize, Infallible> {
+        Ok(self.books.get(book).map_or(0, |book| book.rows))
     }
 
     fn is_held(&self, schedule: Ref, body_ref: Ref) -> Result<bool, Infallible> {
@@ -164,6 +190,7 @@ pub(super) struct Work {
     knows_all_places: bool,
     steps: Vec<Vec<u8>>,
     orders_changed: BTreeSet<Ref>,
+    books_changed: BTreeSet<String>,
     pub(super) changed: bool,
     pub(super) wakes: bool,
 }
@@ -177,6 +204,7 @@ impl Work {
             knows_all_places,
             steps: Vec::new(),
             orders_changed: BTreeSet::new(),
+            books_changed: BTreeSet::new(),
             changed: false,
             wakes: false,
         }
@@ -289,6 +317,13 @@ impl Work {
                 self.step(b"f", [key.as_bytes()]);
                 self.found.facts.remove(key);
             }
+            Change::Enter(row) => self.enter(row),
+            Change::Strike(book, name) => self.strike(book, name),
+            Change::StrikeBook(book) => {
+                let key = self.book_key(book);
+                self.step(b"X", [&key[..]]);
+                self.found.books.insert(book.clone(), Book::default());
+            }
             Change::PutHeld(body) => self.put_held(body),
             Change::ReplaceHeld(old, body) => self.replace_held(*old, body),
             Change::DropHeld(schedule, body_ref) => self.drop_held(*schedule, *body_ref),
@@ -336,6 +371,40 @@ impl Work {
         for DueAt { item, at, planned } in &snapshot.due {
             self.set_due(item, *at, planned.as_deref());
         }
+    }
+
+    fn enter(&mut self, row: &LedgerRow) {
+        let key = self.book_key(&row.book);
+        let book = self.found.books.entry(row.book.clone()).or_default();
+        match book.versions.get(&row.name) {
+            Some(stands) if row.version <= *stands => return,
+            Some(_) => {}
+            None => book.rows = book.rows.saturating_add(1),
+        }
+        book.versions.insert(row.name.clone(), row.version);
+        self.step(b"G", [&key[..], &row.name, &row_value(row)]);
+    }
+
+    fn strike(&mut self, book: &str, name: &[u8]) {
+        let key = self.book_key(book);
+        let found = self.found.books.entry(book.to_owned()).or_default();
+        if found.versions.remove(name).is_some() {
+            found.rows = found.rows.saturating_sub(1);
+            self.step(b"g", [&key[..], name]);
+        }
+    }
+
+    /// The number of the book's key in the script; from now on its count is written too.
+    fn book_key(&mut self, book: &str) -> Vec<u8> {
+        self.books_changed.insert(book.to_owned());
+        // All books that were asked for are among the keys, in order, behind the six that always are.
+        let place = self.found.books.keys().position(|known| known == book).unwrap_or_default();
+        (7 + place).to_string().into_bytes()
+    }
+
+    /// The books among the keys.
+    pub(super) fn books(&self) -> impl Iterator<Item = &str> {
+        self.found.books.keys().map(String::as_str)
     }
 
     fn set_due(&mut self, item: &DueItem, at: Millis, planned: Option<&str>) {
@@ -437,6 +506,14 @@ impl Work {
                 self.step(b"s", [&field[..]]);
             } else {
                 self.step(b"S", [&field[..], &order_value(&order)]);
+            }
+        }
+        for book in std::mem::take(&mut self.books_changed) {
+            let rows = self.found.books.get(&book).map_or(0, |book| book.rows);
+            if rows == 0 {
+                self.step(b"s", [&rows_field(&book)[..]]);
+            } else {
+                self.step(b"S", [&rows_field(&book)[..], rows.to_string().as_bytes()]);
             }
         }
         let held = self.found.held.to_string();

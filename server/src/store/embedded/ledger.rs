@@ -1,0 +1,63 @@
+//! The rows of a scope's ledger.
+
+use jiashu_proto::id::Scope;
+use rusqlite::types::ValueRef::{Blob, Integer, Text};
+use rusqlite::{Connection, Row};
+
+use super::condition::Failure;
+use super::sums::LEDGER;
+use crate::store::{LedgerRow, LedgerVersion};
+
+/// The rows of a book, ascending by name.
+pub(super) fn book(tx: &Connection, scope: Scope, book: &str) -> Result<Vec<LedgerRow>, Failure> {
+    let mut of_book = tx.prepare_cached(
+        "SELECT scope, book, name, version, value, sum FROM ledger
+         WHERE scope = ?1 AND book = ?2 ORDER BY name",
+    )?;
+    let mut rows = of_book.query((scope.0.cast_signed(), book))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        if !LEDGER.holds(row)? {
+            return Err(Failure::DamagedRow { table: LEDGER.name, scope });
+        }
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
+/// A row of the table, by its columns as they are checked.
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<LedgerRow> {
+    let (high, low) = row.get::<_, [u8; 16]>(3).map(|version| {
+        let version = u128::from_be_bytes(version);
+        ((version >> 64) as u64, version as u64)
+    })?;
+    let (book, name, value) = (row.get(1)?, row.get(2)?, row.get(4)?);
+    Ok(LedgerRow { book, name, version: (high, low), value })
+}
+
+/// How many rows a book has.
+pub(super) fn count(tx: &Connection, scope: Scope, book: &str) -> Result<usize, Failure> {
+    let sql = "SELECT count(*) FROM ledger WHERE scope = ?1 AND book = ?2";
+    let rows = tx.prepare_cached(sql)?.query_row((scope.0.cast_signed(), book), |row| row.get(0));
+    let rows: i64 = rows?;
+    Ok(usize::try_from(rows).unwrap_or(usize::MAX))
+}
+
+/// Writes a row, unless one stands whose version is not below.
+pub(super) fn enter(tx: &Connection, scope: Scope, row: &LedgerRow) -> rusqlite::Result<()> {
+    let mut enter = tx.prepare_cached(
+        "INSERT INTO ledger(scope, book, name, version, value, sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT(scope, book, name)
+         DO UPDATE SET version = excluded.version, value = excluded.value, sum = excluded.sum
+         WHERE excluded.version > version",
+    )?;
+    let LedgerRow { book, name, version, value } = row;
+    let (id, version) = (scope.0.cast_signed(), version_bytes(*version));
+    let values = [Integer(id), Text(book.as_bytes()), Blob(name), Blob(&version), Blob(value)];
+    enter.execute((id, book, name, version, value, LEDGER.sum(values)))?;
+    Ok(())
+}
+
+fn version_bytes((high, low): LedgerVersion) -> [u8; 16] {
+    ((u128::from(high) << 64) | u128::from(low)).to_be_bytes()
+}
