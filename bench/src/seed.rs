@@ -144,7 +144,7 @@ fn founding(phones: u32) -> Batch {
         let (zone, language) = ("Asia/Shanghai".to_owned(), "zh-Hans".to_owned());
         entry(&Content::Member(MemberFact { member: MemberId(member), zone, language }))
     };
-    let consent = Consent { member: MemberId(3), consent_on: day(), assent_on: day() };
+    let consent = Consent { consent_on: day(), assent_on: day(), ..Consent::none(MemberId(3)) };
     let link = entry(&Content::Link(LinkFact { link: vec![1; 500] }));
     let link = NewEntry { key: Some("link/1".into()), ..link };
     let invite = |invite| Change::AddInvite {

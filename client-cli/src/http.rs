@@ -205,9 +205,27 @@ pub async fn round(
     ca: Option<&Path>,
     frames: &[u8],
 ) -> Result<Vec<u8>, HttpError> {
+    let (status, answer) = ask(origin, ca, Request::post("/1"), frames.to_vec()).await?;
+    if status != StatusCode::OK {
+        return Err(HttpError::Status { origin: origin.clone(), status });
+    }
+    Ok(answer)
+}
+
+/// Sends one request, whole, and gives the status and the body of its answer.
+///
+/// # Errors
+///
+/// [`HttpError`], within [`ROUND_TIMEOUT`].
+pub async fn ask(
+    origin: &Origin,
+    ca: Option<&Path>,
+    request: hyper::http::request::Builder,
+    body: Vec<u8>,
+) -> Result<(StatusCode, Vec<u8>), HttpError> {
     let exchange = async {
         let stream = connect_stream(origin, ca).await?;
-        exchange(origin, stream, frames.to_vec()).await
+        exchange(origin, stream, request, body).await
     };
     match timeout(ROUND_TIMEOUT, exchange).await {
         Ok(answer) => answer,
@@ -308,24 +326,23 @@ fn connector(ca: Option<&Path>) -> Result<TlsConnector, HttpError> {
 async fn exchange(
     origin: &Origin,
     stream: BoxedStream,
-    frames: Vec<u8>,
-) -> Result<Vec<u8>, HttpError> {
+    request: hyper::http::request::Builder,
+    body: Vec<u8>,
+) -> Result<(StatusCode, Vec<u8>), HttpError> {
     let broken = |source| HttpError::BrokenOff { origin: origin.clone(), source };
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     // Lives until the answer is read: a relay drops a request whose client has hung up.
     let mut driver = JoinSet::new();
     driver.spawn(connection);
-    let request = Request::post("/1")
+    let request = request
         .header(header::HOST, origin.authority())
-        .body(Full::new(Bytes::from(frames)))
+        .body(Full::new(Bytes::from(body)))
         .expect("a checked host makes a header");
     let response = sender.send_request(request).await.map_err(broken)?;
-    if response.status() != StatusCode::OK {
-        return Err(HttpError::Status { origin: origin.clone(), status: response.status() });
-    }
+    let status = response.status();
     match Limited::new(response.into_body(), bounds::MAX_ANSWER).collect().await {
-        Ok(body) => Ok(body.to_bytes().into()),
+        Ok(body) => Ok((status, body.to_bytes().into())),
         Err(error) if error.is::<LengthLimitError>() => {
             Err(HttpError::TooLarge { origin: origin.clone() })
         }

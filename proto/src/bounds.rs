@@ -45,6 +45,18 @@ pub const MAX_CASE_CODE: usize = 64;
 /// Schedules of a family that run.
 pub const MAX_SCHEDULES: usize = 256;
 
+/// Rules of a contact plan.
+pub const MAX_INTENDED: usize = 8;
+
+/// How late may still be kept, in minutes: a week.
+pub const MAX_TOLERANCE_MIN: u32 = 7 * 24 * 60;
+
+/// Pauses of a family.
+pub const MAX_PAUSES: u32 = 512;
+
+/// The code of a site, in bytes.
+pub const MAX_SITE_CODE: usize = 32;
+
 /// Dates that a rule has besides, and as many that it leaves out.
 pub const MAX_RULE_DATES: usize = 64;
 

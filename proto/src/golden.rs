@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use crate::entry::{
-    Adjust, Consent, Content, Cursor, Fired, LinkFact, MemberFact, Message, Notice, Noticed,
-    Receipt, RequestFact, RuleText, Rung, Schedule, ScheduleState, Tombstone, WrapsFact, kind,
+    Adjust, Consent, ContactPlan, Content, Cursor, Fired, IntendedRule, LinkFact, MemberFact,
+    Message, Notice, Noticed, Pause, PauseReason, Placement, Proposal, Receipt, RequestFact,
+    RuleText, Rung, Schedule, ScheduleState, Tombstone, WrapsFact, kind,
 };
 use crate::error::ErrorCode;
 use crate::frame::*;
@@ -229,6 +230,8 @@ fn client_frames() -> Vec<(&'static str, u8, ClientFrame)> {
                 members: vec![member()],
                 consents: vec![consent()],
                 replaces: None,
+                site: None,
+                proposal: vec![],
             }),
         ),
         (
@@ -242,6 +245,34 @@ fn client_frames() -> Vec<(&'static str, u8, ClientFrame)> {
                 members: vec![],
                 consents: vec![],
                 replaces: Some(Scope(7)),
+                site: None,
+                proposal: vec![],
+            }),
+        ),
+        (
+            "enrol at a site",
+            0,
+            ClientFrame::Enrol(Enrol {
+                case_code: "GS-001".into(),
+                family: Scope(8),
+                link: vec![1],
+                cards: vec![],
+                members: vec![],
+                consents: vec![],
+                replaces: None,
+                site: Some("tianshui".into()),
+                proposal: vec![IntendedRule { rule: rule(), tolerance_min: None }],
+            }),
+        ),
+        (
+            "intend",
+            0,
+            ClientFrame::Intend(Intend {
+                n: 9,
+                entry_ref: Ref([8; 12]),
+                from: MemberId(1),
+                rules: vec![IntendedRule { rule: rule(), tolerance_min: Some(720) }],
+                seen: Some(300),
             }),
         ),
         ("void", 0, ClientFrame::Void(Void { case_code: "GS-001".into(), to_close: to_close() })),
@@ -306,10 +337,41 @@ fn member() -> MemberFact {
 
 fn consent() -> Consent {
     Consent {
-        member: MemberId(3),
         consent_on: Some("2026-11-01".into()),
         assent_on: Some("2026-11-02".into()),
+        ..Consent::none(MemberId(3))
     }
+}
+
+/// Of contact; among the contents of a newer relay.
+fn of_contact() -> Vec<Content> {
+    let rules = vec![
+        IntendedRule { rule: rule(), tolerance_min: None },
+        IntendedRule { rule: rule(), tolerance_min: Some(720) },
+    ];
+    vec![
+        Content::Consent(Consent {
+            counting_on: Some("2026-11-01".into()),
+            counting_assent_on: Some("2026-11-02".into()),
+            ..consent()
+        }),
+        Content::Plan(ContactPlan { by: MemberId(1), rules: rules.clone() }),
+        Content::Proposal(Proposal { staff: DeviceId(1), rules }),
+        Content::Pause(Pause {
+            number: 1,
+            first: "2027-02-01".into(),
+            last: "2027-02-20".into(),
+            reason: PauseReason::ParentHome,
+            staff: DeviceId(1),
+            withdrawn: false,
+        }),
+        Content::Placement(Placement {
+            programme: Scope(7),
+            case_code: "GS-001".into(),
+            site: Some("tianshui".into()),
+            since: AT,
+        }),
+    ]
 }
 
 fn contents() -> Vec<Content> {
@@ -410,6 +472,20 @@ fn relay_frames() -> Vec<(&'static str, u8, RelayFrame)> {
             "entries of every kind",
             0,
             RelayFrame::Entries(Entries { after: 300, upto: 400, tag: 17, floor: 0, entries }),
+        ),
+        (
+            "entries of contact",
+            0,
+            RelayFrame::Entries(Entries {
+                after: 0,
+                upto: 5,
+                tag: 17,
+                floor: 0,
+                entries: (1..)
+                    .zip(of_contact())
+                    .map(|(seq, content)| WireEntry { seq, at: AT, content: content.to_bytes() })
+                    .collect(),
+            }),
         ),
         (
             "entries, a request",
@@ -527,7 +603,7 @@ fn every_frame_reads_back() {
     for (name, lane, frame) in relay_frames() {
         assert_eq!(RelayFrame::from_bytes(&frame.to_bytes(lane)), Ok((lane, frame)), "{name}");
     }
-    for content in contents().into_iter().chain([request()]) {
+    for content in contents().into_iter().chain(of_contact()).chain([request()]) {
         assert_eq!(Content::from_bytes(&content.to_bytes()).unwrap(), content);
     }
 }

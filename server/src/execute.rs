@@ -5,15 +5,16 @@
 
 use jiashu_proto::bounds;
 use jiashu_proto::entry::{
-    Content, LINK_KEYS, REQUEST_KEYS, RequestFact, Seq, link_key, schedule_key,
+    Content, LINK_KEYS, PLAN_KEY, REQUEST_KEYS, RequestFact, Seq, link_key, schedule_key,
 };
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{
-    ClientFrame, GiveBack, GivenBack, Hold, Plan, Posted, Preview, Previewed, Refused, Turn,
+    ClientFrame, GiveBack, GivenBack, Hold, Intend, Plan, Posted, Preview, Previewed, Refused, Turn,
 };
 use jiashu_proto::id::{DeviceId, Epoch, LinkHash, Millis, N, Ref, Scope};
 use jiashu_roster::{Link, Roster};
 
+use crate::family::contact::{StandingPlan, decide_intend};
 use crate::family::held::{decide_hold, give_back};
 use crate::family::invites::check_invites;
 use crate::family::message::{decide_post, decide_report};
@@ -21,7 +22,7 @@ use crate::family::roster::decide_turn;
 use crate::family::schedule::{Standing, decide_plan, preview};
 use crate::family::{Refusal, Sender, new_chain, no_such_invite};
 use crate::relay::Relay;
-use crate::store::{Author, Batch, Precondition, Store, StoreError};
+use crate::store::{Author, Batch, Precondition, Record, Store, StoreError};
 
 pub mod blob;
 
@@ -35,7 +36,7 @@ pub mod staff;
 const RETRY_MS: u32 = 2_000;
 
 /// How often a decision is made anew because what it saw had changed.
-const ATTEMPTS: usize = 4;
+pub const ATTEMPTS: usize = 4;
 
 /// What a client is told that decided by what has changed.
 const CHANGED: &str = "it has changed meanwhile: read on and decide again";
@@ -143,6 +144,7 @@ pub fn name_of(command: &ClientFrame) -> Option<(N, Ref)> {
         ClientFrame::Hold(hold) => Some((hold.n, hold.name())),
         ClientFrame::Plan(plan) => Some((plan.n, plan.entry_ref)),
         ClientFrame::Turn(turn) => Some((turn.n, turn.entry_ref)),
+        ClientFrame::Intend(intend) => Some((intend.n, intend.entry_ref)),
         _ => None,
     }
 }
@@ -223,44 +225,37 @@ async fn device_command(
     check_sealed(&frame, relay.config.limits.sealed_bytes)?;
     let batch = match frame {
         ClientFrame::Post(post) if post.blob.is_none() => decide_post(sender, post, None, now)?,
-        ClientFrame::Post(post) => {
-            if let Some(posted) =
-                Box::pin(repeated(relay, scope, sender.device, n, entry_ref)).await?
-            {
-                return Ok(posted);
-            }
-            let claim = Box::pin(blob::claimed(relay, scope, post.blob)).await?;
-            decide_post(sender, post, claim, now)?
-        }
         ClientFrame::Report(report) => decide_report(sender, report, now)?,
-        ClientFrame::Hold(hold) => {
-            if let Some(posted) =
-                Box::pin(repeated(relay, scope, sender.device, n, entry_ref)).await?
-            {
+        frame => {
+            let repeated = Box::pin(repeated(relay, scope, sender.device, n, entry_ref)).await?;
+            if let Some(posted) = repeated {
                 return Ok(posted);
             }
-            Box::pin(hold_batch(relay, scope, sender, hold)).await?
+            Box::pin(decided_by_what_stands(relay, scope, sender, frame)).await?
         }
-        ClientFrame::Plan(plan) => {
-            if let Some(posted) =
-                Box::pin(repeated(relay, scope, sender.device, n, entry_ref)).await?
-            {
-                return Ok(posted);
-            }
-            Box::pin(plan_batch(relay, scope, sender, plan)).await?
-        }
-        ClientFrame::Turn(turn) => {
-            if let Some(posted) =
-                Box::pin(repeated(relay, scope, sender.device, n, entry_ref)).await?
-            {
-                return Ok(posted);
-            }
-            Box::pin(turn_batch(relay, scope, sender, turn)).await?
-        }
-        _ => return Err(Refusal::new(ErrorCode::UnknownKind, "not a command").into()),
     };
     let committed = relay.store.commit(scope, batch).await?;
     Ok(Posted { n, entry_ref, seq: committed.first, at: committed.at })
+}
+
+/// What a command does that looks at what stands before it.
+async fn decided_by_what_stands(
+    relay: &Relay,
+    scope: Scope,
+    sender: &Sender,
+    frame: ClientFrame,
+) -> Result<Batch, Failure> {
+    match frame {
+        ClientFrame::Post(post) => {
+            let claim = blob::claimed(relay, scope, post.blob).await?;
+            Ok(decide_post(sender, post, claim, relay.clock.now())?)
+        }
+        ClientFrame::Hold(hold) => hold_batch(relay, scope, sender, hold).await,
+        ClientFrame::Plan(plan) => plan_batch(relay, scope, sender, plan).await,
+        ClientFrame::Turn(turn) => turn_batch(relay, scope, sender, turn).await,
+        ClientFrame::Intend(intend) => intend_batch(relay, scope, sender, intend).await,
+        _ => Err(Refusal::new(ErrorCode::UnknownKind, "not a command").into()),
+    }
 }
 
 /// The operator may allow less than the protocol does.
@@ -336,6 +331,35 @@ async fn plan_batch(
     let role_of =
         |member| roster.as_ref().and_then(|roster| roster.members().get(&member)).copied();
     Ok(decide_plan(sender, plan, standing.as_ref(), running, role_of, relay.clock.now())?)
+}
+
+async fn intend_batch(
+    relay: &Relay,
+    scope: Scope,
+    sender: &Sender,
+    intend: Intend,
+) -> Result<Batch, Failure> {
+    let standing = standing_plan(&*relay.store, scope).await?;
+    let state = relay.store.state(scope).await?.ok_or(StoreError::NoScope)?;
+    let roster = roster(relay, scope, state.roster_head).await?;
+    let role_of = |member| roster.members().get(&member).copied();
+    Ok(decide_intend(sender, intend, standing.as_ref(), role_of, relay.clock.now())?)
+}
+
+/// What the family intends.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn standing_plan(
+    store: &dyn Store,
+    scope: Scope,
+) -> Result<Option<StandingPlan>, StoreError> {
+    let record = store.fact(scope, PLAN_KEY).await?;
+    Ok(record.and_then(|Record { seq, at, content }| match Content::from_bytes(&content) {
+        Ok(Content::Plan(plan)) => Some(StandingPlan { seq, at, plan }),
+        _ => None,
+    }))
 }
 
 /// The bodies that a schedule holds, for a device of their author.
@@ -443,7 +467,11 @@ async fn requests(
 }
 
 /// The family's roster up to the newest link, whose hash its state names.
-async fn roster(relay: &Relay, scope: Scope, head: LinkHash) -> Result<Roster, Failure> {
+///
+/// # Errors
+///
+/// [`Failure`].
+pub async fn roster(relay: &Relay, scope: Scope, head: LinkHash) -> Result<Roster, Failure> {
     match relay.rosters.at(scope, head) {
         Some(roster) => Ok(roster),
         None => Ok(checked_links(relay, scope).await?.0),

@@ -24,6 +24,8 @@ pub mod execute;
 
 pub mod family;
 
+pub mod contact;
+
 pub mod store;
 
 pub mod blobs;
@@ -35,6 +37,8 @@ pub mod hub;
 pub mod links;
 
 pub mod scheduler;
+
+pub mod ngo;
 
 pub mod setup;
 

@@ -146,16 +146,14 @@ async fn a_letter_under_the_old_key_is_sealed_again_with_the_same_counter_and_re
 
 #[tokio::test]
 async fn letters_wait_until_the_guardian_has_consented_and_the_child_assented() {
-    let consented =
-        Consent { member: MemberId(3), consent_on: Some("2026-11-02".into()), assent_on: None };
+    let consented = Consent { consent_on: Some("2026-11-02".into()), ..Consent::none(MemberId(3)) };
     let spec = FamilySpec { consents: vec![consented], ..FamilySpec::li() };
     let mut scene = Scene::<2>::of(TestRelay::start().await, spec).await;
     let [mother, home] = &mut scene.phones;
     let letter = ClientFrame::Post(mother.letter("吃饭了吗", &[]));
 
     let before = mother.command(letter.clone()).await;
-    let assent =
-        Consent { member: MemberId(3), consent_on: None, assent_on: Some("2026-11-20".into()) };
+    let assent = Consent { assent_on: Some("2026-11-20".into()), ..Consent::none(MemberId(3)) };
     let recorded = scene.programme.record(CASE, assent).await.unwrap();
     let after = mother.command(letter).await;
     home.sync().await;

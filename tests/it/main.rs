@@ -84,6 +84,8 @@ mod story_offline;
 
 mod story_schedules;
 
+mod story_contact;
+
 mod story_reminders;
 
 mod story_banks;

@@ -88,6 +88,8 @@ impl FamilySpec {
                 .collect(),
             consents: self.consents.clone(),
             replaces: None,
+            site: None,
+            proposal: Vec::new(),
         };
         (enrol, secrets)
     }

@@ -164,5 +164,5 @@ pub fn draw_setup(code: [u8; 16]) -> (Setup, Token) {
 #[must_use]
 pub fn consent(member: u32) -> Consent {
     let day = || Some("2026-11-02".to_owned());
-    Consent { member: MemberId(member), consent_on: day(), assent_on: day() }
+    Consent { consent_on: day(), assent_on: day(), ..Consent::none(MemberId(member)) }
 }

@@ -9,6 +9,8 @@ use crate::ngo::NgoCommand;
 
 pub mod letters;
 
+pub mod plan;
+
 pub mod family;
 
 pub mod schedule;
@@ -76,6 +78,12 @@ pub enum Verb {
     Voice(voice::VoiceCommand),
     /// Hours in which nothing rings here; what comes then is shown after
     Quiet(letters::QuietArgs),
+    /// When you mean to hear each other, and what of it came about
+    Plan {
+        /// What else.
+        #[command(subcommand)]
+        command: Option<plan::PlanCommand>,
+    },
     /// Write what is planned into a file for any calendar program
     Calendar(schedule::CalendarArgs),
     /// Show who is in the family, their phones and open cards, and what changed

@@ -47,6 +47,8 @@ mod quiet;
 
 mod calendar;
 
+mod plan;
+
 mod ringing;
 
 pub mod family;
@@ -107,6 +109,7 @@ pub async fn run(cli: Cli, out: &mut dyn Write) -> Result<()> {
         Verb::Done(args) => heard::done(&mut context, &args).await,
         Verb::Quiet(args) => quiet::run(&mut context, &args),
         Verb::Calendar(args) => calendar::run(&mut context, &args).await,
+        Verb::Plan { command } => plan::run(&mut context, command).await,
         Verb::Family { command: None } => family::run(&mut context).await,
         Verb::Family { command: Some(FamilyCommand::Accept { yes }) } => {
             accept::run(&mut context, yes).await

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use jiashu_proto::bounds;
 use jiashu_proto::id::Role;
+use jiashu_recurrence::parse_every;
 use jiff::civil::Date;
 use jiff::tz::TimeZoneDatabase;
 
@@ -153,6 +154,49 @@ pub(super) fn language(text: &str) -> Result<String, String> {
     } else {
         Err("not a language tag such as zh-Hans, ro or it".into())
     }
+}
+
+/// A day of birth.
+pub(super) fn born(text: &str, today: Date) -> Result<Date, String> {
+    let text = date(text, today).map_err(|reason| match reason.contains("future") {
+        true => "the birth date lies in the future".to_owned(),
+        false => reason,
+    })?;
+    let born = text.parse::<Date>().map_err(|error| error.to_string())?;
+    if born.year() < today.year() - 120 {
+        return Err("the birth date lies more than 120 years ago".into());
+    }
+    Ok(born)
+}
+
+/// The code of a site.
+pub(super) fn site(text: &str) -> Result<String, String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if text.len() <= bounds::MAX_SITE_CODE && text.bytes().all(allowed) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "a site's code is 1 to {} letters, digits or any of - _ .",
+            bounds::MAX_SITE_CODE
+        ))
+    }
+}
+
+/// When a family means to hear each other: days of the week, and an hour on the child's clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Planned {
+    /// `sun,wed`.
+    pub(super) days: String,
+    /// `19:30`.
+    pub(super) time: String,
+}
+
+/// Such as `sun,wed 19:30` or `day 20:00`.
+pub(super) fn plan(text: &str) -> Result<Planned, String> {
+    let (days, time) = text.rsplit_once(' ').ok_or("a plan is days and an hour: sun,wed 19:30")?;
+    let (days, time) = (days.trim().to_owned(), time.to_owned());
+    parse_every(&days, &time, Date::constant(2000, 1, 1)).map_err(|error| error.to_string())?;
+    Ok(Planned { days, time })
 }
 
 /// A civil date, `YYYY-MM-DD`, that has begun somewhere on earth.

@@ -7,7 +7,7 @@ use jiashu_proto::bounds;
 use jiashu_proto::id::{MemberId, Role};
 use jiff::civil::Date;
 
-use super::cell;
+use super::cell::{self, Planned};
 use super::sheet::{self, Column, Finding, Row};
 
 /// Bytes of an invite's blob beside the names: keys, pin, seal and CBOR heads, rounded up.
@@ -39,6 +39,16 @@ pub(super) struct Member {
     pub(super) consent_on: Option<String>,
     /// The child's own.
     pub(super) assent_on: Option<String>,
+    /// Day of birth.
+    pub(super) born_on: Option<Date>,
+    /// To counting; of a child the guardian's.
+    pub(super) counting_on: Option<String>,
+    /// The child's own to counting.
+    pub(super) counting_assent_on: Option<String>,
+    /// Code of the site, as this row says.
+    site: Option<String>,
+    /// When the family means to hear each other, as this row says.
+    plan: Option<Planned>,
 }
 
 /// A family without a fault; its members are numbered from 1 without a gap.
@@ -48,6 +58,10 @@ pub(super) struct Family {
     pub(super) case_code: String,
     /// By number.
     pub(super) members: Vec<Member>,
+    /// Code of its site.
+    pub(super) site: Option<String>,
+    /// When it means to hear each other.
+    pub(super) plan: Option<Planned>,
 }
 
 /// One phone of a family: whom it serves.
@@ -102,6 +116,7 @@ pub(super) fn check(bytes: &[u8], today: Date) -> Checked {
         check_group(group, &mut checked);
     }
     check_case_codes_differ(&groups, &mut checked.faults);
+    check_children_differ(&groups, &mut checked.faults);
     sort_out(groups, &mut checked);
     checked
 }
@@ -151,6 +166,11 @@ impl Reading {
         let date = |text: &str| cell::date(text, today);
         let consent_on = cells.optional(Column::ConsentOn, date);
         let assent_on = cells.optional(Column::AssentOn, date);
+        let born_on = cells.optional(Column::BornOn, |text| cell::born(text, today));
+        let counting_on = cells.optional(Column::CountingOn, date);
+        let counting_assent_on = cells.optional(Column::CountingAssentOn, date);
+        let site = cells.optional(Column::Site, cell::site);
+        let plan = cells.optional(Column::Plan, cell::plan);
         let no_consent = row.cell(Column::ConsentOn).trim().is_empty() && row.misshapen.is_none();
         if role == Some(Role::Child) && no_consent {
             let reason = "missing consent: the guardian's consent date is missing";
@@ -174,6 +194,11 @@ impl Reading {
                     shared_device,
                     consent_on,
                     assent_on,
+                    born_on,
+                    counting_on,
+                    counting_assent_on,
+                    site,
+                    plan,
                 };
                 Some(member)
             }
@@ -240,6 +265,8 @@ fn check_group(group: &Group, checked: &mut Checked) {
         } else if members.len() == group.len() {
             // Of half a family, nothing can be said to be missing.
             faults.extend(check_family(first, &members));
+            faults.extend(agreed(group, Column::Site, |member| member.site.as_ref()).err());
+            faults.extend(agreed(group, Column::Plan, |member| member.plan.as_ref()).err());
         }
     }
     checked.faults.append(&mut faults);
@@ -342,6 +369,49 @@ fn check_case_codes_differ(groups: &[Group], faults: &mut Vec<Finding>) {
     }
 }
 
+/// A child of one name and one day of birth stands in one family only.
+fn check_children_differ(groups: &[Group], faults: &mut Vec<Finding>) {
+    let mut seen: HashMap<(String, Date), &Reading> = HashMap::new();
+    for reading in groups.iter().flatten() {
+        let Some(Member { role: Role::Child, name, born_on: Some(born_on), .. }) = &reading.member
+        else {
+            continue;
+        };
+        let child = (name.to_lowercase(), *born_on);
+        if let Some(earlier) = seen.get(&child) {
+            let code = earlier.case_code.as_deref().unwrap_or_default();
+            let reason = format!(
+                "duplicate child: a child of this name and day of birth stands in row {} ({code}) already",
+                earlier.line
+            );
+            faults.push(reading.finding(Column::BornOn, reason));
+        } else {
+            seen.insert(child, reading);
+        }
+    }
+}
+
+/// What all rows of a family say alike that say something; else what is wrong.
+fn agreed<T: Clone + PartialEq>(
+    group: &Group,
+    column: Column,
+    of: impl Fn(&Member) -> Option<&T>,
+) -> Result<Option<T>, Finding> {
+    let mut said: Option<(&T, usize)> = None;
+    for reading in group {
+        let Some(value) = reading.member.as_ref().and_then(&of) else { continue };
+        match said {
+            Some((earlier, line)) if earlier != value => {
+                let reason = format!("row {line} of this family says something else");
+                return Err(reading.finding(column, reason));
+            }
+            Some(_) => {}
+            None => said = Some((value, reading.line)),
+        }
+    }
+    Ok(said.map(|(value, _)| value.clone()))
+}
+
 fn sort_out(groups: Vec<Group>, checked: &mut Checked) {
     checked.faults.sort_by_key(|finding| finding.row);
     checked.warnings.sort_by_key(|finding| finding.row);
@@ -350,10 +420,13 @@ fn sort_out(groups: Vec<Group>, checked: &mut Checked) {
         let case_code = group.first().and_then(|reading| reading.case_code.clone());
         match case_code.filter(|code| !faulty.contains(code)) {
             Some(case_code) => {
+                let site = agreed(&group, Column::Site, |member| member.site.as_ref());
+                let plan = agreed(&group, Column::Plan, |member| member.plan.as_ref());
                 let mut members: Vec<_> =
                     group.into_iter().filter_map(|reading| reading.member).collect();
                 members.sort_by_key(|member| member.number);
-                checked.families.push(Family { case_code, members });
+                let (site, plan) = (site.ok().flatten(), plan.ok().flatten());
+                checked.families.push(Family { case_code, members, site, plan });
             }
             None => checked.faulty += 1,
         }

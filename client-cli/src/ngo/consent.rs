@@ -21,9 +21,14 @@ pub(super) async fn run(args: &ConsentArgs, globals: &Globals, out: &mut dyn Wri
         option.as_deref().map(|text| cell::date(text, today())).transpose().map_err(bad)
     };
     let case_code = cell::case_code(&args.case).map_err(bad)?;
-    let (consent_on, assent_on) = (date(&args.consent_on)?, date(&args.assent_on)?);
+    let consent = Consent {
+        member: MemberId(args.member),
+        consent_on: date(&args.consent_on)?,
+        assent_on: date(&args.assent_on)?,
+        counting_on: date(&args.counting_on)?,
+        counting_assent_on: date(&args.counting_assent_on)?,
+    };
     let staff = Staff::load(globals)?;
-    let consent = Consent { member: MemberId(args.member), consent_on, assent_on };
     let frame = ClientFrame::RecordConsent(RecordConsent { case_code, consent }).to_bytes(0);
     let mut answers = Vec::new();
     send::commands(&staff, globals, &[&frame], |batch| answers = batch).await?;

@@ -3,15 +3,17 @@
 //! Names and labels go onto the cards alone, and sealed into their blobs: a test searches what is
 //! sent. Where all this is kept is `folder`'s.
 
-use jiashu_proto::entry::{Consent, MemberFact};
+use jiashu_proto::entry::{Consent, IntendedRule, MemberFact, RuleText};
 use jiashu_proto::frame::{Card, Enrol};
-use jiashu_proto::id::{InviteId, MemberId, Millis, Scope};
+use jiashu_proto::id::{InviteId, MemberId, Millis, Role, Scope};
+use jiashu_recurrence::parse_every;
 use jiashu_roster::{Op, code_hash, sha256};
 use jiashu_seal::{DeviceCard, InviteSecret, JoinLink, KeyPairs, SealError, write_first_link};
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
 
+use super::cell::Planned;
 use super::check::{Family, Phone};
 use super::staff::draw_scope;
 use crate::http::Origin;
@@ -101,6 +103,8 @@ pub(super) fn draw(
         members: facts(family),
         consents: consents(family),
         replaces,
+        site: family.site.clone(),
+        proposal: proposal(family),
     };
     Ok(Drawn { enrol, cards })
 }
@@ -135,16 +139,31 @@ fn facts(family: &Family) -> Vec<MemberFact> {
     family.members.iter().map(of).collect()
 }
 
-/// What is recorded of taking part: one a member for whom something is. Assent is a child's.
+/// What was agreed on with the worker, on the clock of the first child, for the family to confirm.
+fn proposal(family: &Family) -> Vec<IntendedRule> {
+    let child = family.members.iter().find(|member| member.role == Role::Child);
+    let (Some(Planned { days, time }), Some(child)) = (&family.plan, child) else {
+        return Vec::new();
+    };
+    let today = crate::say::zone(&child.zone).to_datetime(crate::clock::now()).date();
+    // It was looked at when the list was checked.
+    let every = parse_every(days, time, today).ok();
+    let rule = every.map(|every| RuleText::new(every.start, &child.zone, Some(&every.rrule)));
+    rule.map(|rule| IntendedRule { rule, tolerance_min: None }).into_iter().collect()
+}
+
+/// What is recorded of taking part and counting: one a member for whom something is. Assent is a child's.
 #[must_use]
 pub(super) fn consents(family: &Family) -> Vec<Consent> {
     let of = |member: &super::check::Member| Consent {
-        member: member.number,
         consent_on: member.consent_on.clone(),
         assent_on: member.assent_on.clone().filter(|_| !member.role.is_adult()),
+        counting_on: member.counting_on.clone(),
+        counting_assent_on: member.counting_assent_on.clone().filter(|_| !member.role.is_adult()),
+        member: member.number,
     };
     let recorded = family.members.iter().map(of);
-    recorded.filter(|it| it.consent_on.is_some() || it.assent_on.is_some()).collect()
+    recorded.filter(|consent| *consent != Consent::none(consent.member)).collect()
 }
 
 /// Stands for all that the list says of a family but its dates: whether the list has changed since.

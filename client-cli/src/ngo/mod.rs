@@ -7,6 +7,9 @@
 //! recorded later (`consent`). Phones and cards are made useless (`void`), a new phone gets a link to
 //! ask by (`reissue`), a family of which no phone is left begins anew (`enrol --again`). Staff see no
 //! names but those of the list they hold themselves, and of that list no name leaves the machine.
+//!
+//! What staff see of contact and do about it is asked of the relay as JSON (`api`): whom to ring first (`worklist`), a
+//! plan that the family may confirm (`plan`), days on which nothing is expected (`pause`).
 
 mod setup;
 mod staff;
@@ -33,12 +36,18 @@ mod consent;
 mod reissue;
 mod void;
 
+mod api;
+mod pause;
+mod plan;
+mod worklist;
+
 #[doc(hidden)]
 pub mod trial;
 
 use std::io::Write;
 use std::path::PathBuf;
 
+use jiashu_proto::entry::PauseReason;
 use jiff::civil::Date;
 use jiff::tz::Offset;
 
@@ -59,6 +68,75 @@ pub enum NgoCommand {
     Void(VoidArgs),
     /// Make a link by which a new phone can ask its family to be let in
     Reissue(ReissueArgs),
+    /// Show which family to ring first: how each stands, and what is planned next
+    Worklist,
+    /// Expect nothing of a family for a while: it counts as neither kept nor missed
+    Pause(PauseArgs),
+    /// Expect again what is planned, from today on
+    Resume {
+        /// Case code of the family
+        case: String,
+    },
+    /// Propose to a family when they could hear each other; it confirms with jiashu plan confirm
+    Plan(PlanArgs),
+}
+
+/// Arguments of `jiashu ngo pause`.
+#[derive(Debug, clap::Args)]
+pub struct PauseArgs {
+    /// Case code of the family
+    pub case: String,
+    /// Why
+    #[arg(long)]
+    pub reason: PauseReasonArg,
+    /// The last day: 2027-02-20
+    #[arg(long, value_name = "DATE")]
+    pub until: Date,
+    /// The first day [default: today]
+    #[arg(long, value_name = "DATE")]
+    pub from: Option<Date>,
+}
+
+/// Why nothing is expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum PauseReasonArg {
+    /// A parent is at home.
+    ParentHome,
+    /// The child is with a parent abroad.
+    JoinedParent,
+    /// Exams.
+    Exams,
+    /// The phone is broken or lost.
+    PhoneBroken,
+}
+
+impl PauseReasonArg {
+    /// The reason.
+    #[must_use]
+    pub fn reason(self) -> PauseReason {
+        match self {
+            Self::ParentHome => PauseReason::ParentHome,
+            Self::JoinedParent => PauseReason::JoinedParent,
+            Self::Exams => PauseReason::Exams,
+            Self::PhoneBroken => PauseReason::PhoneBroken,
+        }
+    }
+}
+
+/// Arguments of `jiashu ngo plan`.
+#[derive(Debug, clap::Args)]
+pub struct PlanArgs {
+    /// Case code of the family
+    pub case: String,
+    /// On which days they could hear each other: sun,wed or mon-fri, or day for every day
+    #[arg(long, value_name = "DAYS")]
+    pub every: String,
+    /// At that hour, on the child's clock: 19:30
+    #[arg(long, value_name = "TIME")]
+    pub at: String,
+    /// How many hours late is still kept [default: 48; 12 where the next is less than two days away]
+    #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..=168))]
+    pub tolerance: Option<u32>,
 }
 
 /// Arguments of `jiashu ngo setup`.
@@ -73,10 +151,15 @@ pub struct SetupArgs {
 #[command(after_long_help = "\
 The list is a CSV file, one row a member, with these columns in any order:
 case_code,member,role,name,time_zone,language,device,shared_device,consent_on,assent_on
+and, where they are known: born_on,counting_on,counting_assent_on,site,plan
+
+plan is when the family means to hear each other, on the child's clock: sun,wed 19:30. The family
+confirms it. counting_on and counting_assent_on say that contact of the family may be counted.
 
 member counts 1, 2, 3 in each family; role is parent, caregiver or child. Members of a family
 with the same device share that phone and its card. A child needs the guardian's consent_on.
-Only case code, member numbers, roles, zones, languages and dates leave this machine.
+Only case code, site, plan, member numbers, roles, zones, languages and dates leave this machine;
+the day of birth does not.
 
 A repeat is safe: families that are enrolled keep their cards, new ones are added.")]
 pub struct EnrolArgs {
@@ -113,6 +196,12 @@ pub struct ConsentArgs {
     /// Date of the child's own assent: 2026-03-31
     #[arg(long, value_name = "DATE", group = "dates")]
     pub assent_on: Option<String>,
+    /// Date of the consent to counting contact, of a child the guardian's: 2026-03-31
+    #[arg(long, value_name = "DATE", group = "dates")]
+    pub counting_on: Option<String>,
+    /// Date of the child's own assent to counting: 2026-03-31
+    #[arg(long, value_name = "DATE", group = "dates")]
+    pub counting_assent_on: Option<String>,
 }
 
 /// Arguments of `jiashu ngo void`.
@@ -189,6 +278,10 @@ pub async fn run(command: NgoCommand, globals: &Globals, out: &mut dyn Write) ->
         NgoCommand::Consent(args) => consent::run(&args, globals, out).await,
         NgoCommand::Void(args) => void::run(&args, globals, out).await,
         NgoCommand::Reissue(args) => reissue::run(&args, globals, out).await,
+        NgoCommand::Worklist => worklist::run(globals, out).await,
+        NgoCommand::Pause(args) => pause::pause(&args, globals, out).await,
+        NgoCommand::Resume { case } => pause::resume(&case, globals, out).await,
+        NgoCommand::Plan(args) => plan::run(&args, globals, out).await,
     }
 }
 

@@ -12,10 +12,10 @@ use crate::say::one_line;
 /// Characters of an unknown column's name that are said of it.
 const MAX_SHOWN: usize = 40;
 
-/// Columns of a list: far more than the ten that are known, and than a person has to take out.
+/// Columns of a list: far more than those that are known, and than a person has to take out.
 const MAX_COLUMNS: usize = 256;
 
-/// The columns, by name in the first row, in any order.
+/// The columns, by name in the first row, in any order. Those after the first ten may be missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Column {
     /// The programme's own code for the family.
@@ -38,11 +38,21 @@ pub(super) enum Column {
     ConsentOn,
     /// Date of the child's assent.
     AssentOn,
+    /// Date of birth; stays on this machine but for the year.
+    BornOn,
+    /// Date of the consent to counting; of a child the guardian's.
+    CountingOn,
+    /// Date of the child's assent to counting.
+    CountingAssentOn,
+    /// Code of the family's site.
+    Site,
+    /// When the family means to hear each other.
+    Plan,
 }
 
 impl Column {
     /// All, in the order of their cells in a [`Row`].
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::CaseCode,
         Self::Member,
         Self::Role,
@@ -53,7 +63,17 @@ impl Column {
         Self::SharedDevice,
         Self::ConsentOn,
         Self::AssentOn,
+        Self::BornOn,
+        Self::CountingOn,
+        Self::CountingAssentOn,
+        Self::Site,
+        Self::Plan,
     ];
+
+    /// Whether a list may do without it.
+    fn is_optional(self) -> bool {
+        self as usize > Self::AssentOn as usize
+    }
 
     /// As in the first row of the file.
     #[must_use]
@@ -69,6 +89,11 @@ impl Column {
             Self::SharedDevice => "shared_device",
             Self::ConsentOn => "consent_on",
             Self::AssentOn => "assent_on",
+            Self::BornOn => "born_on",
+            Self::CountingOn => "counting_on",
+            Self::CountingAssentOn => "counting_assent_on",
+            Self::Site => "site",
+            Self::Plan => "plan",
         }
     }
 }
@@ -124,7 +149,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Row>, Vec<Finding>> {
         .flexible(true)
         .from_reader(text.as_bytes());
     let mut lines = Lines { text: text.as_bytes(), at: 0, line: 1 };
-    let mut places: Option<Vec<usize>> = None;
+    let mut places: Option<Vec<Option<usize>>> = None;
     let mut width = 0;
     let mut rows = Vec::new();
     let mut record = csv::StringRecord::new();
@@ -150,10 +175,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Row>, Vec<Finding>> {
     }
 }
 
-fn row(record: &csv::StringRecord, line: usize, places: &[usize], width: usize) -> Row {
+fn row(record: &csv::StringRecord, line: usize, places: &[Option<usize>], width: usize) -> Row {
     let mut cells: [String; Column::ALL.len()] = Default::default();
     for (cell, place) in cells.iter_mut().zip(places) {
-        *cell = record.get(*place).unwrap_or_default().to_owned();
+        *cell = place.and_then(|place| record.get(place)).unwrap_or_default().to_owned();
     }
     let more = record.iter().skip(width).any(|cell| !cell.trim().is_empty());
     let misshapen = (record.len() < width || more).then(|| {
@@ -165,8 +190,11 @@ fn row(record: &csv::StringRecord, line: usize, places: &[usize], width: usize) 
     Row { line, cells, misshapen }
 }
 
-/// Where each of [`Column::ALL`] stands in a record.
-fn find_columns(header: &csv::StringRecord, line: usize) -> Result<Vec<usize>, Vec<Finding>> {
+/// Where each of [`Column::ALL`] stands in a record, if it does.
+fn find_columns(
+    header: &csv::StringRecord,
+    line: usize,
+) -> Result<Vec<Option<usize>>, Vec<Finding>> {
     if header.len() > MAX_COLUMNS {
         let reason = format!("the first row has more than {MAX_COLUMNS} cells: is it a list?");
         return Err(vec![Finding::new(line, Column::CaseCode, reason)]);
@@ -188,7 +216,8 @@ fn find_columns(header: &csv::StringRecord, line: usize) -> Result<Vec<usize>, V
     let mut places = Vec::new();
     for column in Column::ALL {
         match names.iter().position(|name| name == column.name()) {
-            Some(place) => places.push(place),
+            Some(place) => places.push(Some(place)),
+            None if column.is_optional() => places.push(None),
             None => fault(column.name(), "missing column: its name must stand in the first row"),
         }
     }
@@ -320,7 +349,7 @@ mod tests {
     fn columns_stand_in_any_order() {
         let mut names: Vec<_> = Column::ALL.iter().map(|column| column.name()).collect();
         names.reverse();
-        let text = format!("{}\n,,,,,,莉莉,,,A\n", names.join(","));
+        let text = format!("{}\n,,,,,,,,,,,莉莉,,,A\n", names.join(","));
 
         let rows = read(text.as_bytes()).unwrap();
 

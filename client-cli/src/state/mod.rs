@@ -25,6 +25,8 @@ pub mod message;
 
 pub mod receipt;
 
+pub mod contact;
+
 pub mod fact;
 
 pub mod outbox;

@@ -3,7 +3,7 @@
 use jiashu_proto::entry::{Rung, Seq};
 use jiashu_proto::frame::Reached;
 use jiashu_proto::id::{DeviceId, MemberId, Millis, Ref};
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
 use super::fixed;
 use crate::error::Result;
@@ -63,6 +63,31 @@ pub fn note(db: &Connection, of: Ref, heard: Heard) -> Result<()> {
     Ok(())
 }
 
+/// How far each letter that stands here came with each member, and who wrote it.
+///
+/// # Errors
+///
+/// If the state cannot be read.
+pub fn of_letters(db: &Connection) -> Result<Vec<(MemberId, Heard)>> {
+    let mut query = db.prepare_cached(
+        "SELECT message.author, receipt.* FROM receipt JOIN message USING (ref)
+         WHERE message.key IS NULL",
+    )?;
+    let rows = query.query_map([], |row| {
+        let author = MemberId(row.get("author")?);
+        Ok(from_row(row)?.map(|heard| (author, heard)))
+    })?;
+    Ok(rows.filter_map(rusqlite::Result::transpose).collect::<rusqlite::Result<_>>()?)
+}
+
+/// A row of the table; `None` of a rung that this version does not know.
+fn from_row(row: &Row<'_>) -> rusqlite::Result<Option<Heard>> {
+    let stored: u32 = row.get("rung")?;
+    let rung = RUNGS.into_iter().find(|rung| number(*rung) == stored);
+    let (member, at, share) = (MemberId(row.get("member")?), row.get("at")?, row.get("share")?);
+    Ok(rung.map(|rung| Heard { member, rung, at, share }))
+}
+
 /// How far that message came, a member each.
 ///
 /// # Errors
@@ -70,12 +95,7 @@ pub fn note(db: &Connection, of: Ref, heard: Heard) -> Result<()> {
 /// If the state cannot be read.
 pub fn of(db: &Connection, of: Ref) -> Result<Vec<Heard>> {
     let mut query = db.prepare_cached("SELECT * FROM receipt WHERE ref = ?1 ORDER BY member")?;
-    let rows = query.query_map([of.0], |row| {
-        let stored: u32 = row.get("rung")?;
-        let rung = RUNGS.into_iter().find(|rung| number(*rung) == stored);
-        let (member, at, share) = (MemberId(row.get("member")?), row.get("at")?, row.get("share")?);
-        Ok(rung.map(|rung| Heard { member, rung, at, share }))
-    })?;
+    let rows = query.query_map([of.0], from_row)?;
     Ok(rows.filter_map(rusqlite::Result::transpose).collect::<rusqlite::Result<_>>()?)
 }
 

@@ -4,8 +4,10 @@
 //! will. So the draft is on disk before it is sealed, and sealing never changes it.
 
 use jiashu_proto::bounds;
-use jiashu_proto::entry::{MessageKind, RuleText, Rung, Schedule, ScheduleState, name_key};
-use jiashu_proto::frame::{Card, ClientFrame, Hold, Plan, Post, Report, Turn};
+use jiashu_proto::entry::{
+    IntendedRule, MessageKind, RuleText, Rung, Schedule, ScheduleState, Seq, name_key,
+};
+use jiashu_proto::frame::{Card, ClientFrame, Hold, Intend, Plan, Post, Report, Turn};
 use jiashu_proto::id::{Epoch, MemberId, Millis, N, Ref};
 use jiashu_proto::text::{Ring, Text, Voice};
 use jiashu_seal::{BodyFields, Draft, FamilyKey, TAG_LEN, random};
@@ -257,6 +259,24 @@ pub fn change(
     Ok(entry_ref)
 }
 
+/// Queues when the family intends to hear each other, over the plan that stands at that place. The command's name.
+///
+/// # Errors
+///
+/// If the state cannot be written.
+pub fn intend(
+    db: &Connection,
+    from: MemberId,
+    rules: Vec<IntendedRule>,
+    seen: Option<Seq>,
+    now: Millis,
+) -> Result<Ref> {
+    let entry_ref = Ref(random());
+    let intend = Intend { n: 0, entry_ref, from, rules, seen };
+    queue(db, entry_ref, &ClientFrame::Intend(intend), None, now)?;
+    Ok(entry_ref)
+}
+
 /// Notes and queues that a message came so far with `member`, whom this device serves; of a voice note that was
 /// played with the share, in percent.
 ///
@@ -361,6 +381,7 @@ pub(super) fn sealed(
         ClientFrame::Report(report) => unsealed(&mut report.n, n),
         ClientFrame::Plan(plan) => unsealed(&mut plan.n, n),
         ClientFrame::Turn(turn) => unsealed(&mut turn.n, n),
+        ClientFrame::Intend(intend) => unsealed(&mut intend.n, n),
         other => {
             let text = format!("the outbox holds a {}, which is no command", other.name());
             return Err(CliError::new(ExitCode::General, text));

@@ -144,7 +144,11 @@ impl Reader<'_> {
                 clear @ (Content::Schedule(_)
                 | Content::Member(_)
                 | Content::Consent(_)
-                | Content::Request(_)),
+                | Content::Request(_)
+                | Content::Plan(_)
+                | Content::Proposal(_)
+                | Content::Pause(_)
+                | Content::Placement(_)),
             ) => {
                 if let Content::Schedule(schedule) = &clear {
                     self.met.insert(schedule.id);

@@ -180,7 +180,9 @@ impl Engine {
         let command = command.into_iter().find(|command| command.id == id);
         let blob = command.as_ref().and_then(|c| outbox::blob_of(&c.frame));
         let is_turn = command.as_ref().is_some_and(|c| matches!(c.frame, ClientFrame::Turn(_)));
-        let is_plan = command.as_ref().is_some_and(|c| matches!(c.frame, ClientFrame::Plan(_)));
+        let is_change = command
+            .as_ref()
+            .is_some_and(|c| matches!(c.frame, ClientFrame::Plan(_) | ClientFrame::Intend(_)));
         let mut settled = false;
         match no.code {
             ErrorCode::Renumber => {
@@ -232,8 +234,8 @@ impl Engine {
                 }
                 lane.waits = Some(why_it_waits(no.code).to_owned());
             }
-            // Whoever changed a schedule looks at it again, and decides anew.
-            ErrorCode::Stale if !is_turn && !is_plan => {
+            // Whoever changed a schedule or a plan looks at it again, and decides anew.
+            ErrorCode::Stale if !is_turn && !is_change => {
                 self.flight.paused_until = Some(now.saturating_add(PAUSE_MS));
             }
             code => {

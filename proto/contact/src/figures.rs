@@ -31,6 +31,10 @@ pub enum Band {
 pub const BAND_DAYS: i64 = 28;
 
 impl Band {
+    /// All of them, in order.
+    pub const ALL: [Self; 5] =
+        [Self::Daily, Self::SeveralAWeek, Self::Weekly, Self::Less, Self::None];
+
     /// Of the days up to today, this one included, on which something was heard either way.
     #[must_use]
     pub fn of(contacts: &[Contact], today: Date, zone: &TimeZone) -> Self {

@@ -32,6 +32,42 @@ pub struct Intended {
     pub rule: Rule,
     /// How late is still kept.
     pub tolerance: SignedDuration,
+    /// Since when it holds.
+    pub from: Timestamp,
+    /// From this instant on it does not any more.
+    pub until: Timestamp,
+}
+
+impl Intended {
+    /// One that always holds.
+    #[must_use]
+    pub fn always(rule: Rule, tolerance: SignedDuration) -> Self {
+        Self { rule, tolerance, from: Timestamp::MIN, until: Timestamp::MAX }
+    }
+}
+
+/// How late is still kept where nobody said: half a day where the next is less than two days away, else two days.
+#[must_use]
+pub fn usual_tolerance(rule: &Rule) -> SignedDuration {
+    let first: Vec<_> = occurrences(rule, Timestamp::MIN).take(LOOKED_AT).collect();
+    let is_close = first.windows(2).any(|pair| match pair {
+        [one, next] => next.at.duration_since(one.at) < WEEKLY_TOLERANCE,
+        _ => false,
+    });
+    if is_close { DAILY_TOLERANCE } else { WEEKLY_TOLERANCE }
+}
+
+/// Occurrences by which a rule shows how close they lie: of a rule of every day a week and a day.
+const LOOKED_AT: usize = 8;
+
+impl Intended {
+    /// Its hours after `after`, while it holds.
+    fn hours(&self, after: Timestamp) -> impl Iterator<Item = Timestamp> + '_ {
+        let before = self.from.saturating_sub(SignedDuration::from_nanos(1));
+        let after = before.map_or(after, |before| before.max(after));
+        let hours = occurrences(&self.rule, after).map(|occurrence| occurrence.at);
+        hours.take_while(|at| *at < self.until)
+    }
 }
 
 /// A contact plan.
@@ -67,10 +103,9 @@ impl Plan {
         after: Timestamp,
         zone: &'a TimeZone,
     ) -> impl Iterator<Item = Expected> + 'a {
-        let mut next: Vec<_> =
-            self.rules.iter().map(|one| occurrences(&one.rule, after).peekable()).collect();
+        let mut next: Vec<_> = self.rules.iter().map(|one| one.hours(after).peekable()).collect();
         std::iter::from_fn(move || {
-            let hours = next.iter_mut().map(|rule| rule.peek().map(|occurrence| occurrence.at));
+            let hours = next.iter_mut().map(|rule| rule.peek().copied());
             let first = hours.enumerate().filter_map(|(place, at)| Some((at?, place))).min();
             let (at, place) = first?;
             next.get_mut(place)?.next();
@@ -104,5 +139,34 @@ mod tests {
         assert_eq!(expected.iter().map(|one| one.at).collect::<Vec<_>>(), hours);
         assert_eq!(expected[2].from(), at("2026-11-01T19:30"));
         assert_eq!(expected[2].until, at("2026-11-03T07:30"));
+    }
+
+    #[test]
+    fn a_plan_that_was_written_anew_holds_from_then_on() {
+        let mut plan = sundays();
+        plan.rules[0].until = at("2026-11-08T19:30");
+        let evenings = evenings().rules.remove(0);
+        plan.rules.push(Intended { from: at("2026-11-08T19:30"), ..evenings });
+
+        let zone = zone();
+        let expected = plan.expected(at("2026-11-01T00:00"), &zone).take(3);
+        let civil = ["2026-11-01T19:30", "2026-11-08T19:30", "2026-11-09T19:30"];
+        assert_eq!(expected.map(|one| one.at).collect::<Vec<_>>(), civil.map(at));
+    }
+
+    #[test]
+    fn what_comes_on_the_next_day_may_be_half_a_day_late() {
+        let usual = |rrule: &str| {
+            usual_tolerance(
+                &Rule::parse("2026-11-02T19:30:00", "Asia/Shanghai", Some(rrule)).unwrap(),
+            )
+        };
+
+        assert_eq!(usual("FREQ=DAILY"), DAILY_TOLERANCE);
+        assert_eq!(usual("FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR"), DAILY_TOLERANCE);
+        assert_eq!(usual("FREQ=WEEKLY;BYDAY=SA,SU"), DAILY_TOLERANCE);
+        assert_eq!(usual("FREQ=WEEKLY;BYDAY=SU,WE"), WEEKLY_TOLERANCE);
+        assert_eq!(usual("FREQ=WEEKLY"), WEEKLY_TOLERANCE);
+        assert_eq!(usual("FREQ=DAILY;COUNT=1"), WEEKLY_TOLERANCE);
     }
 }

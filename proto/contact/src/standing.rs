@@ -33,6 +33,18 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// All of them, in order.
+    pub const ALL: [Self; 8] = [
+        Self::NotActive,
+        Self::Paused,
+        Self::OnTrack,
+        Self::New,
+        Self::Watch,
+        Self::AtRisk,
+        Self::Silent,
+        Self::Dormant,
+    ];
+
     /// The word in `--json` and in files.
     #[must_use]
     pub fn name(self) -> &'static str {

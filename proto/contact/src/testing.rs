@@ -31,7 +31,7 @@ pub(crate) fn by_turns(civil: &[&str]) -> Vec<Contact> {
 }
 
 fn intended(start: &str, rrule: &str, tolerance: SignedDuration) -> Intended {
-    Intended { rule: Rule::parse(start, "Asia/Shanghai", Some(rrule)).unwrap(), tolerance }
+    Intended::always(Rule::parse(start, "Asia/Shanghai", Some(rrule)).unwrap(), tolerance)
 }
 
 /// Sundays at 19:30, from 1 November 2026 on.

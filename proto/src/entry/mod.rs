@@ -7,6 +7,10 @@
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
 pub use blob::{BLOB_KEYS, BlobFact, BlobState, blob_key};
+pub use contact::{
+    ContactPlan, IntendedRule, PAUSE_KEYS, PLACEMENT_KEY, PLAN_KEY, PROPOSAL_KEY, Pause,
+    PauseReason, Placement, Proposal, pause_key,
+};
 pub use schedule::{
     Adjust, Fired, Notice, Noticed, RuleText, SCHEDULE_KEYS, Schedule, ScheduleState, Tombstone,
     schedule_key,
@@ -15,6 +19,7 @@ pub use schedule::{
 use crate::id::{CodeHash, DeviceId, Epoch, MemberId, Millis, Ref};
 
 mod blob;
+mod contact;
 mod schedule;
 
 /// The place of an entry in its log, from 1; 0 is the place before the first.
@@ -116,6 +121,14 @@ pub mod kind {
     pub const TOMBSTONE: u32 = 24;
     /// [`super::Content::Blob`].
     pub const BLOB: u32 = 25;
+    /// [`super::Content::Plan`].
+    pub const PLAN: u32 = 26;
+    /// [`super::Content::Proposal`].
+    pub const PROPOSAL: u32 = 27;
+    /// [`super::Content::Pause`].
+    pub const PAUSE: u32 = 28;
+    /// [`super::Content::Placement`].
+    pub const PLACEMENT: u32 = 29;
 }
 
 /// What an entry says.
@@ -143,6 +156,14 @@ pub enum Content {
     Tombstone(Tombstone),
     /// What the relay notes of stored bytes. Never handed out.
     Blob(BlobFact),
+    /// When the family intends to hear each other: the fact `plan`.
+    Plan(ContactPlan),
+    /// What staff propose for that: the fact `plan/proposed`.
+    Proposal(Proposal),
+    /// That nothing is expected for a while: the fact `pause/N`.
+    Pause(Pause),
+    /// In whose figures the family is: the fact `placement`.
+    Placement(Placement),
     /// Written by a newer version: its kind.
     Unknown(u32),
 }
@@ -225,7 +246,21 @@ pub enum Rung {
     Done,
 }
 
+/// So much of a voice note, in percent, is heard.
+const HALF: u8 = 50;
+
 impl Rung {
+    /// Whether somebody has heard it: a text that was opened, of a voice at least half, whatever was shown to a child.
+    /// Delivered is not heard. `share` is that of a [`Receipt`].
+    #[must_use]
+    pub fn is_heard(self, share: Option<u8>) -> bool {
+        match self {
+            Self::Device => false,
+            Self::Played => share.is_some_and(|share| share >= HALF),
+            Self::Opened | Self::Shown | Self::Done => true,
+        }
+    }
+
     /// The word in `--json`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -281,7 +316,8 @@ pub struct MemberFact {
     pub language: String,
 }
 
-/// That a member takes part. A child needs the guardian's consent and the child's own assent.
+/// That a member takes part, and that its contact is counted. A child needs for each of the two the guardian's
+/// consent and the child's own assent.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Consent {
@@ -294,6 +330,21 @@ pub struct Consent {
     /// Civil date of the child's assent.
     #[n(2)]
     pub assent_on: Option<String>,
+    /// Civil date of the consent to counting; of a child the guardian's.
+    #[n(3)]
+    pub counting_on: Option<String>,
+    /// Civil date of the child's assent to counting.
+    #[n(4)]
+    pub counting_assent_on: Option<String>,
+}
+
+impl Consent {
+    /// Of a member of whom nothing is recorded.
+    #[must_use]
+    pub fn none(member: MemberId) -> Self {
+        let (consent_on, assent_on) = (None, None);
+        Self { member, consent_on, assent_on, counting_on: None, counting_assent_on: None }
+    }
 }
 
 /// A new phone asks to be let in, by keys that it made itself. Nothing of it is to be trusted before
@@ -334,6 +385,10 @@ impl Content {
             Self::Notice(_) => kind::NOTICE,
             Self::Tombstone(_) => kind::TOMBSTONE,
             Self::Blob(_) => kind::BLOB,
+            Self::Plan(_) => kind::PLAN,
+            Self::Proposal(_) => kind::PROPOSAL,
+            Self::Pause(_) => kind::PAUSE,
+            Self::Placement(_) => kind::PLACEMENT,
         }
     }
 
@@ -352,6 +407,10 @@ impl Content {
             Self::Consent(consent) => Some(consent_key(consent.member)),
             Self::Request(request) => Some(request_key(request.code_hash)),
             Self::Blob(blob) => Some(blob_key(blob.id)),
+            Self::Plan(_) => Some(PLAN_KEY.into()),
+            Self::Proposal(_) => Some(PROPOSAL_KEY.into()),
+            Self::Pause(pause) => Some(pause_key(pause.number)),
+            Self::Placement(_) => Some(PLACEMENT_KEY.into()),
         }
     }
 
@@ -373,6 +432,10 @@ impl Content {
             Self::Notice(body) => e.encode(body),
             Self::Tombstone(body) => e.encode(body),
             Self::Blob(body) => e.encode(body),
+            Self::Plan(body) => e.encode(body),
+            Self::Proposal(body) => e.encode(body),
+            Self::Pause(body) => e.encode(body),
+            Self::Placement(body) => e.encode(body),
             Self::Unknown(_) => e.array(0),
         });
         written.expect("writing to memory cannot fail");
@@ -399,6 +462,10 @@ impl Content {
             kind::NOTICE => Self::Notice(d.decode()?),
             kind::TOMBSTONE => Self::Tombstone(d.decode()?),
             kind::BLOB => Self::Blob(d.decode()?),
+            kind::PLAN => Self::Plan(d.decode()?),
+            kind::PROPOSAL => Self::Proposal(d.decode()?),
+            kind::PAUSE => Self::Pause(d.decode()?),
+            kind::PLACEMENT => Self::Placement(d.decode()?),
             kind => {
                 d.skip()?;
                 Self::Unknown(kind)

@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use super::relay::ToClose;
-use crate::entry::{Consent, Cursor, MemberFact, RuleText, Rung, ScheduleState, Seq};
+use crate::entry::{Consent, Cursor, IntendedRule, MemberFact, RuleText, Rung, ScheduleState, Seq};
 use crate::id::{CodeHash, Epoch, InviteId, MemberId, Millis, N, Ref, Scope, Token, TokenHash};
 
 /// Says who a lane is and how far it has read.
@@ -184,6 +184,28 @@ pub struct Plan {
     pub seen: Option<u32>,
 }
 
+/// Writes when the family intends to hear each other. The fields are those of [`crate::entry::ContactPlan`].
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Intend {
+    /// The lane's counter.
+    #[n(0)]
+    pub n: N,
+    /// The command's own name.
+    #[n(1)]
+    pub entry_ref: Ref,
+    /// In whose name: a parent or caregiver whom the device serves.
+    #[n(2)]
+    pub from: MemberId,
+    /// All of these, at most [`crate::bounds::MAX_INTENDED`].
+    #[cbor(n(3), decode_with = "crate::frame::list::decode")]
+    pub rules: Vec<IntendedRule>,
+    /// The place of the plan that it is a change of; absent: there was none. If another stands, it is
+    /// [`Stale`](crate::error::ErrorCode::Stale).
+    #[n(4)]
+    pub seen: Option<Seq>,
+}
+
 /// Asks when a rule happens, on several clocks: for clients that have no calendar.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
@@ -327,6 +349,12 @@ pub struct Enrol {
     /// answered [`NewChain`](crate::error::ErrorCode::NewChain) from then on.
     #[n(6)]
     pub replaces: Option<Scope>,
+    /// The code of the place in the programme where it is.
+    #[n(7)]
+    pub site: Option<String>,
+    /// What contact was agreed on with the worker: proposed to the family.
+    #[cbor(n(8), with = "crate::frame::list::sparse", has_nil)]
+    pub proposal: Vec<IntendedRule>,
 }
 
 /// Staff: voids devices and invites of a family. At once they open nothing; the family is asked to

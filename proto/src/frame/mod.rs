@@ -16,7 +16,7 @@ pub(crate) mod list;
 mod relay;
 
 pub use client::{
-    Ack, Beat, Card, Enrol, GiveBack, HandIn, Hello, Hold, Join, Look, Plan, Post, Preview,
+    Ack, Beat, Card, Enrol, GiveBack, HandIn, Hello, Hold, Intend, Join, Look, Plan, Post, Preview,
     RecordConsent, Reissue, Report, Request, Setup, Turn, Void,
 };
 pub use relay::{
@@ -151,6 +151,8 @@ frames! {
         34 Preview,
         /// Asks for held bodies back.
         35 GiveBack,
+        /// Writes when the family intends to hear each other.
+        36 Intend,
     }
 }
 

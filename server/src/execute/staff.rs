@@ -59,7 +59,7 @@ async fn begin_anew(
         if noted == *enrol {
             return finish_enrolment(relay, programme, &enrol.case_code).await;
         }
-        let batch = decide_enrolment(enrol, Some(place), relay.clock.now())?;
+        let batch = decide_enrolment(programme, enrol, Some(place), relay.clock.now())?;
         if noted.family != replaced {
             let text = "the case has another family by now: ask which";
             return Err(Refusal::new(ErrorCode::Stale, text).into());
@@ -100,7 +100,7 @@ async fn note_case(
     enrol: &Enrol,
     standing: Option<Seq>,
 ) -> Result<(), Failure> {
-    let batch = decide_enrolment(enrol, standing, relay.clock.now())?;
+    let batch = decide_enrolment(programme, enrol, standing, relay.clock.now())?;
     match relay.store.commit(programme, batch).await {
         Ok(_) | Err(StoreError::Stale { .. }) => Ok(()),
         Err(error) => Err(error.into()),
@@ -119,16 +119,17 @@ pub async fn finish_enrolment(
 ) -> Result<Enrolled, Failure> {
     let store = &*relay.store;
     let (_, case) = case(store, programme, case_code).await?;
-    let done = match store.commit(case.family, found_family(&case, relay.clock.now())?).await {
-        Ok(_) => {
-            tracing::info!(family.id = %case.family, "enrolled a family");
-            true
-        }
-        Err(StoreError::Stale { .. }) => {
-            stored_links(store, case.family).await?.first() == Some(&case.link)
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let done =
+        match store.commit(case.family, found_family(programme, &case, relay.clock.now())?).await {
+            Ok(_) => {
+                tracing::info!(family.id = %case.family, "enrolled a family");
+                true
+            }
+            Err(StoreError::Stale { .. }) => {
+                stored_links(store, case.family).await?.first() == Some(&case.link)
+            }
+            Err(error) => return Err(error.into()),
+        };
     if let (true, Some(replaced)) = (done, case.replaces) {
         supersede(relay, replaced).await?;
     }
@@ -252,6 +253,15 @@ pub async fn reissue(
             }
         }
     }
+}
+
+/// The family of a case.
+///
+/// # Errors
+///
+/// [`Failure`]; [`ErrorCode::Unknown`] where the programme has no such case.
+pub async fn family(relay: &Relay, programme: Scope, case_code: &str) -> Result<Scope, Failure> {
+    Ok(family_of(relay, programme, case_code).await?.0.family)
 }
 
 /// The case and its family's roster.

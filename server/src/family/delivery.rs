@@ -31,6 +31,10 @@ pub fn is_for(content: &Content, members: &[MemberId]) -> bool {
         | Content::Member(_)
         | Content::Consent(_)
         | Content::Request(_)
+        | Content::Plan(_)
+        | Content::Proposal(_)
+        | Content::Pause(_)
+        | Content::Placement(_)
         | Content::Unknown(_) => true,
     }
 }

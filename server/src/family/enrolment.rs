@@ -4,16 +4,20 @@
 //! an intent with a due item, the second may be repeated, so a crash between them loses nothing.
 
 use jiashu_proto::bounds;
-use jiashu_proto::entry::{Consent, Content, LinkFact, Seq, consent_key, link_key};
+use jiashu_proto::entry::{
+    Consent, Content, LinkFact, Placement, Proposal, Seq, consent_key, link_key,
+};
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{Enrol, RecordConsent};
-use jiashu_proto::id::{MemberId, Millis};
+use jiashu_proto::id::{DeviceId, MemberId, Millis, Scope};
 use jiashu_recurrence::{Rule, RuleError};
 use jiashu_roster::{Author as LinkAuthor, Link, Op, Roster};
 
+use super::contact::{check_rules, look};
+use super::ledger::BOOKS;
 use super::retention::look_later;
 use super::roster::{check_bounds, refusal};
-use super::{Refusal, check_cards, takes_part};
+use super::{Refusal, check_cards, is_counted, takes_part};
 use crate::store::{Batch, Change, DueItem, NewEntry, Precondition, ScopeKind};
 
 /// Key of a case in its programme's log.
@@ -50,12 +54,13 @@ fn write_case(enrol: &Enrol) -> Vec<u8> {
 ///
 /// [`Refusal`], if step two could not be done.
 pub fn decide_enrolment(
+    programme: Scope,
     enrol: &Enrol,
     standing: Option<Seq>,
     now: Millis,
 ) -> Result<Batch, Refusal> {
     check_case_code(&enrol.case_code)?;
-    found_family(enrol, now)?;
+    found_family(programme, enrol, now)?;
     if enrol.cards.iter().any(|card| card.blob.is_empty()) {
         return Err(Refusal::new(ErrorCode::BadLink, "a card without a blob"));
     }
@@ -76,7 +81,7 @@ pub fn decide_enrolment(
 /// # Errors
 ///
 /// [`Refusal`], if link 1 fails a check or what came with it does not belong to it.
-pub fn found_family(enrol: &Enrol, now: Millis) -> Result<Batch, Refusal> {
+pub fn found_family(programme: Scope, enrol: &Enrol, now: Millis) -> Result<Batch, Refusal> {
     let body =
         Link::parse(&enrol.link).and_then(|link| link.read()).map_err(|error| refusal(&error))?;
     let mut roster = Roster::new();
@@ -96,11 +101,21 @@ pub fn found_family(enrol: &Enrol, now: Millis) -> Result<Batch, Refusal> {
     entries.extend(
         enrol.consents.iter().cloned().map(Content::Consent).map(|content| NewEntry::of(&content)),
     );
+    check_rules(&enrol.proposal)?;
+    let (case_code, site, since) = (enrol.case_code.clone(), enrol.site.clone(), now);
+    let placement = Placement { programme, case_code, site, since };
+    entries.push(NewEntry::of(&Content::Placement(placement)));
+    if !enrol.proposal.is_empty() {
+        let proposal = Proposal { staff: WORKER, rules: enrol.proposal.clone() };
+        entries.push(NewEntry::of(&Content::Proposal(proposal)));
+    }
     let mut changes = vec![
         Change::Create(ScopeKind::Family),
         Change::Turn { epoch: change.number, head: change.hash },
         Change::SetActive(takes_part(roster.members(), &enrol.consents)),
+        Change::SetCounted(is_counted(roster.members(), &enrol.consents)),
         look_later(now),
+        look(now),
     ];
     let expiries = body.ops.iter().filter_map(|op| match op {
         Op::AddInvite { expires_at, .. } => Some(*expires_at),
@@ -115,6 +130,9 @@ pub fn found_family(enrol: &Enrol, now: Millis) -> Result<Batch, Refusal> {
     }));
     Ok(Batch { requires: vec![Precondition::Absent], entries, changes, ..Batch::new(now) })
 }
+
+/// Who proposes what was agreed on at enrolment. Which member of staff it was stands in the programme's log.
+const WORKER: DeviceId = DeviceId(1);
 
 /// Zones and consents are those of the link's members, each once, in a known zone.
 fn check_members(enrol: &Enrol, roster: &Roster) -> Result<(), Refusal> {
@@ -141,7 +159,8 @@ fn is_zone(zone: &str) -> bool {
 }
 
 fn check_dates(consent: &Consent) -> Result<(), Refusal> {
-    let dates = [&consent.consent_on, &consent.assent_on];
+    let Consent { member: _, consent_on, assent_on, counting_on, counting_assent_on } = consent;
+    let dates = [consent_on, assent_on, counting_on, counting_assent_on];
     if dates.into_iter().flatten().all(|date| is_date(date)) {
         Ok(())
     } else {
@@ -185,27 +204,31 @@ pub fn decide_consent(
     check_dates(&record.consent)?;
     let of = |member: MemberId| standing.iter().find(|(_, consent)| consent.member == member);
     let earlier = of(member).map(|(_, consent)| consent);
+    let earlier = earlier.cloned().unwrap_or_else(|| Consent::none(member));
+    let new = record.consent.clone();
     let merged = Consent {
         member,
-        consent_on: or_earlier(&record.consent.consent_on, earlier.map(|it| &it.consent_on)),
-        assent_on: or_earlier(&record.consent.assent_on, earlier.map(|it| &it.assent_on)),
+        consent_on: new.consent_on.or(earlier.consent_on),
+        assent_on: new.assent_on.or(earlier.assent_on),
+        counting_on: new.counting_on.or(earlier.counting_on),
+        counting_assent_on: new.counting_assent_on.or(earlier.counting_assent_on),
     };
     let mut consents: Vec<_> = standing.iter().map(|(_, consent)| consent.clone()).collect();
     consents.retain(|consent| consent.member != member);
     consents.push(merged.clone());
     let active = takes_part(roster.members(), &consents);
+    let counted = is_counted(roster.members(), &consents);
     let requires = roster.members().keys().map(|member| {
         Precondition::FactAt(consent_key(*member), of(*member).map(|(place, _)| *place))
     });
-    let batch = Batch {
+    let mut batch = Batch {
         requires: requires.collect(),
         entries: vec![NewEntry::of(&Content::Consent(merged))],
-        changes: vec![Change::SetActive(active)],
+        changes: vec![Change::SetActive(active), Change::SetCounted(counted), look(now)],
         ..Batch::new(now)
     };
+    if !counted {
+        batch.changes.extend(BOOKS.map(|book| Change::StrikeBook(book.to_owned())));
+    }
     Ok((batch, active))
-}
-
-fn or_earlier(date: &Option<String>, earlier: Option<&Option<String>>) -> Option<String> {
-    date.clone().or_else(|| earlier.cloned().flatten())
 }

@@ -11,6 +11,7 @@ use jiashu_roster::occurrence_ref;
 use super::Refusal;
 use super::blob::keep_until;
 use super::delivery;
+use super::ledger::Sent;
 use super::schedule::{Standing, end_of, parse, timestamp};
 use crate::store::{Batch, Change, Due, HeldBody, NEVER, NewEntry, Precondition};
 
@@ -170,6 +171,7 @@ fn release(
     debug_assert!(batch.entries.is_empty(), "its place is that of the batch's first entry");
     let (until, body_ref) = (message.until, message.fired.as_ref().map(|fired| fired.body_ref));
     let stored = message.blob.map(|id| keep_until(id, batch.at.saturating_add(keep)));
+    batch.changes.extend(Sent::of(kind, &message, batch.at));
     batch.entries.push(NewEntry::of(&Content::Message(kind, message)));
     batch.changes.extend(until.map(Change::SetExpiry));
     batch.changes.extend(stored);
@@ -315,7 +317,11 @@ mod tests {
         let version = Precondition::FactAt(schedule_key(ID), Some(7));
         assert_eq!(batch.requires, [due_then, version, is]);
         let next = set("2027-03-29T02:30:00", at("2027-03-29T00:30:00Z"));
-        assert_eq!(batch.changes, [Change::SetExpiry(due_at + 100_000_000), next]);
+        let [Change::Count { row, look: None }, changes @ ..] = &batch.changes[..] else {
+            panic!("it is counted: {batch:?}")
+        };
+        assert_eq!(Sent::read(row).unwrap().1.at, now);
+        assert_eq!(changes, [Change::SetExpiry(due_at + 100_000_000), next]);
         let [Content::Message(1, message)] = &contents(batch)[..] else { panic!("one message") };
         let fired = message.fired.as_ref().unwrap();
         assert_eq!((&*fired.planned, fired.version), ("2027-03-28T02:30:00", 2));
@@ -390,7 +396,8 @@ mod tests {
         assert_eq!((waits.fate, waits.batch.entries.len()), (Fate::Moved, 0));
         assert_eq!(waits.batch.changes, [set(planned, right)]);
         assert_eq!((fires.fate, fires.due_at), (Fate::Released, right));
-        assert_eq!(fires.batch.changes, [set("2027-03-30T02:30:00", right + 86_400_000)]);
+        let next = set("2027-03-30T02:30:00", right + 86_400_000);
+        assert_eq!(fires.batch.changes.last(), Some(&next));
     }
 
     #[test]

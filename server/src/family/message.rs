@@ -7,6 +7,7 @@ use jiashu_proto::frame::{Post, Report, ToClose};
 use jiashu_proto::id::Millis;
 
 use super::blob::{Claim, check_named};
+use super::ledger::{Heard, Sent};
 use super::permission::check_sealed;
 use super::{Refusal, Sender, check_addressees};
 use crate::store::{Author, Batch, Change, NewEntry, Precondition};
@@ -53,6 +54,7 @@ pub fn decide_post(
         blob: post.blob,
         fired: None,
     };
+    let sent = Sent::of(post.kind, &message, now);
     let content = Content::Message(post.kind, message);
     let mut batch = Batch {
         author: Some(Author { device: sender.device, n: post.n, entry_ref: post.entry_ref }),
@@ -62,7 +64,7 @@ pub fn decide_post(
             Precondition::Epoch(post.epoch),
         ],
         entries: vec![NewEntry::of(&content)],
-        changes: expiry.into_iter().collect(),
+        changes: expiry.into_iter().chain(sent).collect(),
         ..Batch::new(now)
     };
     if let Some(Claim { requires, change }) = claim {
@@ -92,7 +94,7 @@ pub fn decide_report(sender: &Sender, report: Report, now: Millis) -> Result<Bat
     if report.share.is_some_and(|share| share > 100) {
         return Err(Refusal::new(ErrorCode::Malformed, "a share is at most 100 percent"));
     }
-    let content = Content::Receipt(Receipt {
+    let receipt = Receipt {
         device: sender.device,
         from: report.from,
         of: report.of,
@@ -100,10 +102,13 @@ pub fn decide_report(sender: &Sender, report: Report, now: Millis) -> Result<Bat
         rung: report.rung,
         at: report.at,
         share: report.share,
-    });
+    };
+    let heard = Heard::of(&receipt, now);
+    let content = Content::Receipt(receipt);
     Ok(Batch {
         author: Some(Author { device: sender.device, n: report.n, entry_ref: report.entry_ref }),
         entries: vec![NewEntry { key: content.key(), rank, content: content.to_bytes() }],
+        changes: heard.into_iter().collect(),
         ..Batch::new(now)
     })
 }
@@ -196,7 +201,7 @@ mod tests {
         let ends = |until| decide_post(&sender(), Post { until: Some(until), ..post() }, None, 5);
 
         assert_eq!(ends(5).unwrap_err().code, ErrorCode::Malformed);
-        assert_eq!(ends(6).unwrap().changes, [Change::SetExpiry(6)]);
+        assert_eq!(ends(6).unwrap().changes.first(), Some(&Change::SetExpiry(6)));
     }
 
     #[test]

@@ -17,6 +17,10 @@ pub mod admission;
 
 pub mod message;
 
+pub mod ledger;
+
+pub mod contact;
+
 pub mod held;
 
 pub mod blob;
@@ -117,6 +121,24 @@ pub fn takes_part<'a>(
     })
 }
 
+/// Whether contact may be counted: a family takes part, and every child's guardian and the child agree to that too.
+/// One that does not takes the family out of all figures.
+#[must_use]
+pub fn is_counted<'a>(
+    members: impl IntoIterator<Item = (&'a MemberId, &'a Role)> + Clone,
+    consents: &[jiashu_proto::entry::Consent],
+) -> bool {
+    let children = members.clone().into_iter().filter(|(_, role)| **role == Role::Child);
+    takes_part(members, consents)
+        && children.map(|(member, _)| member).all(|member| {
+            consents.iter().any(|consent| {
+                consent.member == *member
+                    && consent.counting_on.is_some()
+                    && consent.counting_assent_on.is_some()
+            })
+        })
+}
+
 /// The cards that came with a link are exactly those of the invites it makes, within bounds.
 fn check_cards(cards: &[jiashu_proto::frame::Card], invites: &[InviteId]) -> Result<(), Refusal> {
     if !cards.iter().map(|card| card.invite).eq(invites.iter().copied()) {
@@ -138,9 +160,9 @@ mod tests {
     fn a_family_takes_part_once_every_child_is_consented_for_and_assents() {
         let members = [(MemberId(1), Role::Parent), (MemberId(2), Role::Child)];
         let consent = |consent_on: Option<&str>, assent_on: Option<&str>| Consent {
-            member: MemberId(2),
             consent_on: consent_on.map(Into::into),
             assent_on: assent_on.map(Into::into),
+            ..Consent::none(MemberId(2))
         };
         let takes_part = |consents: &[Consent]| {
             super::takes_part(members.iter().map(|(member, role)| (member, role)), consents)

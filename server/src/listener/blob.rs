@@ -10,21 +10,21 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
 use futures_util::{FutureExt, StreamExt};
 use jiashu_proto::entry::BlobState;
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::id::{Ref, Scope, Token};
-use serde_json::json;
+use jiashu_proto::id::{Ref, Scope};
 use tokio::time::{Instant, timeout_at};
 
 use super::Guest;
 use super::part::{Part, hand_out};
+use super::problem::{No, UPLOAD_OFFSET, bearer, malformed, slow_down};
 use super::routes::{Door, admit};
 use crate::access::{self, Who};
 use crate::blobs::uploads::Adding;
@@ -33,7 +33,6 @@ use crate::execute::Failure;
 use crate::execute::blob::{begin_upload, end_upload, look};
 use crate::family::blob::{StandingBlob, Upload};
 use crate::family::{Refusal, Sender};
-use crate::limits::pace::TooFast;
 use crate::relay::Relay;
 
 /// How long one request may bring bytes: longer ago than an upload is given up, none still does.
@@ -45,20 +44,12 @@ const PIECE: usize = 16 * 1024 + 16;
 /// Bytes that are written or handed out at once: as a rule all of a voice note, if line and memory allow it.
 pub(super) const AT_ONCE: RangeInclusive<usize> = PIECE..=8 * PIECE;
 
-const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
 const UPLOAD_COMPLETE: HeaderName = HeaderName::from_static("upload-complete");
 pub(super) const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 
 /// The type of what is added to an upload.
 const PARTIAL_UPLOAD: &str = "application/partial-upload";
-
-/// What RFC 9457 calls a body that says what is wrong.
-const PROBLEM: &str = "application/problem+json";
-
-/// The draft's name for an offset that is not the upload's.
-const WRONG_OFFSET: &str =
-    "https://iana.org/assignments/http-problem-types#mismatching-upload-offset";
 
 /// Their address, with what may be done there.
 pub(super) fn routes() -> Router<Door> {
@@ -71,82 +62,6 @@ pub(super) struct Asked {
     pub(super) scope: Scope,
     pub(super) sender: Sender,
     pub(super) id: Ref,
-}
-
-/// Why not.
-pub(super) enum No {
-    /// It says so already.
-    Answer(Box<Response>),
-    /// A rule or the store.
-    Failure(Failure),
-    /// The upload has come so far, and not as far as was said.
-    Offset { expected: u64, provided: u64 },
-}
-
-impl<F: Into<Failure>> From<F> for No {
-    fn from(failure: F) -> Self {
-        Self::Failure(failure.into())
-    }
-}
-
-impl No {
-    pub(super) fn answer(response: impl IntoResponse) -> Self {
-        Self::Answer(Box::new(response.into_response()))
-    }
-}
-
-impl IntoResponse for No {
-    fn into_response(self) -> Response {
-        match self {
-            Self::Answer(response) => *response,
-            Self::Failure(failure) => problem(failure),
-            Self::Offset { expected, provided } => {
-                let body = json!({
-                    "type": WRONG_OFFSET,
-                    "title": "the upload has come to another offset",
-                    "expected-offset": expected,
-                    "provided-offset": provided,
-                });
-                let headers = [(UPLOAD_OFFSET, expected.to_string())];
-                let content = [(header::CONTENT_TYPE, PROBLEM)];
-                (StatusCode::CONFLICT, headers, content, body.to_string()).into_response()
-            }
-        }
-    }
-}
-
-/// The same words as in the protocol's refusals.
-fn problem(failure: Failure) -> Response {
-    let refused = failure.answer(None);
-    let status = match refused.code {
-        ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        ErrorCode::Full => StatusCode::INSUFFICIENT_STORAGE,
-        ErrorCode::SlowDown => StatusCode::TOO_MANY_REQUESTS,
-        ErrorCode::Exists | ErrorCode::Stale => StatusCode::CONFLICT,
-        ErrorCode::Unknown => StatusCode::NOT_FOUND,
-        ErrorCode::NotActive => StatusCode::FORBIDDEN,
-        ErrorCode::Unauthorised | ErrorCode::NewChain => StatusCode::UNAUTHORIZED,
-        ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::BAD_REQUEST,
-    };
-    let body = json!({ "title": refused.text, "code": refused.code.name() }).to_string();
-    let mut response = (status, [(header::CONTENT_TYPE, PROBLEM)], body).into_response();
-    if let Some(retry_ms) = refused.retry_after_ms {
-        let after = HeaderValue::from(retry_ms.div_ceil(1_000));
-        response.headers_mut().insert(header::RETRY_AFTER, after);
-    }
-    response
-}
-
-/// Too much at once, of a device or from an address: when the next would pass.
-pub(super) fn slow_down(relay: &Relay, too_fast: TooFast) -> No {
-    relay.limits.refuse(too_fast.limit, &relay.metrics);
-    let after = too_fast.retry_after_ms.div_ceil(1_000).to_string();
-    No::answer((StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, after)]))
-}
-
-pub(super) fn malformed(text: &str) -> No {
-    Refusal::new(ErrorCode::Malformed, text).into()
 }
 
 /// Looks whose token it is. In a header, never in the address.
@@ -168,12 +83,6 @@ pub(super) async fn asked(
             Err(Refusal::new(ErrorCode::Unauthorised, "a family's phone alone").into())
         }
     }
-}
-
-/// RFC 6750, 2.1.
-fn bearer(headers: &HeaderMap) -> Option<Token> {
-    let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?;
-    Token::from_bytes(&URL_SAFE_NO_PAD.decode(text).ok()?)
 }
 
 /// How far an upload has come.

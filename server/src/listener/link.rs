@@ -9,8 +9,9 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::Guest;
-use super::blob::{Asked, No, asked, malformed, slow_down};
+use super::blob::{Asked, asked};
 use super::part::{Part, hand_out};
+use super::problem::{No, malformed, slow_down};
 use super::routes::{Door, admit};
 use crate::blobs::BlobName;
 use crate::execute::blob::lent;

@@ -32,6 +32,10 @@ mod proxy;
 
 mod blob;
 
+mod problem;
+
+mod api;
+
 mod part;
 
 mod link;

@@ -11,7 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::{Stream, StreamExt, stream};
 use jiashu_proto::entry::BlobFact;
 
-use super::blob::{AT_ONCE, No, REPR_DIGEST};
+use super::blob::{AT_ONCE, REPR_DIGEST};
+use super::problem::No;
 use crate::blobs::{BlobError, BlobName};
 use crate::relay::Relay;
 

@@ -13,7 +13,7 @@ use jiashu_proto::bounds;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Guest, blob, link, upgrade};
+use super::{Guest, api, blob, link, upgrade};
 use crate::dice;
 use crate::limits::guests::{Full, Ticket};
 use crate::relay::Relay;
@@ -45,6 +45,7 @@ pub(super) fn routes(door: Door) -> Router {
         .route("/healthz", get(health))
         .merge(blob::routes())
         .merge(link::routes())
+        .merge(api::routes())
         .merge(for_operators(&door))
         .with_state(door)
 }

@@ -17,6 +17,7 @@ use jiashu_proto::entry::{Content, Seq};
 use jiashu_proto::id::{Millis, Scope};
 use tokio_util::sync::CancellationToken;
 
+use crate::contact;
 use crate::execute::staff::finish_enrolment;
 use crate::execute::{self, Failure};
 use crate::family::{closing, expiry, retention};
@@ -170,6 +171,7 @@ async fn one(relay: &Relay, due: &Due) -> Result<(), Failure> {
         DueItem::Retention => forget_old(relay, due).await,
         DueItem::Expiry(place) => expire_message(relay, due, *place).await,
         DueItem::Blob(id) => execute::blob::on_due(relay, due, *id).await,
+        DueItem::Contact => contact::look(relay, due).await,
         // Those are fired together.
         DueItem::Occurrence(_) => Ok(()),
     }

@@ -145,6 +145,8 @@ pub enum Change {
     },
     /// Whether letters may move.
     SetActive(bool),
+    /// Whether what happens is counted from now on.
+    SetCounted(bool),
     /// Lets a device (or a member of staff) in, with counter 0.
     AddSeat {
         /// Its number.
@@ -196,6 +198,13 @@ pub enum Change {
     DropFact(String),
     /// A row of the ledger, unless one of this name stands there whose version is not below.
     Enter(LedgerRow),
+    /// As [`Change::Enter`], where the scope is counted; and with `look`, in ms, [`DueItem::Contact`] is due then.
+    Count {
+        /// What happened.
+        row: LedgerRow,
+        /// When somebody looks what follows.
+        look: Option<Millis>,
+    },
     /// The row of that book, the first, with this name goes.
     Strike(String, Vec<u8>),
     /// All rows of that book go.
@@ -306,6 +315,9 @@ pub enum DueItem {
     /// A look at whether stored bytes are still needed.
     #[n(7)]
     Blob(#[n(0)] Ref),
+    /// A look at how the family stands.
+    #[n(8)]
+    Contact,
 }
 
 /// Something that is due.
@@ -355,6 +367,7 @@ mod tests {
             (DueItem::Retention, "8105"),
             (DueItem::Expiry(7), "820607"),
             (DueItem::Blob(Ref([1; 12])), "82074c010101010101010101010101"),
+            (DueItem::Contact, "8108"),
         ];
 
         for (item, hex) in items {

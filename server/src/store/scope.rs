@@ -69,6 +69,10 @@ pub struct ScopeState {
     #[n(11)]
     #[cbor(default)]
     pub floor: Seq,
+    /// Whether what happens in it is counted.
+    #[n(12)]
+    #[cbor(default)]
+    pub counted: bool,
 }
 
 impl ScopeState {
@@ -88,6 +92,7 @@ impl ScopeState {
             tickets: Vec::new(),
             superseded: false,
             floor: 0,
+            counted: false,
         }
     }
 }

@@ -153,6 +153,7 @@ pub(super) fn changes_access(change: &Change) -> bool {
         Change::Create(_)
         | Change::Turn { .. }
         | Change::SetActive(_)
+        | Change::SetCounted(_)
         | Change::AddSeat { .. }
         | Change::RevokeSeat(_)
         | Change::SetMembers(..)
@@ -167,6 +168,7 @@ pub(super) fn changes_access(change: &Change) -> bool {
         | Change::Forget { .. }
         | Change::DropFact(_)
         | Change::Enter(_)
+        | Change::Count { .. }
         | Change::Strike(..)
         | Change::StrikeBook(_)
         | Change::PutHeld(_)
@@ -185,6 +187,7 @@ pub(super) fn apply(state: &mut ScopeState, first: Seq, change: &Change) {
     match change {
         Change::Turn { epoch, head } => (state.epoch, state.roster_head) = (*epoch, *head),
         Change::SetActive(active) => state.active = *active,
+        Change::SetCounted(counted) => state.counted = *counted,
         Change::AddSeat { device, token_hash, members } => {
             let (token_hash, members) = (*token_hash, members.clone());
             let seat = Seat { token_hash, members, revoked: false, last_n: 0, recent: Vec::new() };
@@ -234,6 +237,7 @@ pub(super) fn apply(state: &mut ScopeState, first: Seq, change: &Change) {
         | Change::Forget { .. }
         | Change::DropFact(_)
         | Change::Enter(_)
+        | Change::Count { .. }
         | Change::Strike(..)
         | Change::StrikeBook(_)
         | Change::PutHeld(_)

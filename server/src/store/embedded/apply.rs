@@ -180,6 +180,14 @@ fn apply_change(
         }
         Change::DropFact(key) => facts::drop_fact(tx, scope, state, key)?,
         Change::Enter(row) => ledger::enter(tx, scope, row)?,
+        Change::Count { row, look } => {
+            if state.counted {
+                ledger::enter(tx, scope, row)?;
+                if let Some(at) = look {
+                    set_due(tx, id, &DueItem::Contact, *at, None)?;
+                }
+            }
+        }
         Change::Strike(book, name) => {
             let sql = "DELETE FROM ledger WHERE scope = ?1 AND book = ?2 AND name = ?3";
             delete(tx, sql, (id, book, name))?;
@@ -213,6 +221,7 @@ fn apply_change(
         Change::Create(_)
         | Change::Turn { .. }
         | Change::SetActive(_)
+        | Change::SetCounted(_)
         | Change::AddSeat { .. }
         | Change::RevokeSeat(_)
         | Change::SetMembers(..)

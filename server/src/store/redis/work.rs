@@ -84,7 +84,9 @@ impl Needs {
             Change::DropFact(key) => {
                 self.facts.insert(key.clone());
             }
-            Change::Enter(LedgerRow { book, name, .. }) | Change::Strike(book, name) => {
+            Change::Enter(LedgerRow { book, name, .. })
+            | Change::Count { row: LedgerRow { book, name, .. }, .. }
+            | Change::Strike(book, name) => {
                 self.books.entry(book.clone()).or_default().insert(name.clone());
             }
             Change::StrikeBook(book) => {
@@ -318,6 +320,14 @@ impl Work {
                 self.found.facts.remove(key);
             }
             Change::Enter(row) => self.enter(row),
+            Change::Count { row, look } => {
+                if state.counted {
+                    self.enter(row);
+                    if let Some(at) = look {
+                        self.set_due(&DueItem::Contact, *at, None);
+                    }
+                }
+            }
             Change::Strike(book, name) => self.strike(book, name),
             Change::StrikeBook(book) => {
                 let key = self.book_key(book);

@@ -1,0 +1,107 @@
+//! `jiashu ngo worklist`: which family to ring first.
+
+use std::io::Write;
+
+use jiashu_api::worklist::{Counting, Family, Phone, Use, Worklist};
+
+use super::api;
+use super::staff::Staff;
+use crate::args::Globals;
+use crate::error::Result;
+use crate::say::json_line;
+
+/// Shows it, the most pressing first.
+pub(super) async fn run(globals: &Globals, out: &mut dyn Write) -> Result<()> {
+    let staff = Staff::load(globals)?;
+    let worklist: Worklist = api::get(&staff, globals, "/api/v1/worklist").await?;
+    if globals.json {
+        return Ok(writeln!(out, "{}", json_line(&worklist)?)?);
+    }
+    if worklist.families.is_empty() {
+        writeln!(out, "No family yet: jiashu ngo enrol FAMILIES.CSV --out cards/")?;
+        return Ok(());
+    }
+    let rows: Vec<_> = worklist.families.iter().map(cells).collect();
+    let heads = ["case", "stands", "both heard", "missed", "often", "next at home", "phones"];
+    let heads = heads.map(str::to_owned);
+    let width = |column: usize| {
+        let cells = rows.iter().chain([&heads]).filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<_> = (0..heads.len()).map(width).collect();
+    for row in [&heads].into_iter().chain(&rows) {
+        let line: Vec<_> =
+            row.iter().zip(&widths).map(|(cell, &wide)| format!("{cell:wide$}")).collect();
+        writeln!(out, "{}", line.join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
+fn cells(family: &Family) -> [String; 7] {
+    let bands: Vec<_> = family.children.iter().map(|child| words(&child.band)).collect();
+    let counted = family.counting == Counting::Counted;
+    let when = |text: String| if counted { text } else { String::new() };
+    [
+        family.case_code.clone(),
+        match family.counting {
+            Counting::Counted => words(&family.standing),
+            Counting::NotCounted => "not counted".to_owned(),
+            Counting::NotActive => "not active".to_owned(),
+        },
+        when(family.days_since_two_way.map_or("never".to_owned(), days_ago)),
+        when(family.missed_in_a_row.to_string()),
+        when(bands.join(", ")),
+        next(family),
+        phones(&family.phones),
+    ]
+}
+
+/// "Sun 29 Nov 19:30 (12:30 there)".
+fn next(family: &Family) -> String {
+    let Some(next) = &family.next else { return "nothing planned".to_owned() };
+    let local = |text: &Option<String>| {
+        let civil = text.as_deref().and_then(|text| text.get(..19));
+        civil.and_then(|civil| civil.parse::<jiff::civil::DateTime>().ok())
+    };
+    match (local(&next.home), local(&next.away)) {
+        (Some(home), Some(away)) if home.date() == away.date() => {
+            format!("{} ({} there)", home.strftime("%a %-d %b %H:%M"), away.strftime("%H:%M"))
+        }
+        (Some(home), Some(away)) => {
+            format!("{} ({} there)", home.strftime("%a %-d %b %H:%M"), away.strftime("%a %H:%M"))
+        }
+        (Some(home), None) => home.strftime("%a %-d %b %H:%M").to_string(),
+        _ => next.at.clone(),
+    }
+}
+
+/// Of each phone whether it is used: "parent used; shared idle 45 days".
+fn phones(phones: &[Phone]) -> String {
+    let one = |phone: &Phone| {
+        let whose = if phone.shared { "shared".to_owned() } else { phone.serves.join("+") };
+        let days = phone.days_unused.map(|days| format!(" {days} days")).unwrap_or_default();
+        match phone.in_use {
+            Use::Used => format!("{whose} used"),
+            Use::Quiet => format!("{whose} quiet{days}"),
+            Use::Idle => format!("{whose} idle{days}"),
+            Use::Never => format!("{whose} never used"),
+            Use::NotCounted => whose,
+        }
+    };
+    if phones.is_empty() {
+        return "none joined".to_owned();
+    }
+    phones.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+fn days_ago(days: i64) -> String {
+    match days {
+        0 => "today".to_owned(),
+        1 => "1 day ago".to_owned(),
+        days => format!("{days} days ago"),
+    }
+}
+
+fn words(name: &str) -> String {
+    name.replace('_', " ")
+}

@@ -1,0 +1,154 @@
+//! What there is to know of a family's contact, and what of it counts.
+
+use std::collections::BTreeMap;
+
+use jiashu_contact::ledger::{Contact, Way};
+use jiashu_contact::plan::{Intended as InForce, Pause as Days, Plan, usual_tolerance};
+use jiashu_proto::entry::{Consent, IntendedRule, Pause, Placement};
+use jiashu_proto::id::{DeviceId, MemberId, Millis, Ref, Role};
+use jiashu_recurrence::Rule;
+use jiashu_roster::Roster;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::family::contact::StandingPlan;
+use crate::family::ledger::{Heard, Intended, Sent};
+
+/// What there is to know.
+#[derive(Debug)]
+pub struct Known {
+    /// In whose figures it is.
+    pub placement: Placement,
+    /// Whether letters move.
+    pub active: bool,
+    /// Whether contact is counted.
+    pub counted: bool,
+    /// Who is in the family, and their phones.
+    pub roster: Roster,
+    /// Of members, IANA.
+    pub zones: BTreeMap<MemberId, String>,
+    /// What is recorded of taking part and counting.
+    pub consents: Vec<Consent>,
+    /// All of them, those that were taken back too.
+    pub pauses: Vec<Pause>,
+    /// What is intended.
+    pub plan: Option<StandingPlan>,
+    /// What was intended before.
+    pub past: Vec<Intended>,
+    /// What went, by its ref.
+    pub sent: BTreeMap<Ref, Sent>,
+    /// What was heard, and by whom.
+    pub heard: Vec<(Ref, MemberId, Heard)>,
+    /// When its log began, in ms.
+    pub enrolled_at: Millis,
+}
+
+impl Known {
+    fn role(&self, member: MemberId) -> Option<Role> {
+        self.roster.members().get(&member).copied()
+    }
+
+    /// The children, in order.
+    pub fn children(&self) -> impl Iterator<Item = MemberId> + '_ {
+        self.of_role(Role::Child)
+    }
+
+    fn of_role(&self, role: Role) -> impl Iterator<Item = MemberId> + '_ {
+        let members = self.roster.members().iter();
+        members.filter(move |(_, found)| **found == role).map(|(member, _)| *member)
+    }
+
+    /// The clock of whoever of that role comes first.
+    #[must_use]
+    pub fn zone_of(&self, role: Role) -> Option<&str> {
+        self.of_role(role).find_map(|member| self.zones.get(&member)).map(String::as_str)
+    }
+
+    /// Every contact between a child and a parent, each message once, in any order.
+    ///
+    /// When it was heard is what the phone says, but not before it was sent, nor after the relay was told.
+    #[must_use]
+    pub fn contacts(&self) -> Vec<Contact> {
+        let mut first: BTreeMap<(Ref, MemberId), Contact> = BTreeMap::new();
+        for (message, by, heard) in &self.heard {
+            let Some(sent) = self.sent.get(message) else { continue };
+            let (child, way) = match (self.role(sent.from), self.role(*by)) {
+                (Some(Role::Parent), Some(Role::Child)) => (*by, Way::Home),
+                (Some(Role::Child), Some(Role::Parent)) => (sent.from, Way::Away),
+                // With the grandmother; or among those at home.
+                _ => continue,
+            };
+            let at = timestamp(heard.claimed.clamp(sent.at.min(heard.at), heard.at));
+            let contact = Contact { heard_at: at, child, way };
+            let earliest = first.entry((*message, child)).or_insert(contact);
+            *earliest = (*earliest).min(contact);
+        }
+        first.into_values().collect()
+    }
+
+    /// When each phone that is in was last used to say or hear something, in ms; `None` if it never was.
+    #[must_use]
+    pub fn used(&self) -> BTreeMap<DeviceId, Option<Millis>> {
+        let devices = self.roster.devices().keys();
+        let mut used: BTreeMap<_, _> = devices.map(|device| (*device, None)).collect();
+        let sent = self.sent.values().map(|sent| (sent.device, sent.at));
+        let heard = self.heard.iter().map(|(_, _, heard)| (heard.device, heard.at));
+        for (device, at) in sent.chain(heard) {
+            if let Some(last) = used.get_mut(&device) {
+                *last = (*last).max(Some(at));
+            }
+        }
+        used
+    }
+
+    /// What is intended and was, each as long as it held, without the days of pauses.
+    #[must_use]
+    pub fn plan(&self) -> Plan {
+        let mut plan = Plan::default();
+        for Intended { from, until, rules } in &self.past {
+            let (from, until) = (timestamp(*from), timestamp(*until));
+            plan.rules.extend(rules.iter().filter_map(|rule| in_force(rule, from, until)));
+        }
+        if let Some(StandingPlan { at, plan: standing, .. }) = &self.plan {
+            let (from, until) = (timestamp(*at), Timestamp::MAX);
+            plan.rules.extend(standing.rules.iter().filter_map(|rule| in_force(rule, from, until)));
+        }
+        let days = |pause: &Pause| {
+            let (first, last) = (pause.first.parse().ok()?, pause.last.parse().ok()?);
+            (!pause.withdrawn).then_some(Days { first, last })
+        };
+        plan.pauses = self.pauses.iter().filter_map(days).collect();
+        plan
+    }
+
+    /// Since when a child is counted: the day by which all had agreed, and not before the family was enrolled.
+    #[must_use]
+    pub fn since(&self, child: MemberId, zone: &TimeZone) -> Option<Timestamp> {
+        if !(self.active && self.counted) {
+            return None;
+        }
+        let consent = self.consents.iter().find(|consent| consent.member == child)?;
+        let Consent { consent_on, assent_on, counting_on, counting_assent_on, .. } = consent;
+        let mut last: Option<Date> = None;
+        for date in [consent_on, assent_on, counting_on, counting_assent_on] {
+            last = last.max(Some(date.as_deref()?.parse().ok()?));
+        }
+        let agreed = zone.to_ambiguous_timestamp(last?.at(0, 0, 0, 0)).compatible().ok()?;
+        Some(agreed.max(timestamp(self.enrolled_at)))
+    }
+}
+
+fn in_force(rule: &IntendedRule, from: Timestamp, until: Timestamp) -> Option<InForce> {
+    let IntendedRule { rule, tolerance_min } = rule;
+    let rule = Rule::of(rule).ok()?;
+    let tolerance = match tolerance_min {
+        Some(minutes) => SignedDuration::from_mins(i64::from(*minutes)),
+        None => usual_tolerance(&rule),
+    };
+    Some(InForce { rule, tolerance, from, until })
+}
+
+pub(super) fn timestamp(at: Millis) -> Timestamp {
+    Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH)
+}

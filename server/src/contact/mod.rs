@@ -1,0 +1,156 @@
+//! How a family stands, for those who help it: reckoned from the family's ledger and log, and entered in its programme's
+//! ledger, where the staff find it.
+//!
+//! Nothing is polled: a family is looked at when something was heard or changed, and at the next instant at which its
+//! standing can change by itself. `known` gathers what there is to know, `reckon` reckons (pure, on `jiashu_contact`),
+//! `rows` says how the result is written down.
+
+use std::collections::BTreeMap;
+
+use jiashu_proto::entry::{Content, PAUSE_KEYS, PLACEMENT_KEY, PLAN_KEY, Placement};
+use jiashu_proto::id::{Millis, Role, Scope};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use self::known::Known;
+use self::rows::FAMILIES;
+use crate::execute::{self, Failure, standing_plan};
+use crate::family::ledger::{HEARD, INTENDED, Intended, SENT, Sent};
+use crate::relay::Relay;
+use crate::store::{
+    Batch, Change, Due, DueItem, LedgerRow, Precondition, ScopeState, Store, StoreError,
+};
+
+pub mod known;
+
+pub mod reckon;
+
+pub mod rows;
+
+/// Looks at a family that is due to be looked at: enters how it stands in its programme's ledger, and when to look
+/// again. What was entered for a look that another has overtaken is overtaken too, by its version.
+///
+/// # Errors
+///
+/// [`Failure`]; [`StoreError::Stale`] where the family has changed meanwhile, and is due again.
+pub async fn look(relay: &Relay, due: &Due) -> Result<(), Failure> {
+    let (store, family) = (&*relay.store, due.scope);
+    let state = store.state(family).await?.ok_or(StoreError::NoScope)?;
+    let requires = vec![Precondition::DueAt(DueItem::Contact, due.at)];
+    let Some(placement) = placement(store, family).await? else {
+        // Of an older relay, which noted no programme.
+        let changes = vec![Change::ClearDue(DueItem::Contact)];
+        let now = relay.clock.now();
+        store.commit(family, Batch { requires, changes, ..Batch::new(now) }).await?;
+        return Ok(());
+    };
+    let (known, seen) = gather(relay, family, &state, &placement).await?;
+    let now = relay.clock.now();
+    let reckoned = reckon::reckon(&known, &reckon::Setting::default(), now);
+    let row = LedgerRow {
+        book: FAMILIES.to_owned(),
+        name: family.0.to_be_bytes().to_vec(),
+        version: (state.head, u64::try_from(now).unwrap_or(0)),
+        value: reckoned.row.to_bytes(),
+    };
+    let programme = placement.programme;
+    store.commit(programme, Batch { changes: vec![Change::Enter(row)], ..Batch::new(now) }).await?;
+    let again = match reckoned.next {
+        Some(next) => Change::SetDue(DueItem::Contact, next.max(now.saturating_add(1))),
+        None => Change::ClearDue(DueItem::Contact),
+    };
+    let requires = requires.into_iter().chain(seen).collect();
+    store.commit(family, Batch { requires, changes: vec![again], ..Batch::new(now) }).await?;
+    Ok(())
+}
+
+/// The day that it is on the clock that counts for a family.
+///
+/// # Errors
+///
+/// [`Failure`].
+pub async fn today(relay: &Relay, family: Scope) -> Result<Date, Failure> {
+    let zone = home_zone(relay, family).await?;
+    let zone = zone.as_deref().and_then(reckon::zone).unwrap_or(TimeZone::UTC);
+    Ok(zone.to_datetime(known::timestamp(relay.clock.now())).date())
+}
+
+/// The clock at home: that of the first child.
+///
+/// # Errors
+///
+/// [`Failure`].
+pub async fn home_zone(relay: &Relay, family: Scope) -> Result<Option<String>, Failure> {
+    let store = &*relay.store;
+    let state = store.state(family).await?.ok_or(StoreError::NoScope)?;
+    let roster = execute::roster(relay, family, state.roster_head).await?;
+    let child = roster.members().iter().find(|(_, role)| **role == Role::Child);
+    let Some((child, _)) = child else { return Ok(None) };
+    let fact = store.fact(family, &format!("member/{child}")).await?;
+    Ok(fact.and_then(|record| match Content::from_bytes(&record.content) {
+        Ok(Content::Member(member)) => Some(member.zone),
+        _ => None,
+    }))
+}
+
+/// In whose figures a family is.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn placement(store: &dyn Store, family: Scope) -> Result<Option<Placement>, StoreError> {
+    let record = store.fact(family, PLACEMENT_KEY).await?;
+    Ok(record.and_then(|record| match Content::from_bytes(&record.content) {
+        Ok(Content::Placement(placement)) => Some(placement),
+        _ => None,
+    }))
+}
+
+/// What there is to know of a family, and what must still hold where somebody relies on it.
+async fn gather(
+    relay: &Relay,
+    family: Scope,
+    state: &ScopeState,
+    placement: &Placement,
+) -> Result<(Known, Vec<Precondition>), Failure> {
+    let store = &*relay.store;
+    let plan = standing_plan(store, family).await?;
+    let heard = store.book(family, HEARD).await?;
+    let seen = vec![
+        Precondition::FactAt(PLAN_KEY.into(), plan.as_ref().map(|plan| plan.seq)),
+        Precondition::RowsAre(HEARD.into(), heard.len()),
+    ];
+    let mut known = Known {
+        placement: placement.clone(),
+        active: state.active && !state.superseded,
+        counted: state.counted,
+        roster: execute::roster(relay, family, state.roster_head).await?,
+        zones: BTreeMap::new(),
+        consents: Vec::new(),
+        pauses: Vec::new(),
+        plan,
+        past: store.book(family, INTENDED).await?.iter().filter_map(Intended::read).collect(),
+        sent: store.book(family, SENT).await?.iter().filter_map(Sent::read).collect(),
+        heard: heard.iter().filter_map(crate::family::ledger::Heard::read).collect(),
+        enrolled_at: enrolled_at(store, family).await?,
+    };
+    for prefix in ["member/", "consent/", PAUSE_KEYS] {
+        for (_, record) in store.facts(family, prefix).await? {
+            match Content::from_bytes(&record.content) {
+                Ok(Content::Member(fact)) => {
+                    known.zones.insert(fact.member, fact.zone);
+                }
+                Ok(Content::Consent(consent)) => known.consents.push(consent),
+                Ok(Content::Pause(pause)) => known.pauses.push(pause),
+                _ => {}
+            }
+        }
+    }
+    Ok((known, seen))
+}
+
+/// When the family's log began.
+async fn enrolled_at(store: &dyn Store, family: Scope) -> Result<Millis, StoreError> {
+    let link = store.fact(family, &jiashu_proto::entry::link_key(1)).await?;
+    Ok(link.map_or(0, |link| link.at))
+}

@@ -1,0 +1,203 @@
+//! How a family stands, as a row of its programme's ledger. Numbers, days and times: no name, nothing that was said.
+
+use jiashu_contact::figures::Band;
+use jiashu_contact::standing::Standing;
+use jiashu_proto::id::{DeviceId, MemberId, Millis, Role};
+use minicbor::{Decode, Encode};
+
+use crate::store::LedgerRow;
+
+/// The book of how each family stands now, by its number.
+pub const FAMILIES: &str = "families";
+
+/// How a family stands.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct FamilyRow {
+    /// The programme's own code for it.
+    #[n(0)]
+    pub case_code: String,
+    /// The code of its site.
+    #[n(1)]
+    pub site: Option<String>,
+    /// Whether letters move.
+    #[n(2)]
+    pub active: bool,
+    /// Whether contact is counted; if not, nothing of what follows says anything.
+    #[n(3)]
+    pub counted: bool,
+    /// Its children, ascending.
+    #[n(4)]
+    pub children: Vec<ChildRow>,
+    /// When contact is intended next, in ms.
+    #[n(5)]
+    pub next: Option<Millis>,
+    /// The clock at home, IANA.
+    #[n(6)]
+    pub home_zone: Option<String>,
+    /// The clock of the first parent.
+    #[n(7)]
+    pub away_zone: Option<String>,
+    /// The phones that are in, ascending.
+    #[n(8)]
+    pub phones: Vec<PhoneRow>,
+    /// When this was reckoned, in ms.
+    #[n(9)]
+    pub as_of: Millis,
+}
+
+/// How a child stands.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct ChildRow {
+    /// Its number in the family.
+    #[n(0)]
+    pub member: MemberId,
+    /// How.
+    #[cbor(n(1), with = "by_place")]
+    pub standing: Standing,
+    /// How often there was contact lately.
+    #[cbor(n(2), with = "by_place")]
+    pub band: Band,
+    /// Missed one after the other.
+    #[n(3)]
+    pub missed_in_a_row: u32,
+    /// Since when it is counted, in ms.
+    #[n(4)]
+    pub since: Option<Millis>,
+    /// When both had last heard each other.
+    #[n(5)]
+    pub two_way_at: Option<Millis>,
+    /// When it last heard a parent.
+    #[n(6)]
+    pub home_at: Option<Millis>,
+    /// When a parent last heard it.
+    #[n(7)]
+    pub away_at: Option<Millis>,
+}
+
+/// A phone that is in.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct PhoneRow {
+    /// Its number in the family.
+    #[n(0)]
+    pub device: DeviceId,
+    /// Whom it serves, and what they are.
+    #[n(1)]
+    pub serves: Vec<(MemberId, Role)>,
+    /// When somebody last said or heard something on it, in ms.
+    #[n(2)]
+    pub used_at: Option<Millis>,
+}
+
+impl PhoneRow {
+    /// Whether a child and an adult, or several children, use it: the phone of a household.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.serves.len() > 1 && self.serves.iter().any(|(_, role)| *role == Role::Child)
+    }
+}
+
+impl FamilyRow {
+    /// As it stands in the ledger.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        minicbor::to_vec(self).expect("writing to memory cannot fail")
+    }
+
+    /// Of a row of [`FAMILIES`]; `None` if it does not read.
+    #[must_use]
+    pub fn read(row: &LedgerRow) -> Option<Self> {
+        minicbor::decode(&row.value).ok()
+    }
+
+    /// How the family stands: as the child of whom that is worst.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        let children = self.children.iter().map(|child| child.standing);
+        jiashu_contact::standing::of_family(children).unwrap_or(Standing::NotActive)
+    }
+}
+
+/// A word that has its place in a list, by that place: the words of a newer relay do not read.
+mod by_place {
+    use jiashu_contact::figures::Band;
+    use jiashu_contact::standing::Standing;
+    use minicbor::encode::Write;
+    use minicbor::{Decoder, Encoder};
+
+    pub(super) trait Placed: Copy + PartialEq + 'static {
+        const ALL: &'static [Self];
+    }
+
+    impl Placed for Standing {
+        const ALL: &'static [Self] = &Standing::ALL;
+    }
+
+    impl Placed for Band {
+        const ALL: &'static [Self] = &Band::ALL;
+    }
+
+    pub(super) fn encode<T: Placed, C, W: Write>(
+        word: &T,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        let place = T::ALL.iter().position(|one| one == word).unwrap_or_default();
+        e.u8(u8::try_from(place).unwrap_or(u8::MAX))?;
+        Ok(())
+    }
+
+    pub(super) fn decode<T: Placed, C>(
+        d: &mut Decoder<'_>,
+        _: &mut C,
+    ) -> Result<T, minicbor::decode::Error> {
+        let place = usize::from(d.u8()?);
+        T::ALL.get(place).copied().ok_or_else(|| minicbor::decode::Error::message("no such word"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_reads_back_and_stands_as_its_worst_child() {
+        let child = |member, standing| ChildRow {
+            member: MemberId(member),
+            standing,
+            band: Band::Weekly,
+            missed_in_a_row: 2,
+            since: Some(5),
+            two_way_at: None,
+            home_at: Some(7),
+            away_at: None,
+        };
+        let phone = PhoneRow {
+            device: DeviceId(2),
+            serves: vec![(MemberId(2), Role::Caregiver), (MemberId(3), Role::Child)],
+            used_at: Some(9),
+        };
+        let row = FamilyRow {
+            case_code: "GS-001".into(),
+            site: None,
+            active: true,
+            counted: true,
+            children: vec![child(3, Standing::OnTrack), child(4, Standing::AtRisk)],
+            next: Some(8),
+            home_zone: Some("Asia/Shanghai".into()),
+            away_zone: None,
+            phones: vec![phone],
+            as_of: 10,
+        };
+
+        let value = row.to_bytes();
+        assert!(value.len() < 80, "{} bytes a family", value.len());
+        let stored = LedgerRow { book: FAMILIES.into(), name: Vec::new(), version: (1, 1), value };
+        let read = FamilyRow::read(&stored).unwrap();
+        assert_eq!(read, row);
+        assert_eq!(read.standing(), Standing::AtRisk);
+        assert!(read.phones[0].is_shared());
+    }
+}

@@ -1,0 +1,118 @@
+//! What staff ask over HTTP, as JSON under `/api/v1`: who asks, how much, and in which shape. What is answered is
+//! `ngo`'s.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use jiashu_api::family::{Pause, Plan};
+use jiashu_proto::error::ErrorCode;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use super::Guest;
+use super::problem::{No, bearer, malformed, slow_down};
+use super::routes::{Door, admit};
+use crate::access::{self, Who};
+use crate::family::Refusal;
+use crate::ngo::Staff;
+use crate::ngo::family::{pause, propose, resume};
+use crate::ngo::worklist::worklist;
+use crate::relay::Relay;
+
+/// A wish of staff, in bytes.
+const MAX_WISH: usize = 64 * 1024;
+
+/// Their addresses, with what may be done there.
+pub(super) fn routes() -> Router<Door> {
+    Router::new()
+        .route("/api/v1/worklist", get(list))
+        .route("/api/v1/families/{case}/pause", post(begin_pause).delete(end_pause))
+        .route("/api/v1/families/{case}/plan", post(propose_plan))
+}
+
+impl FromRequestParts<Door> for Staff {
+    type Rejection = No;
+
+    /// Whose token it is. Whoever is no member of staff learns nothing but that.
+    async fn from_request_parts(parts: &mut Parts, door: &Door) -> Result<Self, No> {
+        let relay = &door.relay;
+        let Extension(guest) =
+            Extension::<Guest>::from_request_parts(parts, door).await.map_err(No::answer)?;
+        let ticket = admit(relay, &guest, &parts.headers).map_err(No::answer)?;
+        let no = || Refusal::new(ErrorCode::Unauthorised, "this is no member of staff");
+        let token = bearer(&parts.headers).ok_or_else(no)?;
+        let access = access::authenticate(&*relay.store, &token).await;
+        let access = access.map_err(|error| match error {
+            access::AccessError::Store(_) => error.refusal(),
+            _ => no(),
+        })?;
+        let Who::Staff(number) = access.who else { return Err(no().into()) };
+        ticket.come_in();
+        let programme = access.scope;
+        if let Err(too_fast) = relay.limits.pace.post(programme, number, false) {
+            return Err(slow_down(relay, too_fast));
+        }
+        Ok(Self { programme, number })
+    }
+}
+
+async fn list(State(door): State<Door>, staff: Staff) -> Result<Response, No> {
+    Ok(json(&worklist(&door.relay, staff).await?))
+}
+
+async fn begin_pause(
+    State(door): State<Door>,
+    staff: Staff,
+    Path(case): Path<String>,
+    body: Body,
+) -> Result<StatusCode, No> {
+    let wish: Pause = wish(&door.relay, body).await?;
+    pause(&door.relay, staff, &case, &wish).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn end_pause(
+    State(door): State<Door>,
+    staff: Staff,
+    Path(case): Path<String>,
+) -> Result<StatusCode, No> {
+    resume(&door.relay, staff, &case).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn propose_plan(
+    State(door): State<Door>,
+    staff: Staff,
+    Path(case): Path<String>,
+    body: Body,
+) -> Result<StatusCode, No> {
+    let wish: Plan = wish(&door.relay, body).await?;
+    propose(&door.relay, staff, &case, wish).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A wish as it was sent, whole and in its shape.
+async fn wish<T: DeserializeOwned>(relay: &Relay, body: Body) -> Result<T, No> {
+    match timeout(relay.config.limits.handshake(), to_bytes(body, MAX_WISH)).await {
+        Ok(Ok(body)) => serde_json::from_slice(&body)
+            // Where, and not what: a field may hold what somebody should not have sent.
+            .map_err(|error| {
+                malformed(&format!("not what is asked for, in column {}", error.column()))
+            }),
+        Ok(Err(_)) => Err(No::answer(StatusCode::PAYLOAD_TOO_LARGE)),
+        Err(_) => Err(No::answer(StatusCode::REQUEST_TIMEOUT)),
+    }
+}
+
+fn json(value: &impl Serialize) -> Response {
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+    match serde_json::to_vec(value) {
+        Ok(body) => (headers, body).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

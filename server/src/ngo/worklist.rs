@@ -1,0 +1,109 @@
+//! Which family to ring first.
+
+use jiashu_api::worklist::{Child, Counting, Family, Next, Phone, Use, Worklist};
+use jiashu_contact::standing::Standing;
+use jiashu_proto::id::Millis;
+use jiashu_recurrence::{local_text, utc_text};
+use jiff::Timestamp;
+
+use super::Staff;
+use crate::contact::rows::{ChildRow, FAMILIES, FamilyRow, PhoneRow};
+use crate::relay::Relay;
+use crate::store::StoreError;
+
+/// Milliseconds of a day.
+const DAY_MS: Millis = 24 * 60 * 60 * 1000;
+
+/// Days without use after which a shared phone is quiet, and idle.
+const QUIET_AND_IDLE: (i64, i64) = (14, 42);
+
+/// The families of a member of staff.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn worklist(relay: &Relay, staff: Staff) -> Result<Worklist, StoreError> {
+    let now = relay.clock.now();
+    let rows = relay.store.book(staff.programme, FAMILIES).await?;
+    let mut rows: Vec<_> = rows.iter().filter_map(FamilyRow::read).collect();
+    // Of equals whom nothing was heard of for longer; then by code, so that the list stands still.
+    rows.sort_by_cached_key(|row| {
+        (std::cmp::Reverse(row.standing()), longest_ago(row), row.case_code.clone())
+    });
+    let families = rows.iter().map(|row| listed(row, now)).collect();
+    Ok(Worklist { as_of: text(now), families })
+}
+
+/// When both had last heard each other, of the child for whom that is longest ago; of one that never was, since when
+/// it is counted.
+fn longest_ago(row: &FamilyRow) -> Millis {
+    let since = |child: &ChildRow| child.two_way_at.or(child.since).unwrap_or(Millis::MAX);
+    row.children.iter().map(since).min().unwrap_or(Millis::MAX)
+}
+
+/// A row as staff see it then.
+#[must_use]
+pub fn listed(row: &FamilyRow, now: Millis) -> Family {
+    let days = |at: Option<Millis>| at.map(|at| now.saturating_sub(at).max(0) / DAY_MS);
+    let never = row.children.iter().any(|child| child.two_way_at.is_none());
+    let two_way = row.children.iter().filter_map(|child| child.two_way_at).min();
+    let child = |child: &ChildRow| Child {
+        member: child.member.0,
+        standing: child.standing.name().to_owned(),
+        band: child.band.name().to_owned(),
+        missed_in_a_row: child.missed_in_a_row,
+        days_since_two_way: days(child.two_way_at),
+        days_since_home: days(child.home_at),
+        days_since_away: days(child.away_at),
+    };
+    let standing = if row.active { row.standing() } else { Standing::NotActive };
+    Family {
+        case_code: row.case_code.clone(),
+        site: row.site.clone(),
+        counting: match (row.active, row.counted) {
+            (false, _) => Counting::NotActive,
+            (true, false) => Counting::NotCounted,
+            (true, true) => Counting::Counted,
+        },
+        standing: standing.name().to_owned(),
+        days_since_two_way: days(two_way).filter(|_| !never),
+        missed_in_a_row: row.children.iter().map(|child| child.missed_in_a_row).max().unwrap_or(0),
+        next: row.next.map(|at| next(row, at)),
+        children: row.children.iter().map(child).collect(),
+        phones: row.phones.iter().map(|phone| listed_phone(phone, row.counted, now)).collect(),
+        as_of: text(row.as_of),
+    }
+}
+
+fn next(row: &FamilyRow, at: Millis) -> Next {
+    let instant = timestamp(at);
+    let local =
+        |zone: &Option<String>| zone.as_deref().and_then(|zone| local_text(instant, zone).ok());
+    Next { at: text(at), home: local(&row.home_zone), away: local(&row.away_zone) }
+}
+
+fn listed_phone(phone: &PhoneRow, counted: bool, now: Millis) -> Phone {
+    let days = phone.used_at.map(|at| now.saturating_sub(at).max(0) / DAY_MS);
+    let (quiet, idle) = QUIET_AND_IDLE;
+    Phone {
+        device: phone.device.0,
+        serves: phone.serves.iter().map(|(_, role)| role.name().to_owned()).collect(),
+        shared: phone.is_shared(),
+        in_use: match days {
+            _ if !counted => Use::NotCounted,
+            None => Use::Never,
+            Some(days) if days >= idle => Use::Idle,
+            Some(days) if days >= quiet => Use::Quiet,
+            Some(_) => Use::Used,
+        },
+        days_unused: days,
+    }
+}
+
+fn text(at: Millis) -> String {
+    utc_text(timestamp(at))
+}
+
+fn timestamp(at: Millis) -> Timestamp {
+    Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH)
+}

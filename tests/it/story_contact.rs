@@ -1,0 +1,157 @@
+//! Contact is made visible: what a family means, what of it came about, and whom its programme rings first.
+
+use jiashu_tests::ground::Ground;
+use jiashu_tests::{Cli, until};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::story::{Office, ask, ask_all, failure};
+
+/// A list with all that may be said of a family.
+const COLUMNS: &str = "case_code,member,role,name,time_zone,language,device,shared_device,\
+                       consent_on,assent_on,born_on,counting_on,counting_assent_on,site,plan";
+
+/// Two children who share their grandmother's phone; one family that does not want to be counted, one that may not
+/// write yet.
+const FAMILIES: &str = "\
+GS-001,1,parent,妈妈,Europe/Rome,zh-Hans,mother,,2026-11-01,,,2026-11-01,,,
+GS-001,2,caregiver,外婆,Asia/Shanghai,zh-Hans,home,,2026-11-01,,,,,,
+GS-001,3,child,Lili,Asia/Shanghai,zh-Hans,home,,2026-11-01,2026-11-01,2017-03-04,2026-11-01,2026-11-02,,day 19:30
+GS-001,4,child,Bao,Asia/Shanghai,zh-Hans,home,,2026-11-01,2026-11-01,2019-08-01,2026-11-01,2026-11-02,,
+MD-002,1,parent,Ana,Europe/Rome,ro,ana,,2026-11-01,,,,,,\"sun,wed 18:00\"
+MD-002,2,child,Ion,Europe/Chisinau,ro,casa,,2026-11-01,2026-11-01,,,,,
+LV-003,1,parent,Ilze,Europe/London,lv,ilze,,2026-11-01,,,2026-11-01,,,
+LV-003,2,child,Anna,Europe/Riga,lv,anna,,2026-11-01,,,2026-11-01,2026-11-02,,
+";
+
+struct Programme {
+    office: Office,
+    mother: Cli,
+    home: Cli,
+    _folder: TempDir,
+}
+
+impl Programme {
+    async fn on(ground: &Ground) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let office = Office::on(ground.relay(&folder, &[]).await).await;
+        let list = office.path("families.csv");
+        std::fs::write(&list, format!("{COLUMNS}\n{FAMILIES}")).unwrap();
+        let _ = office.try_enrol(list.to_str().unwrap(), &[]).await.success();
+        let cards = office.cards();
+        let mother = office.join("mother", &cards.link("GS-001", "妈妈")).await;
+        let home = office.join("home", &cards.link("GS-001", "Lili")).await;
+        Self { office, mother, home, _folder: folder }
+    }
+
+    /// The family of that code on the worklist.
+    async fn listed(&self, case: &str) -> Value {
+        let list = ask(&self.office.worker, &["ngo", "worklist"]).await;
+        let families = list["families"].as_array().unwrap();
+        families.iter().find(|family| family["case_code"] == case).cloned().unwrap_or_default()
+    }
+
+    /// The same, once that holds of it.
+    async fn once(&self, case: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        until("the family to stand so", async || {
+            let listed = self.listed(case).await;
+            holds(&listed).then_some(listed)
+        })
+        .await
+    }
+}
+
+async fn staff_see_contact_and_never_content(ground: Ground) {
+    let programme = Programme::on(&ground).await;
+    let Programme { office, mother, home, .. } = &programme;
+
+    let before = programme.once("GS-001", |one| one["standing"] == "new").await;
+    assert_eq!(before["days_since_two_way"], Value::Null);
+    let not_counted = programme.listed("MD-002").await;
+    assert_eq!(
+        (&not_counted["counting"], &not_counted["phones"]),
+        (&json!("not_counted"), &json!([]))
+    );
+    assert_eq!(programme.listed("LV-003").await["counting"], "not_active");
+
+    // She writes to both; Lili is shown it, Bao is not. Lili answers.
+    let _ = ask(mother, &["send", "吃饭了吗"]).await;
+    let came = ask_all(home, &["inbox"]).await;
+    let seq = came[0]["seq"].to_string();
+    let _ = home.run(&["heard", &seq, "--by", "Lili"]).await.success();
+    let _ = ask(home, &["send", "--as", "Lili", "--to", "妈妈", "两碗"]).await;
+    let _ = ask_all(mother, &["inbox", "--open"]).await;
+
+    let heard = programme.once("GS-001", |one| one["children"][0]["days_since_two_way"] == 0).await;
+    assert_eq!(heard["children"][0]["standing"], "on_track");
+    assert_eq!(heard["children"][1]["standing"], "new", "a sister says nothing of her brother");
+    assert_eq!(heard["standing"], "new", "the family stands as the child of whom it is worse");
+    let phones = heard["phones"].as_array().unwrap();
+    assert!(phones.iter().all(|phone| phone["use"] == "used"), "{phones:?}");
+    assert_eq!(phones.iter().filter(|phone| phone["shared"] == true).count(), 1);
+
+    let whole = ask(&office.worker, &["ngo", "worklist"]).await.to_string();
+    for canary in ["Lili", "Bao", "妈妈", "外婆", "吃饭", "两碗", "2017", "2019"] {
+        assert!(!whole.contains(canary), "{canary} is seen: {whole}");
+    }
+    let table = office.worker.run(&["ngo", "worklist"]).await.success().stdout;
+    assert!(table.lines().nth(1).unwrap().starts_with("GS-001  new"), "{table}");
+}
+
+#[tokio::test]
+async fn staff_see_contact_and_never_content_from_one_file() {
+    staff_see_contact_and_never_content(Ground::own()).await;
+}
+
+#[tokio::test]
+async fn staff_see_contact_and_never_content_over_redis() {
+    staff_see_contact_and_never_content(Ground::shared().await).await;
+}
+
+async fn a_family_means_something_by_itself_and_staff_may_only_propose(ground: Ground) {
+    let programme = Programme::on(&ground).await;
+    let Programme { office, mother, home, .. } = &programme;
+
+    let proposed = ask(mother, &["plan"]).await;
+    assert_eq!(proposed["rules"], json!([]), "nobody but the family plans: {proposed}");
+    assert_eq!(proposed["proposed"][0]["rrule"], "FREQ=DAILY");
+    let planned = ask(mother, &["plan", "confirm"]).await;
+    assert_eq!((&planned["rules"], &planned["proposed"]), (&proposed["proposed"], &Value::Null));
+    let next = planned["next"].clone();
+    let seen = programme.once("GS-001", |one| one["next"]["at"] == next).await;
+    let home_clock = seen["next"]["home"].as_str().unwrap();
+    assert!(home_clock.contains("T19:30:00+08:00"), "{home_clock}");
+    assert!(seen["next"]["away"].as_str().unwrap().contains("+01:00"), "{seen}");
+
+    let week = ask_all(home, &["plan", "week"]).await;
+    assert!(week.iter().any(|time| time["child"] == "Lili" && time["at"] == next), "{week:?}");
+
+    let plan = ["ngo", "plan", "GS-001", "--every", "sun", "--at", "18:00"];
+    let _ = office.worker.run(&plan).await.success();
+    assert_eq!(ask(home, &["plan"]).await["proposed"][0]["rrule"], "FREQ=WEEKLY;BYDAY=SU");
+    let declined = ask(home, &["plan", "decline"]).await;
+    assert_eq!((&declined["rules"], &declined["proposed"]), (&planned["rules"], &Value::Null));
+    assert!(failure(&mother.run(&["plan", "confirm"]).await, 5).contains("nothing is proposed"));
+
+    let pause = ["ngo", "pause", "GS-001", "--reason", "parent-home", "--until", "2099-01-01"];
+    let _ = office.worker.run(&pause).await.success();
+    let paused = programme.once("GS-001", |one| one["standing"] == "paused").await;
+    assert_eq!(paused["next"]["at"].as_str().map(|at| &at[..4]), Some("2099"), "{paused}");
+    assert_eq!(ask(mother, &["plan"]).await["pauses"][0]["reason"], "parent-home");
+    let _ = office.worker.run(&["ngo", "resume", "GS-001"]).await.success();
+    let _ = programme.once("GS-001", |one| one["standing"] == "new").await;
+    assert_eq!(ask(mother, &["plan"]).await["pauses"], json!([]), "as if it had never been");
+
+    let unknown = office.worker.run(&["ngo", "resume", "GS-999"]).await;
+    assert!(failure(&unknown, 4).contains("there is no such case"));
+}
+
+#[tokio::test]
+async fn a_family_means_something_by_itself_and_staff_may_only_propose_from_one_file() {
+    a_family_means_something_by_itself_and_staff_may_only_propose(Ground::own()).await;
+}
+
+#[tokio::test]
+async fn a_family_means_something_by_itself_and_staff_may_only_propose_over_redis() {
+    a_family_means_something_by_itself_and_staff_may_only_propose(Ground::shared().await).await;
+}
