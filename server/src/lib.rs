@@ -24,6 +24,8 @@ pub mod execute;
 
 pub mod family;
 
+pub mod programme;
+
 pub mod contact;
 
 pub mod store;
@@ -122,7 +124,7 @@ pub async fn serve(
     let setup_link =
         setup::offer_link(&*store, &origin, &config.data, config.is_shared(), clock.now()).await?;
     let blobs = blobs::open(&config)?;
-    let relay = Arc::new(Relay::new(config, store, blobs, clock));
+    let relay = Arc::new(Relay { origin, ..Relay::new(config, store, blobs, clock) });
     started(Started { listen, setup_link });
     let loops = CancellationToken::new();
     let background = start_loops(&relay, &loops);

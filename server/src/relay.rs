@@ -21,6 +21,8 @@ use crate::store::Store;
 pub struct Relay {
     /// How it is set.
     pub config: Config,
+    /// Where people reach it, as it stands in links; empty where nobody listens.
+    pub origin: String,
     /// The logs.
     pub store: Arc<dyn Store>,
     /// The bytes of voice notes.
@@ -62,6 +64,7 @@ impl Relay {
             status: Latest::default(),
             began: Instant::now(),
             config,
+            origin: String::new(),
             store,
             blobs,
             clock,

@@ -15,16 +15,20 @@ use jiashu_proto::id::{DeviceId, InviteId, Millis, Scope, TokenHash};
 use jiashu_roster::code_hash;
 use ring::rand::SecureRandom;
 
-use crate::execute::Failure;
+use crate::execute::{ATTEMPTS, Failure};
 use crate::family::roster::{find_invite, open_invite};
 use crate::family::{Refusal, no_such_invite};
+use crate::ngo;
 use crate::relay::Relay;
 use crate::store::{
     Batch, Change, DueItem, InviteState, NewEntry, Precondition, ScopeKind, Store, StoreError,
 };
 
-/// The one invite of the relay's scope.
+/// The first invite of the relay's scope: who printed it at the first start needs no other.
 const SETUP: InviteId = InviteId(1);
+
+/// What the keys of links that were asked for later begin with.
+const LINKS: &str = "link-for-programme/";
 
 /// The first coordinator of a programme.
 const COORDINATOR: DeviceId = DeviceId(1);
@@ -114,6 +118,43 @@ pub async fn offer_link(
     }
 }
 
+/// A link for the first coordinator of one more programme.
+///
+/// # Errors
+///
+/// [`SetupError`].
+pub async fn one_more(relay: &Relay) -> Result<String, SetupError> {
+    let (store, secret) = (&*relay.store, random()?);
+    let mut attempts = 0..ATTEMPTS;
+    loop {
+        let state = store.state(Scope::RELAY).await?.ok_or(StoreError::NoScope)?;
+        let last = state.invites.keys().map(|invite| invite.0).max().unwrap_or(0);
+        let invite = InviteId(last.saturating_add(1));
+        let now = relay.clock.now();
+        let key = format!("{LINKS}{invite}");
+        let batch = Batch {
+            // Of two who ask at once each has its own.
+            requires: vec![Precondition::FactAt(key.clone(), None)],
+            entries: vec![NewEntry { key: Some(key), rank: 0, content: Vec::new() }],
+            changes: vec![Change::AddInvite {
+                invite,
+                code_hash: Some(code_hash(&secret)),
+                expires_at: now.saturating_add(LASTS_MS),
+                blob: Vec::new(),
+            }],
+            ..Batch::new(now)
+        };
+        match store.commit(Scope::RELAY, batch).await {
+            Err(StoreError::Stale { .. }) if attempts.next().is_some() => {}
+            done => {
+                done?;
+                tracing::info!("a link for one more programme was made");
+                return Ok(link(&relay.origin, &secret));
+            }
+        }
+    }
+}
+
 async fn new_link(store: &dyn Store, secret: &[u8; 16], now: Millis) -> Result<Batch, StoreError> {
     let invite = Change::AddInvite {
         invite: SETUP,
@@ -160,7 +201,7 @@ fn write_private(path: &Path, link: &str) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// Uses the setup link: a programme and its first coordinator.
+/// Uses the setup link: a programme and its first coordinator; or a link that a coordinator made for more staff.
 ///
 /// # Errors
 ///
@@ -169,6 +210,9 @@ pub async fn use_link(relay: &Relay, setup: &Setup) -> Result<Staffed, Failure> 
     let (store, now) = (&*relay.store, relay.clock.now());
     if setup.programme == Scope::RELAY {
         return Err(Refusal::new(ErrorCode::Malformed, "a programme's number is not 0").into());
+    }
+    if let Some(number) = ngo::staff::join(relay, setup).await? {
+        return Ok(Staffed { programme: setup.programme, number });
     }
     let state = store.state(Scope::RELAY).await?.ok_or_else(no_such_invite)?;
     let used = find_invite(&state, &setup.code).map(|(_, invite)| invite.state);

@@ -155,3 +155,172 @@ async fn a_family_means_something_by_itself_and_staff_may_only_propose_from_one_
 async fn a_family_means_something_by_itself_and_staff_may_only_propose_over_redis() {
     a_family_means_something_by_itself_and_staff_may_only_propose(Ground::shared().await).await;
 }
+
+/// A relay, a programme with two sites, and staff of every role.
+struct Staffed {
+    office: Office,
+    caseworker: Cli,
+    auditor: Cli,
+    _folder: TempDir,
+}
+
+impl Staffed {
+    async fn on(ground: &Ground) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let office = Office::on(ground.relay(&folder, &[]).await).await;
+        for (code, name, zone) in
+            [("tianshui", "天水", "Asia/Shanghai"), ("soroca", "Soroca", "Europe/Chisinau")]
+        {
+            let add = ["ngo", "site", "add", code, "--name", name, "--tz", zone];
+            let _ = office.worker.run(&add).await.success();
+        }
+        let caseworker = come_in(&office, "caseworker", &["--site", "tianshui"]).await;
+        let auditor = come_in(&office, "auditor", &[]).await;
+        let list = office.path("families.csv");
+        let rows = FAMILIES.replace(",2026-11-02,,day", ",2026-11-02,tianshui,day");
+        let rows = rows.replace(",,\"sun", ",soroca,\"sun");
+        std::fs::write(&list, format!("{COLUMNS}\n{rows}")).unwrap();
+        let _ = office.try_enrol(list.to_str().unwrap(), &[]).await.success();
+        Self { office, caseworker, auditor, _folder: folder }
+    }
+}
+
+/// Somebody new among the staff, by the link that the coordinator hands over.
+async fn come_in(office: &Office, role: &str, more: &[&str]) -> Cli {
+    let add = ["ngo", "staff", "add", "--role", role, "--name", role, "--email", "x@ngo.example"];
+    let added = ask(&office.worker, &[&add, more].concat()).await;
+    let new = office.phone(role);
+    let _ = new.run(&["ngo", "setup", added["link"].as_str().unwrap()]).await.success();
+    new
+}
+
+fn codes(worklist: &Value) -> Vec<&str> {
+    let families = worklist["families"].as_array().unwrap().iter();
+    let mut codes: Vec<_> = families.map(|one| one["case_code"].as_str().unwrap()).collect();
+    codes.sort_unstable();
+    codes
+}
+
+async fn staff_may_what_is_theirs_and_all_of_it_is_noted(ground: Ground) {
+    let Staffed { office, caseworker, auditor, .. } = &Staffed::on(&ground).await;
+    let coordinator = &office.worker;
+    let all = until("all families to be listed", async || {
+        let list = ask(coordinator, &["ngo", "worklist"]).await;
+        (codes(&list).len() == 3).then_some(list)
+    })
+    .await;
+    assert_eq!(codes(&all), ["GS-001", "LV-003", "MD-002"]);
+
+    // By their sites; then by whom a coordinator says.
+    assert_eq!(codes(&ask(caseworker, &["ngo", "worklist"]).await), ["GS-001"]);
+    let _ = coordinator.run(&["ngo", "assign", "MD-002", "2"]).await.success();
+    assert_eq!(codes(&ask(caseworker, &["ngo", "worklist"]).await), ["GS-001", "MD-002"]);
+    let _ = coordinator.run(&["ngo", "assign", "GS-001", "1"]).await.success();
+    assert_eq!(codes(&ask(caseworker, &["ngo", "worklist"]).await), ["MD-002"]);
+
+    // What is another's is as if it were not there.
+    let until = ["--reason", "exams", "--until", "2099-01-01"];
+    let pause = |case| [&["ngo", "pause", case], &until[..]].concat();
+    let mine = caseworker.run(&pause("MD-002")).await;
+    let anothers = failure(&caseworker.run(&pause("GS-001")).await, 4);
+    let nobodys = failure(&caseworker.run(&pause("GS-999")).await, 4);
+    assert_eq!((mine.code, &anothers), (0, &nobodys));
+    for command in [
+        &["ngo", "staff", "list"][..],
+        &["ngo", "assign", "GS-001", "2"],
+        &["ngo", "audit"],
+        &["ngo", "site", "add", "x", "--name", "x", "--tz", "UTC"],
+        &["ngo", "staff", "remove", "1"],
+    ] {
+        let refused = failure(&caseworker.run(command).await, 4);
+        assert!(refused.contains("this is not yours to do"), "{command:?}: {refused}");
+    }
+    for command in [&["ngo", "worklist"][..], &pause("GS-001")] {
+        assert_eq!(auditor.run(command).await.code, 4, "{command:?}");
+    }
+
+    let log = ask_all(auditor, &["ngo", "audit"]).await;
+    let refused: Vec<_> = log
+        .iter()
+        .filter(|entry| entry["allowed"] == false)
+        .map(|entry| (entry["staff"].as_u64().unwrap(), entry["action"].as_str().unwrap()))
+        .collect();
+    let expected = ["pause", "pause", "staff", "assign", "audit", "site", "staff-remove"];
+    let expected = expected.map(|action| (2, action)).into_iter();
+    assert_eq!(refused, expected.chain([(3, "worklist"), (3, "pause")]).collect::<Vec<_>>());
+    assert!(log.iter().any(|entry| entry["action"] == "pause" && entry["allowed"] == true));
+
+    let _ = coordinator.run(&["ngo", "staff", "remove", "2"]).await.success();
+    let out = failure(&caseworker.run(&["ngo", "worklist"]).await, 4);
+    assert!(out.contains("this is no member of staff"), "{out}");
+    let staff = ask_all(coordinator, &["ngo", "staff", "list"]).await;
+    let status: Vec<_> = staff.iter().map(|one| one["status"].as_str().unwrap()).collect();
+    assert_eq!(status, ["active", "left", "active"]);
+}
+
+#[tokio::test]
+async fn staff_may_what_is_theirs_and_all_of_it_is_noted_in_one_file() {
+    staff_may_what_is_theirs_and_all_of_it_is_noted(Ground::own()).await;
+}
+
+#[tokio::test]
+async fn staff_may_what_is_theirs_and_all_of_it_is_noted_over_redis() {
+    staff_may_what_is_theirs_and_all_of_it_is_noted(Ground::shared().await).await;
+}
+
+#[tokio::test]
+async fn another_programme_on_the_same_relay_is_as_if_it_were_not_there() {
+    let Staffed { office, .. } = &Staffed::on(&Ground::own()).await;
+    let link = office.relay.raw().post_to("/programmes").await;
+    let other = office.phone("other");
+    let link = String::from_utf8(link.body).unwrap();
+    let _ = other.run(&["ngo", "setup", link.trim()]).await.success();
+
+    assert_eq!(codes(&ask(&other, &["ngo", "worklist"]).await), [""; 0]);
+    let resume = |case| ["ngo", "resume", case];
+    let theirs = failure(&other.run(&resume("GS-001")).await, 4);
+    assert_eq!(theirs, failure(&other.run(&resume("GS-999")).await, 4));
+    let log = ask_all(&other, &["ngo", "audit"]).await;
+    assert!(log[..2].iter().all(|entry| entry["allowed"] == false), "{log:?}");
+    let again = office.phone("again").run(&["ngo", "setup", link.trim()]).await;
+    assert!(failure(&again, 4).contains("wrong, used or expired"));
+}
+
+#[tokio::test]
+async fn a_list_is_checked_for_its_sites_days_of_birth_and_children() {
+    let Staffed { office, .. } = &Staffed::on(&Ground::own()).await;
+    let list = office.path("faulty.csv");
+    let rows = "\
+A-1,1,parent,Mama,Europe/Rome,it,mama,,2026-11-01,,,,,nowhere,
+A-1,2,child,Kid,Asia/Shanghai,zh,kid,,2026-11-01,,2099-01-01,,,,
+A-2,1,parent,Papa,Europe/Rome,it,papa,,2026-11-01,,,,,soroca,sometimes 19:30
+A-2,2,child,Lili,Asia/Shanghai,zh,lili,,,,2017-03-04,,,tianshui,
+A-3,1,parent,Tata,Europe/Rom,it,tata,,2026-11-01,,,,,,
+A-3,2,child,lili,Asia/Shanghai,zh,li,,2026-11-01,,2017-03-04,,,,
+A-4,1,parent,Ana,Europe/Rome,it,ana,,2026-11-01,,,,,soroca,
+A-4,2,child,Lili,Asia/Shanghai,zh,li,,2026-11-01,,2017-03-04,,,tianshui,
+";
+    std::fs::write(&list, format!("{COLUMNS}\n{rows}")).unwrap();
+    let dry = office.try_enrol(list.to_str().unwrap(), &["--dry-run"]).await;
+
+    assert_eq!(dry.code, 5, "{dry:?}");
+    for (row, column, reason) in [
+        (2, "site", "unknown site"),
+        (3, "born_on", "the birth date lies in the future"),
+        (4, "plan", "sometimes"),
+        (5, "consent_on", "missing consent"),
+        (6, "time_zone", "Europe/Rome"),
+        (9, "site", "says something else"),
+        (
+            9,
+            "born_on",
+            "duplicate child: a child of this name and day of birth stands in row 7 (A-3)",
+        ),
+    ] {
+        let found = dry.stderr.lines().any(|line| {
+            let begins = line.split_whitespace().take(2).eq([&*row.to_string(), column]);
+            begins && line.contains(reason)
+        });
+        assert!(found, "row {row}, {column}: {reason}\n{}", dry.stderr);
+    }
+}

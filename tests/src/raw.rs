@@ -61,6 +61,12 @@ impl Raw {
         self.exchange(&request).await.expect("the relay answers")
     }
 
+    /// Asks this path to do what it does, with nothing to say to it.
+    pub async fn post_to(&self, path: &str) -> Response {
+        let request = http::request("POST", path, &[], &[]);
+        self.exchange(&request).await.expect("the relay answers")
+    }
+
     /// What stands at this path.
     pub async fn get(&self, path: &str) -> Response {
         self.get_accepting(path, "*/*").await

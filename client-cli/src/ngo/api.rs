@@ -19,12 +19,7 @@ pub(super) async fn get<T: DeserializeOwned>(
     globals: &Globals,
     path: &str,
 ) -> Result<T> {
-    let answer = ask(staff, globals, Method::GET, path, Vec::new()).await?;
-    serde_json::from_slice(&answer).map_err(|_| {
-        let text =
-            "the relay answered something else than it was asked: is it of the same version?";
-        CliError::new(ExitCode::General, text)
-    })
+    from_json(&ask(staff, globals, Method::GET, path, Vec::new()).await?)
 }
 
 /// Asks that something be done.
@@ -34,8 +29,39 @@ pub(super) async fn post(
     path: &str,
     wish: &impl Serialize,
 ) -> Result<()> {
-    let wish = serde_json::to_vec(wish).map_err(|error| CliError::new(ExitCode::General, error))?;
-    ask(staff, globals, Method::POST, path, wish).await.map(|_| ())
+    ask(staff, globals, Method::POST, path, to_json(wish)?).await.map(|_| ())
+}
+
+/// Asks that something be so.
+pub(super) async fn put(
+    staff: &Staff,
+    globals: &Globals,
+    path: &str,
+    wish: &impl Serialize,
+) -> Result<()> {
+    ask(staff, globals, Method::PUT, path, to_json(wish)?).await.map(|_| ())
+}
+
+/// Asks that something be done, of which there is an answer.
+pub(super) async fn ask_for<T: DeserializeOwned>(
+    staff: &Staff,
+    globals: &Globals,
+    path: &str,
+    wish: &impl Serialize,
+) -> Result<T> {
+    from_json(&ask(staff, globals, Method::POST, path, to_json(wish)?).await?)
+}
+
+fn to_json(wish: &impl Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec(wish).map_err(|error| CliError::new(ExitCode::General, error))
+}
+
+fn from_json<T: DeserializeOwned>(answer: &[u8]) -> Result<T> {
+    serde_json::from_slice(answer).map_err(|_| {
+        let text =
+            "the relay answered something else than it was asked: is it of the same version?";
+        CliError::new(ExitCode::General, text)
+    })
 }
 
 /// Asks that something end.

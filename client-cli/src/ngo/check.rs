@@ -100,17 +100,35 @@ pub(super) struct Checked {
     pub(super) warnings: Vec<Finding>,
     /// How many families have a fault; a row without a case code that can be read counts as one.
     pub(super) faulty: usize,
+    /// Whether a site stands anywhere.
+    sites: bool,
 }
 
-/// Checks the whole list. `today` is the latest date that has begun anywhere.
+impl Checked {
+    /// Whether a site stands anywhere, in families with a fault too.
+    #[must_use]
+    pub(super) fn names_sites(&self) -> bool {
+        self.sites
+    }
+}
+
+/// Checks the whole list, but for which sites there are. `today` is the latest date that has begun anywhere.
 #[must_use]
 pub(super) fn check(bytes: &[u8], today: Date) -> Checked {
+    check_at(bytes, today, None)
+}
+
+/// The same, where the programme has these sites.
+#[must_use]
+pub(super) fn check_at(bytes: &[u8], today: Date, sites: Option<&[String]>) -> Checked {
     let rows = match sheet::read(bytes) {
         Ok(rows) => rows,
         Err(faults) => return Checked { faults, ..Checked::default() },
     };
-    let mut checked = Checked::default();
-    let readings: Vec<_> = rows.iter().map(|row| Reading::of(row, today, &mut checked)).collect();
+    let sites_stand = rows.iter().any(|row| !row.cell(Column::Site).trim().is_empty());
+    let mut checked = Checked { sites: sites_stand, ..Checked::default() };
+    let readings: Vec<_> =
+        rows.iter().map(|row| Reading::of(row, today, sites, &mut checked)).collect();
     let groups = group(readings);
     for group in &groups {
         check_group(group, &mut checked);
@@ -149,7 +167,7 @@ fn group(readings: Vec<Reading>) -> Vec<Group> {
 }
 
 impl Reading {
-    fn of(row: &Row, today: Date, checked: &mut Checked) -> Self {
+    fn of(row: &Row, today: Date, sites: Option<&[String]>, checked: &mut Checked) -> Self {
         let before = checked.faults.len();
         let mut cells = Cells { row, faults: &mut checked.faults };
         if let Some(reason) = &row.misshapen {
@@ -169,7 +187,7 @@ impl Reading {
         let born_on = cells.optional(Column::BornOn, |text| cell::born(text, today));
         let counting_on = cells.optional(Column::CountingOn, date);
         let counting_assent_on = cells.optional(Column::CountingAssentOn, date);
-        let site = cells.optional(Column::Site, cell::site);
+        let site = cells.optional(Column::Site, |text| known_site(text, sites));
         let plan = cells.optional(Column::Plan, cell::plan);
         let no_consent = row.cell(Column::ConsentOn).trim().is_empty() && row.misshapen.is_none();
         if role == Some(Role::Child) && no_consent {
@@ -211,6 +229,18 @@ impl Reading {
         let mut finding = Finding::new(self.line, column, reason.into());
         finding.case_code.clone_from(&self.case_code);
         finding
+    }
+}
+
+/// A site that the programme has, where that is known.
+fn known_site(text: &str, sites: Option<&[String]>) -> Result<String, String> {
+    let code = cell::site(text)?;
+    match sites {
+        Some([]) => Err("unknown site: the programme has none yet, see jiashu ngo site add".into()),
+        Some(sites) if !sites.contains(&code) => {
+            Err(format!("unknown site: the programme has {}", sites.join(", ")))
+        }
+        _ => Ok(code),
     }
 }
 

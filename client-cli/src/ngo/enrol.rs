@@ -9,23 +9,28 @@ use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::Enrol;
 use jiashu_proto::id::Scope;
 
-use super::check::{Checked, Family, check};
+use super::check::{Checked, Family, check, check_at};
 use super::draw::{CARD_LIFE_MS, Drawn, draw, fingerprint};
 use super::folder::Folder;
 use super::report::{self, Progress, Tally, consent_commands};
 use super::send::{self, Answer};
 use super::staff::Staff;
-use super::{EnrolArgs, today};
+use super::{EnrolArgs, site, today};
 use crate::args::Globals;
 use crate::clock;
 use crate::error::{CliError, ExitCode, Result};
+use crate::say::note;
 
 /// A list larger than this is another file: 10,000 families need a tenth of it.
 const MAX_LIST: u64 = 32 * 1024 * 1024;
 
 /// Enrols the families of a list.
 pub(super) async fn run(args: &EnrolArgs, globals: &Globals, out: &mut dyn Write) -> Result<()> {
-    let checked = check(&read_list(&args.list)?, today());
+    let list = read_list(&args.list)?;
+    let mut checked = check(&list, today());
+    if checked.names_sites() {
+        checked = check_at(&list, today(), known_sites(args, globals).await?.as_deref());
+    }
     report::faults(&checked.faults, globals.json);
     stop_if_bad(&checked, args)?;
     check_again(&checked, args)?;
@@ -60,6 +65,22 @@ pub(super) async fn run(args: &EnrolArgs, globals: &Globals, out: &mut dyn Write
         CliError::new(error.code, text)
     })?;
     finish(&checked, &folder, &tally, globals, out)
+}
+
+/// The sites of the programme; `None` where a list is only looked at, and nobody can be asked.
+async fn known_sites(args: &EnrolArgs, globals: &Globals) -> Result<Option<Vec<String>>> {
+    let asked = async {
+        let staff = Staff::load(globals)?;
+        site::all(&staff, globals).await
+    };
+    match asked.await {
+        Ok(sites) => Ok(Some(sites.into_iter().map(|site| site.code).collect())),
+        Err(error) if args.dry_run => {
+            note(&format!("(whether the sites are known could not be looked up: {error})"));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn read_list(path: &Path) -> Result<Vec<u8>> {

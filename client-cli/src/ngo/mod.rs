@@ -9,7 +9,8 @@
 //! names but those of the list they hold themselves, and of that list no name leaves the machine.
 //!
 //! What staff see of contact and do about it is asked of the relay as JSON (`api`): whom to ring first (`worklist`), a
-//! plan that the family may confirm (`plan`), days on which nothing is expected (`pause`).
+//! plan that the family may confirm (`plan`), days on which nothing is expected (`pause`), who works for the programme
+//! (`people`), where (`site`), and who asked for what (`audit`).
 
 mod setup;
 mod staff;
@@ -37,8 +38,11 @@ mod reissue;
 mod void;
 
 mod api;
+mod audit;
 mod pause;
+mod people;
 mod plan;
+mod site;
 mod worklist;
 
 #[doc(hidden)]
@@ -58,7 +62,8 @@ use crate::error::Result;
 /// What staff of an NGO programme can do.
 #[derive(Debug, clap::Subcommand)]
 pub enum NgoCommand {
-    /// Become the first coordinator, by the link that the relay printed at its first start
+    /// Come in: as the first coordinator by the link that the relay printed at its first start, or by
+    /// the link that a coordinator gave you
     Setup(SetupArgs),
     /// Enrol the families of a list and print their cards
     Enrol(EnrolArgs),
@@ -79,6 +84,101 @@ pub enum NgoCommand {
     },
     /// Propose to a family when they could hear each other; it confirms with jiashu plan confirm
     Plan(PlanArgs),
+    /// Who works for the programme (coordinators)
+    #[command(subcommand)]
+    Staff(StaffCommand),
+    /// Say whose a family is: it stands on their worklist (coordinators)
+    Assign {
+        /// Case code of the family
+        case: String,
+        /// Number of a member of staff, as ngo staff list shows it
+        #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+        staff: u32,
+    },
+    /// The places of the programme
+    #[command(subcommand)]
+    Site(SiteCommand),
+    /// Show who of the staff asked for what (coordinators, auditors)
+    Audit,
+}
+
+/// What can be done about staff.
+#[derive(Debug, clap::Subcommand)]
+pub enum StaffCommand {
+    /// Show all of them
+    List,
+    /// Make a link by which somebody comes in
+    Add(AddStaffArgs),
+    /// End somebody's access at once
+    Remove {
+        /// Their number, as ngo staff list shows it
+        #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+        number: u32,
+    },
+}
+
+/// Arguments of `jiashu ngo staff add`.
+#[derive(Debug, clap::Args)]
+pub struct AddStaffArgs {
+    /// What they may do
+    #[arg(long)]
+    pub role: StaffRole,
+    /// What colleagues call them
+    #[arg(long)]
+    pub name: String,
+    /// Code of a site of theirs; may be repeated
+    #[arg(long = "site", value_name = "CODE", value_delimiter = ',')]
+    pub sites: Vec<String>,
+    /// Where letters to staff go
+    #[arg(long)]
+    pub email: Option<String>,
+    /// In which language: en, zh-Hans, ro, lv or it
+    #[arg(long, default_value = "en", value_name = "TAG")]
+    pub language: String,
+}
+
+/// What a member of staff may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum StaffRole {
+    /// All of the programme.
+    Coordinator,
+    /// Own families; enrols at own sites.
+    Caseworker,
+    /// Figures and the audit log, no family.
+    Auditor,
+}
+
+impl StaffRole {
+    /// The word that the relay knows.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Coordinator => "coordinator",
+            Self::Caseworker => "caseworker",
+            Self::Auditor => "auditor",
+        }
+    }
+}
+
+/// What can be done about sites.
+#[derive(Debug, clap::Subcommand)]
+pub enum SiteCommand {
+    /// Show all of them
+    List,
+    /// Add one, or say something else of one (coordinators)
+    Add {
+        /// Its code: letters, digits or any of - _ .
+        code: String,
+        /// What staff call it
+        #[arg(long)]
+        name: String,
+        /// Its clock: days and weeks of its families are those of this clock
+        #[arg(long, value_name = "ZONE")]
+        tz: String,
+        /// The code of its organisation unit in DHIS2
+        #[arg(long, value_name = "CODE")]
+        org_unit: Option<String>,
+    },
 }
 
 /// Arguments of `jiashu ngo pause`.
@@ -282,6 +382,10 @@ pub async fn run(command: NgoCommand, globals: &Globals, out: &mut dyn Write) ->
         NgoCommand::Pause(args) => pause::pause(&args, globals, out).await,
         NgoCommand::Resume { case } => pause::resume(&case, globals, out).await,
         NgoCommand::Plan(args) => plan::run(&args, globals, out).await,
+        NgoCommand::Staff(command) => people::run(&command, globals, out).await,
+        NgoCommand::Assign { case, staff } => people::assign(&case, staff, globals, out).await,
+        NgoCommand::Site(command) => site::run(&command, globals, out).await,
+        NgoCommand::Audit => audit::run(globals, out).await,
     }
 }
 

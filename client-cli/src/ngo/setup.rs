@@ -1,4 +1,4 @@
-//! `jiashu ngo setup LINK`: the first coordinator of a new programme.
+//! `jiashu ngo setup LINK`: the first coordinator of a new programme, or more staff of one that is there.
 
 use std::io::Write;
 
@@ -16,11 +16,13 @@ use crate::args::Globals;
 use crate::error::{CliError, ExitCode, Result};
 use crate::http::{self, Origin};
 
-/// A relay's one-time setup link: `https://host/setup#` and 32 characters.
+/// A one-time link: `https://host/setup#` and 32 characters, the relay's own or a programme's.
 #[derive(Debug, PartialEq, Eq)]
 struct SetupLink {
     origin: Origin,
     code: [u8; 16],
+    /// Of which programme; of the relay's own link none, as that makes one.
+    programme: Option<Scope>,
 }
 
 impl SetupLink {
@@ -28,9 +30,8 @@ impl SetupLink {
         let (origin, fragment) = link.trim().split_once("/setup#")?;
         let bytes: [u8; 24] = URL_SAFE_NO_PAD.decode(fragment).ok()?.try_into().ok()?;
         let (scope, code) = bytes.split_first_chunk::<8>()?;
-        let is_relay = Scope(u64::from_be_bytes(*scope)) == Scope::RELAY;
-        let code = code.try_into().ok().filter(|_| is_relay)?;
-        Some(Self { origin: origin.parse().ok()?, code })
+        let programme = Some(Scope(u64::from_be_bytes(*scope))).filter(|one| *one != Scope::RELAY);
+        Some(Self { origin: origin.parse().ok()?, code: code.try_into().ok()?, programme })
     }
 }
 
@@ -56,6 +57,13 @@ pub(super) async fn run(link: &str, globals: &Globals, out: &mut dyn Write) -> R
         let (programme, number) = (programme.to_string(), staffed.number.0);
         let answer = json!({ "programme": programme, "number": number, "relay": file.relay });
         writeln!(out, "{answer}")?;
+    } else if link.programme.is_some() {
+        let (number, relay) = (staffed.number, &file.relay);
+        writeln!(
+            out,
+            "Welcome: you are number {number} among the staff of the programme at {relay}."
+        )?;
+        writeln!(out, "Next: jiashu ngo worklist")?;
     } else {
         writeln!(
             out,
@@ -81,7 +89,7 @@ fn prepare(link: &SetupLink, globals: &Globals) -> Result<StaffFile> {
             Err(CliError::new(ExitCode::BadInput, text))
         }
         _ => {
-            let file = StaffFile::draw(&link.origin, setup);
+            let file = StaffFile::draw(&link.origin, setup, link.programme);
             file.write(globals)?;
             Ok(file)
         }
@@ -96,7 +104,7 @@ fn read_answer(answer: &[u8], programme: Scope) -> Result<Staffed> {
             if matches!(no.code, ErrorCode::Invite | ErrorCode::Unauthorised) =>
         {
             refused(
-                "the setup link is wrong, used or expired: ask the relay's operator for a new one"
+                "the setup link is wrong, used or expired: ask who gave it to you for a new one"
                     .into(),
             )
         }
@@ -124,7 +132,8 @@ mod tests {
 
         assert_eq!(good.origin.to_string(), "https://relay.example.org");
         assert_eq!(good.code, [7; 16]);
-        assert_eq!(SetupLink::parse(&link(1, 7)), None, "of a family");
+        assert_eq!(good.programme, None, "the relay's own makes one");
+        assert_eq!(SetupLink::parse(&link(9, 7)).unwrap().programme, Some(Scope(9)));
         assert_eq!(SetupLink::parse(&link(0, 7).replace("setup", "join")), None);
         assert_eq!(SetupLink::parse(&format!("{}A", link(0, 7))), None);
         assert_eq!(SetupLink::parse("https://relay.example.org/setup#"), None);

@@ -50,7 +50,7 @@ pub(super) struct StaffFile {
     version: u32,
     /// The relay's address.
     pub(super) relay: String,
-    /// Hex, drawn here.
+    /// Hex; drawn here by the first coordinator.
     programme: String,
     /// This member of staff in the programme, as the relay answered; until then absent.
     pub(super) number: Option<u32>,
@@ -63,12 +63,12 @@ pub(super) struct StaffFile {
 const VERSION: u32 = 1;
 
 impl StaffFile {
-    /// A member of staff about to be, by a setup link whose secret has this hash.
-    pub(super) fn draw(relay: &Origin, setup: String) -> Self {
+    /// A member of staff about to be, of that programme or of a new one, by a setup link whose secret has this hash.
+    pub(super) fn draw(relay: &Origin, setup: String, programme: Option<Scope>) -> Self {
         Self {
             version: VERSION,
             relay: relay.to_string(),
-            programme: draw_scope().to_string(),
+            programme: programme.unwrap_or_else(draw_scope).to_string(),
             number: None,
             secret: Secret(jiashu_seal::random()),
             setup,

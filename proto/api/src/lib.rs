@@ -7,6 +7,12 @@ pub mod worklist;
 
 pub mod family;
 
+pub mod staff;
+
+pub mod site;
+
+pub mod audit;
+
 /// Why something was refused (RFC 9457).
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Problem {

@@ -13,9 +13,11 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use self::known::Known;
+use self::reckon::Setting;
 use self::rows::FAMILIES;
 use crate::execute::{self, Failure, standing_plan};
 use crate::family::ledger::{HEARD, INTENDED, Intended, SENT, Sent};
+use crate::programme::{self, SiteFact, site_key};
 use crate::relay::Relay;
 use crate::store::{
     Batch, Change, Due, DueItem, LedgerRow, Precondition, ScopeState, Store, StoreError,
@@ -46,7 +48,8 @@ pub async fn look(relay: &Relay, due: &Due) -> Result<(), Failure> {
     };
     let (known, seen) = gather(relay, family, &state, &placement).await?;
     let now = relay.clock.now();
-    let reckoned = reckon::reckon(&known, &reckon::Setting::default(), now);
+    let setting = setting(store, &placement).await?;
+    let reckoned = reckon::reckon(&known, &setting, now);
     let row = LedgerRow {
         book: FAMILIES.to_owned(),
         name: family.0.to_be_bytes().to_vec(),
@@ -64,13 +67,32 @@ pub async fn look(relay: &Relay, due: &Due) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What the programme says, of whichever family is at that site.
+async fn setting(store: &dyn Store, placement: &Placement) -> Result<Setting, StoreError> {
+    let mut setting = Setting::default();
+    if let Some(site) = &placement.site {
+        let site: Option<SiteFact> =
+            programme::find(store, placement.programme, &site_key(site)).await?;
+        setting.zone = site.map(|site| site.zone);
+    }
+    Ok(setting)
+}
+
 /// The day that it is on the clock that counts for a family.
 ///
 /// # Errors
 ///
 /// [`Failure`].
 pub async fn today(relay: &Relay, family: Scope) -> Result<Date, Failure> {
-    let zone = home_zone(relay, family).await?;
+    let store = &*relay.store;
+    let of_site = match placement(store, family).await? {
+        Some(placement) => setting(store, &placement).await?.zone,
+        None => None,
+    };
+    let zone = match of_site {
+        Some(zone) => Some(zone),
+        None => home_zone(relay, family).await?,
+    };
     let zone = zone.as_deref().and_then(reckon::zone).unwrap_or(TimeZone::UTC);
     Ok(zone.to_datetime(known::timestamp(relay.clock.now())).date())
 }

@@ -5,8 +5,8 @@
 
 use jiashu_proto::entry::{Consent, Content, Seq};
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::frame::{Enrol, Enrolled, RecordConsent, Reissue, ToClose, Void};
-use jiashu_proto::id::Scope;
+use jiashu_proto::frame::{ClientFrame, Enrol, Enrolled, RecordConsent, Reissue, ToClose, Void};
+use jiashu_proto::id::{DeviceId, Scope};
 use jiashu_roster::Roster;
 
 use super::{ATTEMPTS, Failure, checked_links, stored_links};
@@ -17,8 +17,47 @@ use crate::family::enrolment::{
     case_key, decide_consent, decide_enrolment, found_family, read_case,
 };
 use crate::family::invites::check_invites;
+use crate::ngo::audit::Asked;
+use crate::ngo::staff::{Staff, allow_enrolment, allow_family};
 use crate::relay::Relay;
 use crate::store::{Batch, Change, DueItem, Store, StoreError};
+
+/// Does what a member of staff asks, if it is theirs to do; noted either way.
+///
+/// # Errors
+///
+/// [`Failure`].
+pub async fn command(
+    relay: &Relay,
+    programme: Scope,
+    number: DeviceId,
+    command: ClientFrame,
+) -> Result<Enrolled, Failure> {
+    let staff = Staff::load(&*relay.store, programme, number).await?;
+    match command {
+        ClientFrame::Enrol(asked) => {
+            allow_enrolment(relay, &staff, &asked.case_code, asked.site.as_deref()).await?;
+            enrol(relay, programme, asked).await
+        }
+        ClientFrame::RecordConsent(record) => {
+            let asked = Asked::of("consent", &*record.case_code);
+            let asked = asked.saying(record.consent.member.to_string());
+            allow_family(relay, &staff, &record.case_code, asked).await?;
+            record_consent(relay, programme, &record).await
+        }
+        ClientFrame::Void(asked) => {
+            let noted = Asked::of("void", &*asked.case_code);
+            allow_family(relay, &staff, &asked.case_code, noted).await?;
+            void(relay, programme, &asked).await
+        }
+        ClientFrame::Reissue(asked) => {
+            let noted = Asked::of("reissue", &*asked.case_code);
+            allow_family(relay, &staff, &asked.case_code, noted).await?;
+            reissue(relay, programme, &asked).await
+        }
+        _ => Err(Refusal::new(ErrorCode::UnknownKind, "not a command of staff").into()),
+    }
+}
 
 /// Enrols a family in two steps; a repeat finds them done. One that is enrolled already and of which
 /// no device is left begins anew, if the client names its number.
@@ -26,7 +65,7 @@ use crate::store::{Batch, Change, DueItem, Store, StoreError};
 /// # Errors
 ///
 /// [`Failure`].
-pub async fn enrol(relay: &Relay, programme: Scope, enrol: Enrol) -> Result<Enrolled, Failure> {
+async fn enrol(relay: &Relay, programme: Scope, enrol: Enrol) -> Result<Enrolled, Failure> {
     check_invites(&enrol.link, 0, relay.config.limits.invites(), relay.clock.now())?;
     if let Some(replaced) = enrol.replaces {
         return begin_anew(relay, programme, &enrol, replaced).await;
@@ -162,7 +201,7 @@ async fn case(
 /// # Errors
 ///
 /// [`Failure`].
-pub async fn record_consent(
+async fn record_consent(
     relay: &Relay,
     programme: Scope,
     record: &RecordConsent,
@@ -199,7 +238,7 @@ async fn consents(store: &dyn Store, family: Scope) -> Result<Vec<(Seq, Consent)
 /// # Errors
 ///
 /// [`Failure`].
-pub async fn void(relay: &Relay, programme: Scope, void: &Void) -> Result<Enrolled, Failure> {
+async fn void(relay: &Relay, programme: Scope, void: &Void) -> Result<Enrolled, Failure> {
     let store = &*relay.store;
     let mut attempts = 0..ATTEMPTS;
     loop {
@@ -228,11 +267,7 @@ pub async fn void(relay: &Relay, programme: Scope, void: &Void) -> Result<Enroll
 /// # Errors
 ///
 /// [`Failure`].
-pub async fn reissue(
-    relay: &Relay,
-    programme: Scope,
-    reissue: &Reissue,
-) -> Result<Enrolled, Failure> {
+async fn reissue(relay: &Relay, programme: Scope, reissue: &Reissue) -> Result<Enrolled, Failure> {
     let store = &*relay.store;
     let mut attempts = 0..ATTEMPTS;
     loop {

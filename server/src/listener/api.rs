@@ -6,10 +6,13 @@ use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post, put};
 use axum::{Extension, Router};
 use jiashu_api::family::{Pause, Plan};
+use jiashu_api::site::Site;
+use jiashu_api::staff::{Assign, New};
 use jiashu_proto::error::ErrorCode;
+use jiashu_proto::id::DeviceId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
@@ -18,10 +21,12 @@ use super::Guest;
 use super::problem::{No, bearer, malformed, slow_down};
 use super::routes::{Door, admit};
 use crate::access::{self, Who};
+use crate::execute::Failure;
 use crate::family::Refusal;
-use crate::ngo::Staff;
 use crate::ngo::family::{pause, propose, resume};
+use crate::ngo::staff::{self, Staff};
 use crate::ngo::worklist::worklist;
+use crate::ngo::{audit, sites};
 use crate::relay::Relay;
 
 /// A wish of staff, in bytes.
@@ -33,6 +38,11 @@ pub(super) fn routes() -> Router<Door> {
         .route("/api/v1/worklist", get(list))
         .route("/api/v1/families/{case}/pause", post(begin_pause).delete(end_pause))
         .route("/api/v1/families/{case}/plan", post(propose_plan))
+        .route("/api/v1/families/{case}/worker", put(assign))
+        .route("/api/v1/staff", get(list_staff).post(invite_staff))
+        .route("/api/v1/staff/{number}", delete(remove_staff))
+        .route("/api/v1/sites", get(list_sites).post(put_site))
+        .route("/api/v1/audit", get(audit_log))
 }
 
 impl FromRequestParts<Door> for Staff {
@@ -57,12 +67,13 @@ impl FromRequestParts<Door> for Staff {
         if let Err(too_fast) = relay.limits.pace.post(programme, number, false) {
             return Err(slow_down(relay, too_fast));
         }
-        Ok(Self { programme, number })
+        let staff = Self::load(&*relay.store, programme, number).await;
+        Ok(staff.map_err(Failure::from)?)
     }
 }
 
 async fn list(State(door): State<Door>, staff: Staff) -> Result<Response, No> {
-    Ok(json(&worklist(&door.relay, staff).await?))
+    Ok(json(&worklist(&door.relay, &staff).await?))
 }
 
 async fn begin_pause(
@@ -72,7 +83,7 @@ async fn begin_pause(
     body: Body,
 ) -> Result<StatusCode, No> {
     let wish: Pause = wish(&door.relay, body).await?;
-    pause(&door.relay, staff, &case, &wish).await?;
+    pause(&door.relay, &staff, &case, &wish).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -81,7 +92,7 @@ async fn end_pause(
     staff: Staff,
     Path(case): Path<String>,
 ) -> Result<StatusCode, No> {
-    resume(&door.relay, staff, &case).await?;
+    resume(&door.relay, &staff, &case).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -92,8 +103,65 @@ async fn propose_plan(
     body: Body,
 ) -> Result<StatusCode, No> {
     let wish: Plan = wish(&door.relay, body).await?;
-    propose(&door.relay, staff, &case, wish).await?;
+    propose(&door.relay, &staff, &case, wish).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn assign(
+    State(door): State<Door>,
+    staff: Staff,
+    Path(case): Path<String>,
+    body: Body,
+) -> Result<StatusCode, No> {
+    let Assign { staff: worker } = wish(&door.relay, body).await?;
+    staff::assign(&door.relay, &staff, &case, DeviceId(worker)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn list_staff(State(door): State<Door>, staff: Staff) -> Result<Response, No> {
+    Ok(json(&staff::list(&door.relay, &staff).await?))
+}
+
+async fn invite_staff(State(door): State<Door>, staff: Staff, body: Body) -> Result<Response, No> {
+    let new: New = wish(&door.relay, body).await?;
+    let invited = staff::invite(&door.relay, &staff, new).await?;
+    Ok((StatusCode::CREATED, json(&invited)).into_response())
+}
+
+async fn remove_staff(
+    State(door): State<Door>,
+    staff: Staff,
+    Path(number): Path<String>,
+) -> Result<StatusCode, No> {
+    let number = number.parse().map_err(|_| malformed("the number of a member of staff"))?;
+    staff::remove(&door.relay, &staff, DeviceId(number)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn list_sites(State(door): State<Door>, staff: Staff) -> Result<Response, No> {
+    let sites = sites::list(&door.relay, &staff).await;
+    Ok(json(&sites.map_err(Failure::from)?))
+}
+
+async fn put_site(State(door): State<Door>, staff: Staff, body: Body) -> Result<StatusCode, No> {
+    let site: Site = wish(&door.relay, body).await?;
+    sites::put(&door.relay, &staff, site).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn audit_log(
+    State(door): State<Door>,
+    staff: Staff,
+    uri: axum::http::Uri,
+) -> Result<Response, No> {
+    let after = match uri.query() {
+        None => 0,
+        Some(query) => query
+            .strip_prefix("after=")
+            .and_then(|number| number.parse().ok())
+            .ok_or_else(|| malformed("?after= and the number of an entry"))?,
+    };
+    Ok(json(&audit::show(&door.relay, &staff, after).await?))
 }
 
 /// A wish as it was sent, whole and in its shape.

@@ -74,7 +74,7 @@ pub(super) fn problem(failure: Failure) -> Response {
         ErrorCode::SlowDown => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::Exists | ErrorCode::Stale => StatusCode::CONFLICT,
         ErrorCode::Unknown => StatusCode::NOT_FOUND,
-        ErrorCode::NotActive => StatusCode::FORBIDDEN,
+        ErrorCode::NotActive | ErrorCode::NotAllowed => StatusCode::FORBIDDEN,
         ErrorCode::Unauthorised | ErrorCode::NewChain => StatusCode::UNAUTHORIZED,
         ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::BAD_REQUEST,

@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Extension, Router};
 use jiashu_proto::bounds;
 use tokio_util::sync::CancellationToken;
@@ -55,6 +55,7 @@ fn for_operators(door: &Door) -> Router<Door> {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/status", get(status))
+        .route("/programmes", post(one_more_programme))
         .route_layer(middleware::from_fn_with_state(door.clone(), operators_alone))
 }
 
@@ -211,6 +212,20 @@ async fn status(State(door): State<Door>, headers: HeaderMap) -> Response {
         return (PAGE_HEADERS, status.to_html()).into_response();
     }
     ([(header::CONTENT_TYPE, "application/json")], status.to_json()).into_response()
+}
+
+/// A link for one more programme's first coordinator. Asked for at a terminal: no page of anybody's may.
+async fn one_more_programme(State(door): State<Door>, headers: HeaderMap) -> Response {
+    if headers.contains_key(header::ORIGIN) {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    match crate::setup::one_more(&door.relay).await {
+        Ok(link) => ([(header::CACHE_CONTROL, "no-store")], format!("{link}\n")).into_response(),
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "no link was made");
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
+    }
 }
 
 async fn metrics(State(door): State<Door>) -> Response {

@@ -6,9 +6,10 @@ use jiashu_proto::error::ErrorCode;
 use jiashu_proto::id::Scope;
 use jiff::civil::Date;
 
-use super::Staff;
+use super::audit::Asked;
+use super::staff::{Staff, allow_family};
 use crate::contact;
-use crate::execute::{ATTEMPTS, Failure, staff};
+use crate::execute::{ATTEMPTS, Failure};
 use crate::family::Refusal;
 use crate::family::contact::{NewPause, decide_pause, decide_proposal, decide_resume};
 use crate::relay::Relay;
@@ -21,7 +22,7 @@ use crate::store::{Batch, Store, StoreError};
 /// [`Failure`].
 pub async fn pause(
     relay: &Relay,
-    staff: Staff,
+    staff: &Staff,
     case_code: &str,
     wish: &family::Pause,
 ) -> Result<(), Failure> {
@@ -29,7 +30,8 @@ pub async fn pause(
         let text = "a reason is parent-home, joined-parent, exams or phone-broken";
         Refusal::new(ErrorCode::Malformed, text)
     })?;
-    let family = staff::family(relay, staff.programme, case_code).await?;
+    let asked = Asked::of("pause", case_code).saying(reason.name());
+    let family = allow_family(relay, staff, case_code, asked).await?;
     let first = match wish.first {
         Some(first) => first,
         None => today(relay, family).await?,
@@ -47,8 +49,8 @@ pub async fn pause(
 /// # Errors
 ///
 /// [`Failure`].
-pub async fn resume(relay: &Relay, staff: Staff, case_code: &str) -> Result<(), Failure> {
-    let family = staff::family(relay, staff.programme, case_code).await?;
+pub async fn resume(relay: &Relay, staff: &Staff, case_code: &str) -> Result<(), Failure> {
+    let family = allow_family(relay, staff, case_code, Asked::of("resume", case_code)).await?;
     let today = today(relay, family).await?;
     anew(relay, family, |standing| {
         Ok(decide_resume(staff.number, today, standing, relay.clock.now()))
@@ -63,11 +65,11 @@ pub async fn resume(relay: &Relay, staff: Staff, case_code: &str) -> Result<(), 
 /// [`Failure`].
 pub async fn propose(
     relay: &Relay,
-    staff: Staff,
+    staff: &Staff,
     case_code: &str,
     wish: family::Plan,
 ) -> Result<(), Failure> {
-    let family = staff::family(relay, staff.programme, case_code).await?;
+    let family = allow_family(relay, staff, case_code, Asked::of("plan", case_code)).await?;
     let home = contact::home_zone(relay, family).await?.unwrap_or_else(|| "UTC".to_owned());
     let rule = |wish: family::Rule| {
         let zone = wish.zone.unwrap_or_else(|| home.clone());

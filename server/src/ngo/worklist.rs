@@ -2,14 +2,15 @@
 
 use jiashu_api::worklist::{Child, Counting, Family, Next, Phone, Use, Worklist};
 use jiashu_contact::standing::Standing;
-use jiashu_proto::id::Millis;
+use jiashu_proto::id::{Millis, Scope};
 use jiashu_recurrence::{local_text, utc_text};
 use jiff::Timestamp;
 
-use super::Staff;
+use super::audit::Asked;
+use super::staff::{Staff, Wants, allow_quietly, caseload};
 use crate::contact::rows::{ChildRow, FAMILIES, FamilyRow, PhoneRow};
+use crate::execute::Failure;
 use crate::relay::Relay;
-use crate::store::StoreError;
 
 /// Milliseconds of a day.
 const DAY_MS: Millis = 24 * 60 * 60 * 1000;
@@ -21,11 +22,19 @@ const QUIET_AND_IDLE: (i64, i64) = (14, 42);
 ///
 /// # Errors
 ///
-/// [`StoreError`].
-pub async fn worklist(relay: &Relay, staff: Staff) -> Result<Worklist, StoreError> {
+/// [`Failure`].
+pub async fn worklist(relay: &Relay, staff: &Staff) -> Result<Worklist, Failure> {
+    let asked = Asked { action: "worklist", ..Asked::default() };
+    allow_quietly(relay, staff, Wants::Families, asked).await?;
     let now = relay.clock.now();
+    let caseload = caseload(&*relay.store, staff.programme).await?;
     let rows = relay.store.book(staff.programme, FAMILIES).await?;
-    let mut rows: Vec<_> = rows.iter().filter_map(FamilyRow::read).collect();
+    let own = rows.iter().filter_map(|row| {
+        let family = Scope(u64::from_be_bytes(row.name.as_slice().try_into().ok()?));
+        let read = FamilyRow::read(row)?;
+        staff.owns(caseload.get(&family).copied(), read.site.as_deref()).then_some(read)
+    });
+    let mut rows: Vec<_> = own.collect();
     // Of equals whom nothing was heard of for longer; then by code, so that the list stands still.
     rows.sort_by_cached_key(|row| {
         (std::cmp::Reverse(row.standing()), longest_ago(row), row.case_code.clone())

@@ -16,7 +16,7 @@ use jiashu_proto::id::{N, Scope};
 use tokio::time::Instant;
 
 use crate::access::{self, Access, AccessError, Who};
-use crate::execute::{self, Failure, door, staff};
+use crate::execute::{self, Failure, door};
 use crate::family::Refusal;
 use crate::hub::Mailbox;
 use crate::limits::guests::Ticket;
@@ -237,19 +237,11 @@ impl Session {
     }
 
     async fn staff_command(&mut self, lane: Lane, command: ClientFrame) {
-        let Some(Who::Staff(_)) = self.lanes.get(&lane).map(|lane| &lane.access.who) else {
+        let Some(Who::Staff(number)) = self.lanes.get(&lane).map(|lane| &lane.access.who) else {
             return self.refuse(lane, hello_first());
         };
-        let programme = self.scope_of(lane);
-        let done = match command {
-            ClientFrame::Enrol(enrol) => staff::enrol(&self.relay, programme, enrol).await,
-            ClientFrame::RecordConsent(record) => {
-                staff::record_consent(&self.relay, programme, &record).await
-            }
-            ClientFrame::Void(void) => staff::void(&self.relay, programme, &void).await,
-            ClientFrame::Reissue(reissue) => staff::reissue(&self.relay, programme, &reissue).await,
-            _ => Err(hello_first().into()),
-        };
+        let (number, programme) = (*number, self.scope_of(lane));
+        let done = Box::pin(execute::staff::command(&self.relay, programme, number, command)).await;
         self.reply(lane, done.map(RelayFrame::Enrolled));
     }
 

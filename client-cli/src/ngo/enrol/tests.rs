@@ -47,7 +47,7 @@ impl Relay {
         let dir = tempfile::tempdir().unwrap();
         let home = Some(dir.path().join("home"));
         let globals = Globals { home, json: true, ..Globals::default() };
-        let mut staff = StaffFile::draw(&origin, "setup".into());
+        let mut staff = StaffFile::draw(&origin, "setup".into(), None);
         staff.number = Some(DeviceId(1).0);
         staff.write(&globals).unwrap();
         Self { known, dir, globals, serving }

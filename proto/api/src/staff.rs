@@ -1,0 +1,71 @@
+//! Who works for a programme: `/api/v1/staff`.
+
+use serde::{Deserialize, Serialize};
+
+/// Whether somebody is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Has a link and has not used it.
+    Invited,
+    /// Is in.
+    Active,
+    /// Is out.
+    Left,
+}
+
+/// A member of staff.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The number in the programme.
+    pub number: u32,
+    /// `coordinator`, `caseworker` or `auditor`.
+    pub role: String,
+    /// What colleagues call them.
+    pub name: String,
+    /// Where letters to staff go.
+    pub email: Option<String>,
+    /// Codes of their sites.
+    pub sites: Vec<String>,
+    /// Whether they are in.
+    pub status: Status,
+    /// How many families are theirs by name.
+    pub families: usize,
+}
+
+/// Somebody new.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct New {
+    /// `coordinator`, `caseworker` or `auditor`.
+    pub role: String,
+    /// What colleagues call them.
+    pub name: String,
+    /// Where letters to staff go.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// In which language, BCP 47.
+    pub language: String,
+    /// Codes of their sites.
+    #[serde(default)]
+    pub sites: Vec<String>,
+    /// SHA-256 of the secret in the link that lets them in, hexadecimal. The relay never sees the secret.
+    pub code_hash: String,
+}
+
+/// Somebody new may come in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invited {
+    /// The number they will have.
+    pub number: u32,
+    /// Until when the link holds, in ms.
+    pub expires_at: i64,
+}
+
+/// Whose a family is: `PUT /api/v1/families/{case}/worker`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Assign {
+    /// The number of a member of staff.
+    pub staff: u32,
+}

@@ -1,0 +1,514 @@
+//! Who somebody is among the staff of a programme, and what they may ask for.
+//!
+//! What is refused is refused alike, whether there is no such family, it is another's, or another programme's: who
+//! asks learns nothing by it. Refusals stand in the audit log as what was allowed does.
+
+use jiashu_api::staff as api;
+use jiashu_proto::error::ErrorCode;
+use jiashu_proto::id::{CodeHash, DeviceId, InviteId, Millis, Scope};
+
+use super::audit::{self, Asked};
+use crate::contact::placement;
+use crate::execute::{self, Failure};
+use crate::family::Refusal;
+use crate::programme::{self, Role, SiteFact, StaffFact, entry, site_key, staff_key};
+use crate::relay::Relay;
+use crate::store::{
+    Batch, Change, InviteState, LedgerRow, Precondition, ScopeState, Store, StoreError,
+};
+
+/// How long a link for new staff holds, in ms.
+const LASTS_MS: Millis = 72 * 60 * 60 * 1000;
+
+/// The most of a text about staff or a site, in bytes.
+const MAX_TEXT: usize = 200;
+
+/// Members of staff of a programme, those who left among them.
+const MAX_STAFF: u32 = 10_000;
+
+/// The book of whose each family is.
+const CASELOAD: &str = "caseload";
+
+/// A member of staff who has said who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Staff {
+    /// The programme.
+    pub programme: Scope,
+    /// The number in it.
+    pub number: DeviceId,
+    /// What they may do.
+    pub role: Role,
+    /// Codes of their sites.
+    pub sites: Vec<String>,
+}
+
+/// What somebody wants to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wants {
+    /// To change the programme, or read what names single families.
+    Programme,
+    /// To see figures that single out nobody, or the audit log.
+    Figures,
+    /// To see own families.
+    Families,
+}
+
+impl Staff {
+    /// Who has that number.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn load(
+        store: &dyn Store,
+        programme: Scope,
+        number: DeviceId,
+    ) -> Result<Self, StoreError> {
+        let fact: Option<StaffFact> = programme::find(store, programme, &staff_key(number)).await?;
+        // The first coordinator was there before anything was written down.
+        let (role, sites) =
+            fact.map_or((Role::Coordinator, Vec::new()), |fact| (fact.role, fact.sites));
+        Ok(Self { programme, number, role, sites })
+    }
+
+    fn may(&self, wants: Wants) -> bool {
+        match (self.role, wants) {
+            (Role::Coordinator, _) => true,
+            (Role::Caseworker, Wants::Families) => true,
+            (Role::Auditor, Wants::Figures) => true,
+            (Role::Caseworker | Role::Auditor, _) => false,
+        }
+    }
+
+    /// Whether a family is one of theirs: whose it is was said, or it is of nobody yet and at one of their sites.
+    #[must_use]
+    pub fn owns(&self, worker: Option<DeviceId>, site: Option<&str>) -> bool {
+        match self.role {
+            Role::Coordinator => true,
+            Role::Caseworker => match worker {
+                Some(worker) => worker == self.number,
+                None => site.is_some_and(|site| self.sites.iter().any(|own| own == site)),
+            },
+            Role::Auditor => false,
+        }
+    }
+}
+
+/// Lets somebody do something, and notes it; `asked` is noted whatever comes of it.
+///
+/// # Errors
+///
+/// [`ErrorCode::NotAllowed`], which is noted too; of the store: then it is not allowed either.
+pub async fn allow(
+    relay: &Relay,
+    staff: &Staff,
+    wants: Wants,
+    asked: Asked,
+) -> Result<(), Failure> {
+    let allowed = staff.may(wants);
+    audit::note(relay, staff.programme, staff.number, &asked, allowed).await?;
+    if allowed { Ok(()) } else { Err(not_yours().into()) }
+}
+
+/// As [`allow`], of what is not worth an entry where it is allowed: figures of many.
+///
+/// # Errors
+///
+/// As of [`allow`].
+pub async fn allow_quietly(
+    relay: &Relay,
+    staff: &Staff,
+    wants: Wants,
+    asked: Asked,
+) -> Result<(), Failure> {
+    if staff.may(wants) {
+        return Ok(());
+    }
+    allow(relay, staff, wants, asked).await
+}
+
+/// Lets somebody do something for one family, and notes it. The family's number.
+///
+/// # Errors
+///
+/// [`ErrorCode::Unknown`], which is noted too, and is the same for a case that is not theirs, not this programme's,
+/// and not there.
+pub async fn allow_family(
+    relay: &Relay,
+    staff: &Staff,
+    case_code: &str,
+    asked: Asked,
+) -> Result<Scope, Failure> {
+    let found = owned(relay, staff, case_code).await;
+    let allowed = match &found {
+        Ok(family) => family.is_some(),
+        Err(Failure::Refused(_)) => false,
+        // Nobody knows whether they might.
+        Err(_) => return found.map(|_| Scope::RELAY),
+    };
+    audit::note(relay, staff.programme, staff.number, &asked, allowed).await?;
+    found?.ok_or_else(|| no_such_case().into())
+}
+
+async fn owned(relay: &Relay, staff: &Staff, case_code: &str) -> Result<Option<Scope>, Failure> {
+    if !staff.may(Wants::Families) {
+        return Ok(None);
+    }
+    let family = execute::staff::family(relay, staff.programme, case_code).await?;
+    let site = placement(&*relay.store, family).await?.and_then(|placement| placement.site);
+    let worker = worker_of(&*relay.store, staff.programme, family).await?;
+    Ok(staff.owns(worker, site.as_deref()).then_some(family))
+}
+
+/// Whether somebody may enrol a family at that site, which is noted.
+///
+/// # Errors
+///
+/// [`Failure`]; [`ErrorCode::Malformed`] for a site that the programme does not have.
+pub async fn allow_enrolment(
+    relay: &Relay,
+    staff: &Staff,
+    case_code: &str,
+    site: Option<&str>,
+) -> Result<(), Failure> {
+    if let Some(site) = site {
+        sites_exist(&*relay.store, staff.programme, &[site.to_owned()]).await?;
+    }
+    let allowed = match staff.role {
+        Role::Coordinator => true,
+        Role::Caseworker => site.is_some_and(|site| staff.sites.iter().any(|own| own == site)),
+        Role::Auditor => false,
+    };
+    let asked = Asked::of("enrol", case_code).saying(site.unwrap_or_default());
+    audit::note(relay, staff.programme, staff.number, &asked, allowed).await?;
+    if allowed { Ok(()) } else { Err(not_yours().into()) }
+}
+
+fn not_yours() -> Refusal {
+    Refusal::new(ErrorCode::NotAllowed, "this is not yours to do: ask a coordinator")
+}
+
+fn no_such_case() -> Refusal {
+    Refusal::new(ErrorCode::Unknown, "there is no such case")
+}
+
+/// Whose each family is, of those whose it was said.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn caseload(
+    store: &dyn Store,
+    programme: Scope,
+) -> Result<std::collections::HashMap<Scope, DeviceId>, StoreError> {
+    let rows = store.book(programme, CASELOAD).await?;
+    let read = |row: LedgerRow| {
+        let family = Scope(u64::from_be_bytes(row.name.try_into().ok()?));
+        Some((family, minicbor::decode(&row.value).ok()?))
+    };
+    Ok(rows.into_iter().filter_map(read).collect())
+}
+
+async fn worker_of(
+    store: &dyn Store,
+    programme: Scope,
+    family: Scope,
+) -> Result<Option<DeviceId>, StoreError> {
+    Ok(caseload(store, programme).await?.get(&family).copied())
+}
+
+/// Says whose a family is from now on.
+///
+/// # Errors
+///
+/// [`Failure`].
+pub async fn assign(
+    relay: &Relay,
+    staff: &Staff,
+    case_code: &str,
+    worker: DeviceId,
+) -> Result<(), Failure> {
+    let asked = Asked::of("assign", case_code).saying(worker.to_string());
+    allow(relay, staff, Wants::Programme, asked).await?;
+    let store = &*relay.store;
+    let family = execute::staff::family(relay, staff.programme, case_code).await?;
+    let state = store.state(staff.programme).await?.ok_or(StoreError::NoScope)?;
+    if state.seats.get(&worker).is_none_or(|seat| seat.revoked) {
+        return Err(no_such_staff().into());
+    }
+    let now = relay.clock.now();
+    let row = LedgerRow {
+        book: CASELOAD.to_owned(),
+        name: family.0.to_be_bytes().to_vec(),
+        version: (state.head, u64::try_from(now).unwrap_or(0)),
+        value: minicbor::to_vec(worker).expect("writing to memory cannot fail"),
+    };
+    let changes = vec![Change::Enter(row)];
+    store.commit(staff.programme, Batch { changes, ..Batch::new(now) }).await?;
+    Ok(())
+}
+
+fn no_such_staff() -> Refusal {
+    Refusal::new(ErrorCode::Unknown, "there is no such member of staff")
+}
+
+/// All of the staff, by number.
+///
+/// # Errors
+///
+/// [`Failure`].
+pub async fn list(relay: &Relay, staff: &Staff) -> Result<Vec<api::Member>, Failure> {
+    allow_quietly(relay, staff, Wants::Programme, Asked { action: "staff", ..Asked::default() })
+        .await?;
+    let store = &*relay.store;
+    let state = store.state(staff.programme).await?.ok_or(StoreError::NoScope)?;
+    let facts: Vec<(String, StaffFact)> = programme::all(store, staff.programme).await?;
+    let caseload = caseload(store, staff.programme).await?;
+    let mut members = Vec::new();
+    let mut numbers: Vec<_> = state.seats.keys().map(|number| number.0).collect();
+    numbers.extend(facts.iter().filter_map(|(number, _)| number.parse::<u32>().ok()));
+    numbers.sort_unstable();
+    numbers.dedup();
+    for number in numbers {
+        let fact = facts.iter().find(|(of, _)| *of == number.to_string()).map(|(_, fact)| fact);
+        let seat = state.seats.get(&DeviceId(number));
+        let status = match (seat, fact) {
+            (Some(seat), _) if seat.revoked => api::Status::Left,
+            (Some(_), _) => api::Status::Active,
+            (None, Some(fact)) if fact.left => api::Status::Left,
+            (None, _) => api::Status::Invited,
+        };
+        let families = caseload.values().filter(|worker| worker.0 == number).count();
+        members.push(api::Member {
+            number,
+            role: fact.map_or(Role::Coordinator, |fact| fact.role).name().to_owned(),
+            name: fact.map(|fact| fact.name.clone()).unwrap_or_default(),
+            email: fact.and_then(|fact| fact.email.clone()),
+            sites: fact.map(|fact| fact.sites.clone()).unwrap_or_default(),
+            status,
+            families,
+        });
+    }
+    Ok(members)
+}
+
+/// Lets somebody new in, by a link whose secret is the client's alone.
+///
+/// # Errors
+///
+/// [`Failure`].
+pub async fn invite(relay: &Relay, staff: &Staff, new: api::New) -> Result<api::Invited, Failure> {
+    let asked = Asked { action: "staff-add", subject: None, detail: Some(new.role.clone()) };
+    allow(relay, staff, Wants::Programme, asked).await?;
+    let store = &*relay.store;
+    let (fact, code_hash) = checked(&new)?;
+    sites_exist(store, staff.programme, &fact.sites).await?;
+    let mut attempts = 0..execute::ATTEMPTS;
+    loop {
+        let state = store.state(staff.programme).await?.ok_or(StoreError::NoScope)?;
+        let number = next_number(&state)?;
+        let now = relay.clock.now();
+        let expires_at = now.saturating_add(LASTS_MS);
+        let (key, code_hash) = (staff_key(DeviceId(number)), Some(code_hash));
+        let invite =
+            Change::AddInvite { invite: InviteId(number), code_hash, expires_at, blob: Vec::new() };
+        let batch = Batch {
+            requires: vec![Precondition::FactAt(key.clone(), None)],
+            entries: vec![entry(key, &fact)],
+            changes: vec![invite],
+            ..Batch::new(now)
+        };
+        match store.commit(staff.programme, batch).await {
+            Err(StoreError::Stale { .. }) if attempts.next().is_some() => {}
+            done => {
+                done?;
+                return Ok(api::Invited { number, expires_at });
+            }
+        }
+    }
+}
+
+fn next_number(state: &ScopeState) -> Result<u32, Refusal> {
+    let seats = state.seats.keys().map(|seat| seat.0);
+    let invites = state.invites.keys().map(|invite| invite.0);
+    let last = seats.chain(invites).max().unwrap_or(0);
+    if last >= MAX_STAFF {
+        return Err(Refusal::new(ErrorCode::Full, "too many members of staff"));
+    }
+    Ok(last.saturating_add(1))
+}
+
+fn checked(new: &api::New) -> Result<(StaffFact, CodeHash), Refusal> {
+    let malformed = |text: &str| Refusal::new(ErrorCode::Malformed, text);
+    let role = Role::from_name(&new.role)
+        .ok_or_else(|| malformed("a role is coordinator, caseworker or auditor"))?;
+    let hash = new.code_hash.parse().map_err(|_| malformed("a hash is 64 hexadecimal digits"))?;
+    let texts = [Some(&new.name), new.email.as_ref(), Some(&new.language)];
+    if texts.into_iter().flatten().any(|text| !is_plain(text)) {
+        return Err(malformed("a text is too long, or has a hidden character"));
+    }
+    if new.email.as_ref().is_some_and(|email| !is_email(email)) {
+        return Err(malformed("this is no address for e-mail"));
+    }
+    if role == Role::Caseworker && new.sites.is_empty() {
+        return Err(malformed("a caseworker has a site, at least one"));
+    }
+    let fact = StaffFact {
+        role,
+        sites: new.sites.clone(),
+        name: new.name.clone(),
+        email: new.email.clone(),
+        language: new.language.clone(),
+        left: false,
+    };
+    Ok((fact, hash))
+}
+
+/// Nothing that would begin a line of its own in a letter or a list.
+pub(super) fn is_plain(text: &str) -> bool {
+    text.len() <= MAX_TEXT && !text.chars().any(char::is_control)
+}
+
+/// One address, and nothing that a mail program reads as two.
+fn is_email(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_graphic() && !"<>()[],;:\\\"".contains(c);
+    let Some((local, domain)) = text.rsplit_once('@') else { return false };
+    !local.is_empty() && domain.contains('.') && text.chars().all(allowed) && !local.contains('@')
+}
+
+async fn sites_exist(store: &dyn Store, programme: Scope, codes: &[String]) -> Result<(), Failure> {
+    for code in codes {
+        let known: Option<SiteFact> = programme::find(store, programme, &site_key(code)).await?;
+        if known.is_none() {
+            let text = "unknown site: a coordinator adds it with jiashu ngo site add";
+            return Err(Refusal::new(ErrorCode::Malformed, text).into());
+        }
+    }
+    Ok(())
+}
+
+/// Ends somebody's access at once; an invitation that nobody used, too.
+///
+/// # Errors
+///
+/// [`Failure`].
+pub async fn remove(relay: &Relay, staff: &Staff, number: DeviceId) -> Result<(), Failure> {
+    let asked = Asked::of("staff-remove", number.to_string());
+    allow(relay, staff, Wants::Programme, asked).await?;
+    let store = &*relay.store;
+    if number == staff.number {
+        let text = "nobody removes themselves: another coordinator does";
+        return Err(Refusal::new(ErrorCode::NotAllowed, text).into());
+    }
+    let state = store.state(staff.programme).await?.ok_or(StoreError::NoScope)?;
+    let fact: Option<StaffFact> =
+        programme::find(store, staff.programme, &staff_key(number)).await?;
+    if fact.is_none() && !state.seats.contains_key(&number) {
+        return Err(no_such_staff().into());
+    }
+    let left = fact.map(|fact| entry(staff_key(number), &StaffFact { left: true, ..fact }));
+    let batch = Batch {
+        entries: left.into_iter().collect(),
+        changes: vec![Change::RevokeSeat(number), Change::CloseInvite(InviteId(number.0))],
+        ..Batch::new(relay.clock.now())
+    };
+    store.commit(staff.programme, batch).await?;
+    tracing::info!(programme.id = %staff.programme, staff = %number, "a member of staff is out");
+    Ok(())
+}
+
+/// Comes in by a link that a coordinator made. `None` if the programme has no such link: it may be the relay's own.
+///
+/// # Errors
+///
+/// [`Failure`]; one answer for used, closed and expired.
+pub async fn join(
+    relay: &Relay,
+    setup: &jiashu_proto::frame::Setup,
+) -> Result<Option<DeviceId>, Failure> {
+    let (store, now) = (&*relay.store, relay.clock.now());
+    let Some(state) = store.state(setup.programme).await? else { return Ok(None) };
+    let Some((number, invite)) = crate::family::roster::find_invite(&state, &setup.code) else {
+        return Ok(None);
+    };
+    let no = || Failure::from(crate::family::no_such_invite());
+    let device = DeviceId(number.0);
+    match invite.state {
+        InviteState::Used(_, used, _) if used == setup.token_hash => return Ok(Some(device)),
+        InviteState::Open if invite.expires_at > now => {}
+        _ => return Err(no()),
+    }
+    let members = Vec::new();
+    let batch = Batch {
+        requires: vec![Precondition::InviteOpen(number)],
+        changes: vec![
+            Change::UseInvite(number, device, setup.token_hash),
+            Change::AddSeat { device, token_hash: setup.token_hash, members },
+        ],
+        ..Batch::new(now)
+    };
+    match store.commit(setup.programme, batch).await {
+        Ok(_) => {
+            tracing::info!(programme.id = %setup.programme, staff = %device, "a member of staff came in");
+            Ok(Some(device))
+        }
+        Err(StoreError::Stale { .. }) => Err(no()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_role_may_what_is_its_own() {
+        let of = |role| Staff {
+            programme: Scope(7),
+            number: DeviceId(2),
+            role,
+            sites: vec!["tianshui".into()],
+        };
+        let wants = [Wants::Programme, Wants::Figures, Wants::Families];
+        let may = |role| wants.map(|wants| of(role).may(wants));
+
+        assert_eq!(may(Role::Coordinator), [true, true, true]);
+        assert_eq!(may(Role::Caseworker), [false, false, true]);
+        assert_eq!(may(Role::Auditor), [false, true, false]);
+
+        let cases = [
+            (Some(2), None, [true, true, false]),
+            (Some(3), Some("tianshui"), [true, false, false]),
+            (None, Some("tianshui"), [true, true, false]),
+            (None, Some("elsewhere"), [true, false, false]),
+            (None, None, [true, false, false]),
+        ];
+        for (worker, site, expected) in cases {
+            let owns = Role::ALL.map(|role| of(role).owns(worker.map(DeviceId), site));
+            assert_eq!(owns, expected, "{worker:?} {site:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_one_and_begins_no_header() {
+        for good in ["a@b.org", "first.last+x@sub.example.org"] {
+            assert!(is_email(good), "{good}");
+        }
+        let bad = [
+            "",
+            "a",
+            "@b.org",
+            "a@b",
+            "a@b.org,c@d.org",
+            "a b@c.org",
+            "a@b.org\r\nBcc: x@y.org",
+            "<a@b.org>",
+            "a@b@c.org",
+            "\"a\"@b.org",
+        ];
+        for bad in bad {
+            assert!(!is_email(bad), "{bad:?}");
+        }
+        assert!(!is_plain("a\nb") && !is_plain(&"x".repeat(201)) && is_plain("李老师"));
+    }
+}

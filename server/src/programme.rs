@@ -1,0 +1,176 @@
+//! What a programme's log says of its staff and sites. The relay's own: no phone is given it.
+
+use jiashu_proto::id::{DeviceId, Scope};
+use minicbor::{Decode, Encode};
+
+use crate::store::{NewEntry, Store, StoreError};
+
+/// The kinds of these entries; those below are of cases and programmes.
+mod kind {
+    pub(super) const STAFF: u32 = 66;
+    pub(super) const SITE: u32 = 67;
+}
+
+/// What a member of staff may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Role {
+    /// All of the programme.
+    #[n(1)]
+    Coordinator,
+    /// Own families; enrols at own sites.
+    #[n(2)]
+    Caseworker,
+    /// Figures and the audit log, no family.
+    #[n(3)]
+    Auditor,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Coordinator, Self::Caseworker, Self::Auditor];
+
+    /// The word in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Coordinator => "coordinator",
+            Self::Caseworker => "caseworker",
+            Self::Auditor => "auditor",
+        }
+    }
+
+    /// The role of that word.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+}
+
+/// A member of staff: the fact `staff/N`.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct StaffFact {
+    /// What they may do.
+    #[n(0)]
+    pub role: Role,
+    /// Codes of their sites.
+    #[n(1)]
+    pub sites: Vec<String>,
+    /// What colleagues call them.
+    #[n(2)]
+    pub name: String,
+    /// Where letters to staff go.
+    #[n(3)]
+    pub email: Option<String>,
+    /// BCP 47.
+    #[n(4)]
+    pub language: String,
+    /// Whether they left.
+    #[n(5)]
+    pub left: bool,
+}
+
+/// A place where families live: the fact `site/CODE`.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct SiteFact {
+    /// What staff call it.
+    #[n(0)]
+    pub name: String,
+    /// Its clock, IANA.
+    #[n(1)]
+    pub zone: String,
+    /// Its organisation unit in DHIS2.
+    #[n(2)]
+    pub org_unit: Option<String>,
+}
+
+/// Something that stands in a programme's log under a key of its own.
+pub trait ProgrammeFact: Encode<()> + for<'b> Decode<'b, ()> {
+    /// Its number among the kinds of entries.
+    const KIND: u32;
+    /// What its keys begin with.
+    const KEYS: &'static str;
+}
+
+impl ProgrammeFact for StaffFact {
+    const KIND: u32 = kind::STAFF;
+    const KEYS: &'static str = "staff/";
+}
+
+impl ProgrammeFact for SiteFact {
+    const KIND: u32 = kind::SITE;
+    const KEYS: &'static str = "site/";
+}
+
+/// The key of a member of staff.
+#[must_use]
+pub fn staff_key(number: DeviceId) -> String {
+    format!("{}{number}", StaffFact::KEYS)
+}
+
+/// The key of a site.
+#[must_use]
+pub fn site_key(code: &str) -> String {
+    format!("{}{code}", SiteFact::KEYS)
+}
+
+/// An entry that says so from then on.
+#[must_use]
+pub fn entry<F: ProgrammeFact>(key: String, fact: &F) -> NewEntry {
+    let mut e = minicbor::Encoder::new(Vec::new());
+    e.u32(F::KIND).and_then(|e| e.encode(fact)).expect("writing to memory cannot fail");
+    NewEntry { key: Some(key), rank: 0, content: e.into_writer() }
+}
+
+fn read<F: ProgrammeFact>(content: &[u8]) -> Option<F> {
+    let mut d = minicbor::Decoder::new(content);
+    (d.u32().ok()? == F::KIND).then(|| d.decode().ok()).flatten()
+}
+
+/// What stands under that key.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn find<F: ProgrammeFact>(
+    store: &dyn Store,
+    programme: Scope,
+    key: &str,
+) -> Result<Option<F>, StoreError> {
+    let record = store.fact(programme, key).await?;
+    Ok(record.and_then(|record| read(&record.content)))
+}
+
+/// All of the kind, with what their keys end with, ascending by key.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn all<F: ProgrammeFact>(
+    store: &dyn Store,
+    programme: Scope,
+) -> Result<Vec<(String, F)>, StoreError> {
+    let facts = store.facts(programme, F::KEYS).await?;
+    let read = |(key, record): (String, crate::store::Record)| {
+        Some((key.strip_prefix(F::KEYS)?.to_owned(), read(&record.content)?))
+    };
+    Ok(facts.into_iter().filter_map(read).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fact_reads_as_what_it_is_and_as_nothing_else() {
+        let site = SiteFact { name: "天水".into(), zone: "Asia/Shanghai".into(), org_unit: None };
+
+        let entry = entry(site_key("tianshui"), &site);
+
+        assert_eq!(entry.key.as_deref(), Some("site/tianshui"));
+        assert_eq!(read::<SiteFact>(&entry.content), Some(site));
+        assert_eq!(read::<StaffFact>(&entry.content), None);
+    }
+}
