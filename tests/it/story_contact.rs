@@ -5,6 +5,7 @@ use jiashu_tests::{Cli, until};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::operator::{run, store_file};
 use crate::story::{Office, ask, ask_all, failure};
 
 /// A list with all that may be said of a family.
@@ -266,6 +267,50 @@ async fn staff_may_what_is_theirs_and_all_of_it_is_noted_in_one_file() {
 #[tokio::test]
 async fn staff_may_what_is_theirs_and_all_of_it_is_noted_over_redis() {
     staff_may_what_is_theirs_and_all_of_it_is_noted(Ground::shared().await).await;
+}
+
+#[tokio::test]
+async fn an_audit_log_that_somebody_has_altered_is_found() {
+    let mut staffed = Staffed::on(&Ground::own()).await;
+    let office = &mut staffed.office;
+    let _ = office.worker.run(&["ngo", "resume", "GS-001"]).await.success();
+    let newest = ask_all(&office.worker, &["ngo", "audit"]).await.len();
+    let data = office.relay.data_dir();
+
+    // While the relay goes on; then with an entry that somebody made look like another.
+    let (whole, told) = run(&data, &["audit", "verify"], &[]).await;
+    office.relay.term().await;
+    let store = rusqlite::Connection::open(store_file(&data)).unwrap();
+    let altered = "SELECT id, scope, seq, at, tag, content FROM entry
+                   WHERE instr(content, CAST('resume' AS BLOB)) ORDER BY id LIMIT 1";
+    let (id, scope, seq, at, tag, content): (i64, i64, i64, i64, u32, Vec<u8>) = store
+        .query_row(altered, [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
+        })
+        .unwrap();
+    let at_word = content.windows(6).position(|window| window == b"resume").unwrap();
+    let mut other = content;
+    other[at_word..at_word + 6].copy_from_slice(b"family");
+    // With its check put right, as who can write the file would.
+    let sum = entry_sum(scope, seq, at, tag, &other);
+    store
+        .execute("UPDATE entry SET content = ?1, sum = ?2 WHERE id = ?3", (other, sum, id))
+        .unwrap();
+    drop(store);
+    let (passes, says) = run(&data, &["audit", "verify", "--json"], &[]).await;
+
+    assert!(whole && told.contains(&format!("{newest} entries, nothing altered")), "{told}");
+    assert!(!passes && says.contains("\"whole\":false"), "{says}");
+}
+
+/// The check of a row, as the store makes it: FNV-1a.
+fn entry_sum(scope: i64, seq: i64, at: i64, tag: u32, content: &[u8]) -> i64 {
+    let parts: [&[u8]; 5] =
+        [&scope.to_le_bytes(), &seq.to_le_bytes(), &at.to_le_bytes(), &tag.to_le_bytes(), content];
+    let sum = parts.concat().iter().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+        (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    sum.cast_signed()
 }
 
 #[tokio::test]

@@ -186,7 +186,7 @@ pub(super) fn check(config: &Config, telling: Telling) -> anyhow::Result<()> {
 }
 
 /// A relay that has it open goes on.
-async fn open_to_read(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+pub(super) async fn open_to_read(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     if config.is_shared() {
         return Ok(Arc::new(open_redis(config).await?));
     }

@@ -24,6 +24,8 @@ use crate::{Started, serve};
 
 use self::carry::Telling;
 
+mod audit;
+
 mod carry;
 
 /// The Jiashu relay: carries sealed letters between a parent far away and the child at home.
@@ -64,6 +66,9 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Who of the staff asked for what: a chain of entries for each programme.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Look at everything in the store, while no relay uses it: fails, and says where, if it is damaged.
     Check {
         /// Tell it for a program.
@@ -107,6 +112,19 @@ enum Verb {
     },
 }
 
+/// What can be done about the audit logs.
+#[derive(Debug, Subcommand)]
+enum Audit {
+    /// Check that nothing of them was altered or left out. A relay may go on meanwhile.
+    ///
+    /// Prints for each programme the hash of the newest entry: who has noted an earlier one elsewhere can compare.
+    Verify {
+        /// Tell it for a program, a programme a line.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 /// Does what the arguments, the program's name first, ask for.
 #[must_use]
 pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
@@ -120,6 +138,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             Ok(())
         }
         Some(Verb::Blobs { json }) => with(*json, &carry::blobs),
+        Some(Verb::Audit(Audit::Verify { json })) => with(*json, &audit::verify),
         Some(Verb::Check { json }) => with(*json, &carry::check),
         Some(Verb::Backup { file, json }) => {
             with(*json, &|config, telling| carry::backup(config, file, telling))
