@@ -87,6 +87,19 @@ impl Tally {
         now: Timestamp,
         zone: &TimeZone,
     ) -> Self {
+        Self::within(plan, contacts, since, (Timestamp::MIN, Timestamp::MAX), now, zone)
+    }
+
+    /// The same of what was expected within a stretch of time alone, the first instant included, the second not.
+    #[must_use]
+    pub fn within(
+        plan: &Plan,
+        contacts: &[Contact],
+        since: Timestamp,
+        (from, to): (Timestamp, Timestamp),
+        now: Timestamp,
+        zone: &TimeZone,
+    ) -> Self {
         let of = |contacts: &[Contact]| kept(plan, contacts, since, now, zone);
         let [home, away] = [Way::Home, Way::Away].map(|way| {
             let of_way = contacts.iter().copied().filter(|contact| contact.way == way);
@@ -94,8 +107,9 @@ impl Tally {
         });
         let is_kept = |outcome: Outcome| matches!(outcome, Outcome::Kept(_));
         let mut tally = Self::default();
-        for (((_, either), (_, home)), (_, away)) in of(contacts).into_iter().zip(home).zip(away) {
-            if either != Outcome::Open {
+        let all = of(contacts).into_iter().zip(home).zip(away);
+        for (((expected, either), (_, home)), (_, away)) in all {
+            if either != Outcome::Open && from <= expected.at && expected.at < to {
                 tally.expected += 1;
                 tally.kept += u32::from(is_kept(either));
                 tally.both_ways += u32::from(is_kept(either) && is_kept(home) && is_kept(away));

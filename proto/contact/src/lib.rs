@@ -3,7 +3,8 @@
 //!
 //! Read in this order: what was heard (`ledger`), what is intended (`plan`), which of it was kept (`keeping`), when a
 //! child and its parents last heard each other (`two_way`), and from these how the child stands and until when
-//! (`standing`). `figures` sums up a stretch of time for reports.
+//! (`standing`). `figures` sums up a stretch of time for reports, `week` a week; `suppress` leaves out of a table what
+//! would single out a child.
 //!
 //! All is per child: a sister who is called every day says nothing of her brother. Nothing here knows what was said.
 
@@ -18,6 +19,10 @@ pub mod two_way;
 pub mod standing;
 
 pub mod figures;
+
+pub mod week;
+
+pub mod suppress;
 
 mod days;
 
