@@ -1,5 +1,6 @@
 //! What a programme's log says of its staff and sites. The relay's own: no phone is given it.
 
+use jiashu_contact::standing::Thresholds;
 use jiashu_proto::id::{DeviceId, Scope};
 use minicbor::{Decode, Encode};
 
@@ -9,6 +10,7 @@ use crate::store::{NewEntry, Store, StoreError};
 mod kind {
     pub(super) const STAFF: u32 = 66;
     pub(super) const SITE: u32 = 67;
+    pub(super) const THRESHOLDS: u32 = 69;
 }
 
 /// What a member of staff may do.
@@ -86,6 +88,34 @@ pub struct SiteFact {
     pub org_unit: Option<String>,
 }
 
+/// Where one standing ends and the next begins: the fact `thresholds`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct ThresholdsFact {
+    /// Days since two-way contact that are on track, at most.
+    #[n(0)]
+    pub on_track: u32,
+    /// The same of watch.
+    #[n(1)]
+    pub watch: u32,
+    /// The same of at risk.
+    #[n(2)]
+    pub at_risk: u32,
+    /// The same of silent.
+    #[n(3)]
+    pub silent: u32,
+    /// Missed one after the other that put a child at risk.
+    #[n(4)]
+    pub missed: u32,
+}
+
+impl From<ThresholdsFact> for Thresholds {
+    fn from(fact: ThresholdsFact) -> Self {
+        let ThresholdsFact { on_track, watch, at_risk, silent, missed } = fact;
+        Self { on_track, watch, at_risk, silent, missed }
+    }
+}
+
 /// Something that stands in a programme's log under a key of its own.
 pub trait ProgrammeFact: Encode<()> + for<'b> Decode<'b, ()> {
     /// Its number among the kinds of entries.
@@ -102,6 +132,11 @@ impl ProgrammeFact for StaffFact {
 impl ProgrammeFact for SiteFact {
     const KIND: u32 = kind::SITE;
     const KEYS: &'static str = "site/";
+}
+
+impl ProgrammeFact for ThresholdsFact {
+    const KIND: u32 = kind::THRESHOLDS;
+    const KEYS: &'static str = "thresholds";
 }
 
 /// The key of a member of staff.

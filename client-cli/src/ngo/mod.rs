@@ -10,7 +10,8 @@
 //!
 //! What staff see of contact and do about it is asked of the relay as JSON (`api`): whom to ring first (`worklist`), a
 //! plan that the family may confirm (`plan`), days on which nothing is expected (`pause`), who works for the programme
-//! (`people`), where (`site`), and who asked for what (`audit`).
+//! (`people`), where (`site`), what came of contact (`figures`), by what it is judged (`thresholds`), and who asked for
+//! what (`audit`).
 
 mod setup;
 mod staff;
@@ -39,10 +40,12 @@ mod void;
 
 mod api;
 mod audit;
+mod figures;
 mod pause;
 mod people;
 mod plan;
 mod site;
+mod thresholds;
 mod worklist;
 
 #[doc(hidden)]
@@ -84,6 +87,10 @@ pub enum NgoCommand {
     },
     /// Propose to a family when they could hear each other; it confirms with jiashu plan confirm
     Plan(PlanArgs),
+    /// Show what came of contact in a week or month: of all, of each site, of each corridor
+    Report(ReportArgs),
+    /// Show or set where one standing ends and the next begins
+    Thresholds(ThresholdsArgs),
     /// Who works for the programme (coordinators)
     #[command(subcommand)]
     Staff(StaffCommand),
@@ -100,6 +107,72 @@ pub enum NgoCommand {
     Site(SiteCommand),
     /// Show who of the staff asked for what (coordinators, auditors)
     Audit,
+}
+
+/// Arguments of `jiashu ngo report`.
+#[derive(Debug, clap::Args)]
+pub struct ReportArgs {
+    /// Which week: 2026W48 [default: the last that has closed]
+    #[arg(long, value_name = "WEEK", conflicts_with = "month")]
+    pub week: Option<String>,
+    /// Which month: 2026-11
+    #[arg(long, value_name = "MONTH")]
+    pub month: Option<String>,
+    /// Put together by what
+    #[arg(long)]
+    pub by: Option<ReportBy>,
+}
+
+/// By what families are put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ReportBy {
+    /// Where they live.
+    Site,
+    /// From where to where they hear each other.
+    Corridor,
+}
+
+impl ReportBy {
+    /// The word that the relay knows.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Site => "site",
+            Self::Corridor => "corridor",
+        }
+    }
+}
+
+/// Arguments of `jiashu ngo thresholds`.
+#[derive(Debug, clap::Args)]
+pub struct ThresholdsArgs {
+    /// A set of them: weekly, the floor of China's rules; daily, where you mean to come to that
+    #[arg(long)]
+    pub preset: Option<Preset>,
+    /// Days since both heard each other that are on track, at most
+    #[arg(long, value_name = "DAYS")]
+    pub on_track: Option<u32>,
+    /// The same of watch
+    #[arg(long, value_name = "DAYS")]
+    pub watch: Option<u32>,
+    /// The same of at risk
+    #[arg(long, value_name = "DAYS")]
+    pub at_risk: Option<u32>,
+    /// The same of silent
+    #[arg(long, value_name = "DAYS")]
+    pub silent: Option<u32>,
+    /// Missed one after the other that put a child at risk
+    #[arg(long, value_name = "N")]
+    pub missed: Option<u32>,
+}
+
+/// Thresholds that belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Preset {
+    /// Once a week is the floor.
+    Weekly,
+    /// Every day is meant.
+    Daily,
 }
 
 /// What can be done about staff.
@@ -382,6 +455,8 @@ pub async fn run(command: NgoCommand, globals: &Globals, out: &mut dyn Write) ->
         NgoCommand::Pause(args) => pause::pause(&args, globals, out).await,
         NgoCommand::Resume { case } => pause::resume(&case, globals, out).await,
         NgoCommand::Plan(args) => plan::run(&args, globals, out).await,
+        NgoCommand::Report(args) => figures::run(&args, globals, out).await,
+        NgoCommand::Thresholds(args) => thresholds::run(&args, globals, out).await,
         NgoCommand::Staff(command) => people::run(&command, globals, out).await,
         NgoCommand::Assign { case, staff } => people::assign(&case, staff, globals, out).await,
         NgoCommand::Site(command) => site::run(&command, globals, out).await,

@@ -7,6 +7,8 @@ pub mod worklist;
 
 pub mod family;
 
+pub mod report;
+
 pub mod staff;
 
 pub mod site;

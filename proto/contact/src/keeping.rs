@@ -53,12 +53,16 @@ pub fn kept(
     all.into_iter().map(outcome).collect()
 }
 
-/// How many were missed one after the other, up to the newest whose time is over.
+/// How many were missed one after the other, up to the newest whose time is over. A contact ends the row, though the
+/// next that it may keep is still to come.
 #[must_use]
-pub fn missed_in_a_row(kept: &[(Expected, Outcome)]) -> u32 {
+pub fn missed_in_a_row(kept: &[(Expected, Outcome)], contacts: &[Contact]) -> u32 {
+    let last = contacts.iter().map(|contact| contact.heard_at).max();
     let decided = kept.iter().rev().filter(|(_, outcome)| *outcome != Outcome::Open);
-    let missed = decided.take_while(|(_, outcome)| *outcome == Outcome::Missed).count();
-    u32::try_from(missed).unwrap_or(u32::MAX)
+    let missed = decided.take_while(|(expected, outcome)| {
+        *outcome == Outcome::Missed && last.is_none_or(|last| last <= expected.until)
+    });
+    u32::try_from(missed.count()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -108,7 +112,15 @@ mod tests {
 
         let kept = Outcome::Kept(contacts[0].heard_at);
         assert_eq!(outcomes, [kept, Outcome::Missed, Outcome::Missed, Outcome::Open]);
-        assert_eq!(missed_in_a_row(&all), 2);
+        assert_eq!(missed_in_a_row(&all, &contacts), 2);
+        let again = heard(Way::Away, "2026-11-04T07:31");
+        assert_eq!(
+            missed_in_a_row(&all, &[contacts[0], again]),
+            0,
+            "a contact ends the row at once"
+        );
+        let before = heard(Way::Away, "2026-11-04T07:30");
+        assert_eq!(missed_in_a_row(&all, &[contacts[0], before]), 1, "of what is over before it");
     }
 
     proptest! {

@@ -28,11 +28,18 @@ pub struct Shown {
 /// nobody what they are.
 #[must_use]
 pub fn suppress(table: &Table, least: u32) -> Shown {
+    suppress_within(table, &[], least)
+}
+
+/// The same, where of some rows nothing is shown whatever they hold.
+#[must_use]
+pub fn suppress_within(table: &Table, hidden_rows: &[bool], least: u32) -> Shown {
     let mut grid = Grid::of(table);
     for row in 0..grid.height {
         for column in 0..grid.width {
             let count = grid.count(row, column);
-            grid.set_hidden(row, column, 0 < count && count < least);
+            let is_small = 0 < count && count < least;
+            grid.set_hidden(row, column, is_small || hidden_rows.get(row) == Some(&true));
         }
     }
     // Each time at least one more is left out, so it ends.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiashu_contact::ledger::{Contact, Way};
 use jiashu_contact::plan::{Intended as InForce, Pause as Days, Plan, usual_tolerance};
+use jiashu_contact::week::Week;
 use jiashu_proto::entry::{Consent, IntendedRule, Pause, Placement};
 use jiashu_proto::id::{DeviceId, MemberId, Millis, Ref, Role};
 use jiashu_recurrence::Rule;
@@ -42,6 +43,17 @@ pub struct Known {
     pub heard: Vec<(Ref, MemberId, Heard)>,
     /// When its log began, in ms.
     pub enrolled_at: Millis,
+    /// The last week that has closed.
+    pub closed: Option<Week>,
+}
+
+/// A contact, and whether it came after the week in which it was heard had closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Counted {
+    /// As it counts.
+    pub contact: Contact,
+    /// Whether it counts when it came.
+    pub late: bool,
 }
 
 impl Known {
@@ -67,10 +79,11 @@ impl Known {
 
     /// Every contact between a child and a parent, each message once, in any order.
     ///
-    /// When it was heard is what the phone says, but not before it was sent, nor after the relay was told.
+    /// When it was heard is what the phone says, but not before it was sent, nor after the relay was told. Of what came
+    /// after its week had closed, when it came.
     #[must_use]
-    pub fn contacts(&self) -> Vec<Contact> {
-        let mut first: BTreeMap<(Ref, MemberId), Contact> = BTreeMap::new();
+    pub fn contacts(&self, zone: &TimeZone) -> Vec<Counted> {
+        let mut first: BTreeMap<(Ref, MemberId), Counted> = BTreeMap::new();
         for (message, by, heard) in &self.heard {
             let Some(sent) = self.sent.get(message) else { continue };
             let (child, way) = match (self.role(sent.from), self.role(*by)) {
@@ -79,10 +92,13 @@ impl Known {
                 // With the grandmother; or among those at home.
                 _ => continue,
             };
-            let at = timestamp(heard.claimed.clamp(sent.at.min(heard.at), heard.at));
-            let contact = Contact { heard_at: at, child, way };
-            let earliest = first.entry((*message, child)).or_insert(contact);
-            *earliest = (*earliest).min(contact);
+            let came = timestamp(heard.at);
+            let heard_at = timestamp(heard.claimed.clamp(sent.at.min(heard.at), heard.at));
+            let late = Week::at(heard_at, zone).closes(zone) <= came;
+            let heard_at = if late { came } else { heard_at };
+            let counted = Counted { contact: Contact { heard_at, child, way }, late };
+            let earliest = first.entry((*message, child)).or_insert(counted);
+            *earliest = (*earliest).min(counted);
         }
         first.into_values().collect()
     }

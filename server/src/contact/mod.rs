@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use jiashu_contact::week::Week;
 use jiashu_proto::entry::{Content, PAUSE_KEYS, PLACEMENT_KEY, PLAN_KEY, Placement};
 use jiashu_proto::id::{Millis, Role, Scope};
 use jiff::civil::Date;
@@ -14,13 +15,14 @@ use jiff::tz::TimeZone;
 
 use self::known::Known;
 use self::reckon::Setting;
-use self::rows::FAMILIES;
+use self::rows::{FAMILIES, week_book};
 use crate::execute::{self, Failure, standing_plan};
-use crate::family::ledger::{HEARD, INTENDED, Intended, SENT, Sent};
-use crate::programme::{self, SiteFact, site_key};
+use crate::family::ledger::{CLOSED, HEARD, INTENDED, Intended, SENT, Sent};
+use crate::programme::{self, ProgrammeFact as _, SiteFact, ThresholdsFact, site_key};
 use crate::relay::Relay;
 use crate::store::{
-    Batch, Change, Due, DueItem, LedgerRow, Precondition, ScopeState, Store, StoreError,
+    Batch, Change, Due, DueItem, LedgerRow, LedgerVersion, Precondition, ScopeState, Store,
+    StoreError,
 };
 
 pub mod known;
@@ -48,28 +50,50 @@ pub async fn look(relay: &Relay, due: &Due) -> Result<(), Failure> {
     };
     let (known, seen) = gather(relay, family, &state, &placement).await?;
     let now = relay.clock.now();
-    let setting = setting(store, &placement).await?;
+    let setting = Setting { turn: family.0, ..setting(store, &placement).await? };
     let reckoned = reckon::reckon(&known, &setting, now);
-    let row = LedgerRow {
-        book: FAMILIES.to_owned(),
-        name: family.0.to_be_bytes().to_vec(),
-        version: (state.head, u64::try_from(now).unwrap_or(0)),
-        value: reckoned.row.to_bytes(),
+    let entered = |book, version, value| {
+        let name = family.0.to_be_bytes().to_vec();
+        Change::Enter(LedgerRow { book, name, version, value })
     };
-    let programme = placement.programme;
-    store.commit(programme, Batch { changes: vec![Change::Enter(row)], ..Batch::new(now) }).await?;
+    let version = (state.head, u64::try_from(now).unwrap_or(0));
+    let mut changes = vec![entered(FAMILIES.to_owned(), version, reckoned.row.to_bytes())];
+    for (week, row) in &reckoned.weeks {
+        let version = if row.closed { FOR_GOOD } else { version };
+        changes.push(entered(week_book(*week), version, row.to_bytes()));
+    }
+    store.commit(placement.programme, Batch { changes, ..Batch::new(now) }).await?;
     let again = match reckoned.next {
         Some(next) => Change::SetDue(DueItem::Contact, next.max(now.saturating_add(1))),
         None => Change::ClearDue(DueItem::Contact),
     };
     let requires = requires.into_iter().chain(seen).collect();
-    store.commit(family, Batch { requires, changes: vec![again], ..Batch::new(now) }).await?;
+    let closed = reckoned.weeks.iter().rev().find(|(_, row)| row.closed);
+    let closed = closed.map(|(week, _)| Change::Enter(last_closed(*week)));
+    let changes = [again].into_iter().chain(closed).collect();
+    store.commit(family, Batch { requires, changes, ..Batch::new(now) }).await?;
     Ok(())
+}
+
+/// The version of what a closed week says: nothing comes over it.
+const FOR_GOOD: LedgerVersion = (u64::MAX, 0);
+
+fn last_closed(week: Week) -> LedgerRow {
+    let days = u64::try_from(week.first().duration_since(Date::constant(1, 1, 1)).as_hours() / 24);
+    LedgerRow {
+        book: CLOSED.to_owned(),
+        name: Vec::new(),
+        version: (days.unwrap_or(0), 0),
+        value: week.to_string().into_bytes(),
+    }
 }
 
 /// What the programme says, of whichever family is at that site.
 async fn setting(store: &dyn Store, placement: &Placement) -> Result<Setting, StoreError> {
     let mut setting = Setting::default();
+    let thresholds: Option<ThresholdsFact> =
+        programme::find(store, placement.programme, ThresholdsFact::KEYS).await?;
+    setting.thresholds = thresholds.map(Into::into).unwrap_or_default();
     if let Some(site) = &placement.site {
         let site: Option<SiteFact> =
             programme::find(store, placement.programme, &site_key(site)).await?;
@@ -155,6 +179,11 @@ async fn gather(
         sent: store.book(family, SENT).await?.iter().filter_map(Sent::read).collect(),
         heard: heard.iter().filter_map(crate::family::ledger::Heard::read).collect(),
         enrolled_at: enrolled_at(store, family).await?,
+        closed: store
+            .book(family, CLOSED)
+            .await?
+            .first()
+            .and_then(|row| std::str::from_utf8(&row.value).ok()?.parse().ok()),
     };
     for prefix in ["member/", "consent/", PAUSE_KEYS] {
         for (_, record) in store.facts(family, prefix).await? {
@@ -176,3 +205,6 @@ async fn enrolled_at(store: &dyn Store, family: Scope) -> Result<Millis, StoreEr
     let link = store.fact(family, &jiashu_proto::entry::link_key(1)).await?;
     Ok(link.map_or(0, |link| link.at))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,27 @@
-//! From what is known of a family to how it stands, and until when. Pure.
+//! From what is known of a family to how it stands and what its weeks say, and until when that holds. Pure.
 
 use jiashu_contact::figures::Band;
-use jiashu_contact::keeping::{kept, missed_in_a_row};
-use jiashu_contact::ledger::{Way, of_child};
+use jiashu_contact::keeping::{Outcome, kept, missed_in_a_row};
+use jiashu_contact::ledger::{Contact, Way, of_child};
+use jiashu_contact::plan::Plan;
 use jiashu_contact::standing::{Child, Thresholds};
 use jiashu_contact::two_way::moments;
+use jiashu_contact::week::{Week, Weekly};
 use jiashu_proto::id::{MemberId, Millis, Role};
-use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::{SignedDuration, Timestamp};
 
-use super::known::{Known, timestamp};
-use super::rows::{ChildRow, FamilyRow, PhoneRow};
+use super::known::{Counted, Known, timestamp};
+use super::rows::{ChildRow, ChildWeek, FamilyRow, PhoneRow, WeekRow};
+
+/// Days without use after which a shared phone is idle.
+const IDLE: i64 = 42;
+
+/// Weeks that are made up for after an outage: as long as the figures look back at all.
+const MOST_WEEKS: usize = 60;
+
+/// Over so many ms after midnight the looks of a Monday are spread: before the digest of eight in the morning.
+const SPREAD_MS: u64 = 6 * 60 * 60 * 1000;
 
 /// What the programme says.
 #[derive(Clone, Debug, Default)]
@@ -19,15 +30,31 @@ pub struct Setting {
     pub zone: Option<String>,
     /// Where one standing ends and the next begins.
     pub thresholds: Thresholds,
+    /// In which ms after a midnight the family has its turn.
+    pub turn: u64,
 }
 
 /// What came out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reckoned {
-    /// For the programme.
+    /// How it stands.
     pub row: FamilyRow,
+    /// What its weeks say that have not closed before, in order.
+    pub weeks: Vec<(Week, WeekRow)>,
     /// When something of it changes if nothing happens, in ms; absent: never.
     pub next: Option<Millis>,
+}
+
+/// What a family is reckoned by.
+struct Family<'a> {
+    known: &'a Known,
+    setting: &'a Setting,
+    zone: TimeZone,
+    plan: Plan,
+    counted: Vec<Counted>,
+    /// The same without whether they came late.
+    ledger: Vec<Contact>,
+    now: Timestamp,
 }
 
 /// How a family stands then.
@@ -36,45 +63,143 @@ pub fn reckon(known: &Known, setting: &Setting, now: Millis) -> Reckoned {
     let home_zone = known.zone_of(Role::Child).map(str::to_owned);
     let zone = setting.zone.as_deref().or(home_zone.as_deref()).and_then(zone);
     let zone = zone.unwrap_or(TimeZone::UTC);
-    let at = timestamp(now);
-    let (plan, ledger) = (known.plan(), known.contacts());
-    let mut next: Option<Timestamp> = None;
-    let child = |member: MemberId| {
-        let since = known.since(member, &zone);
-        let contacts = of_child(&ledger, member);
-        let thresholds = &setting.thresholds;
-        let child = Child { member, since, plan: &plan, ledger: &ledger, thresholds, zone: &zone };
-        next = [next, child.next_change(at)].into_iter().flatten().min();
-        let missed =
-            since.map_or(0, |since| missed_in_a_row(&kept(&plan, &contacts, since, at, &zone)));
-        let last = |way| contacts.iter().filter(|one| one.way == way).map(|one| one.heard_at).max();
-        ChildRow {
-            member,
-            standing: child.standing(at),
-            band: Band::of(&contacts, zone.to_datetime(at).date(), &zone),
-            missed_in_a_row: missed,
-            since: millis(since),
-            two_way_at: millis(moments(&contacts).last()),
-            home_at: millis(last(Way::Home)),
-            away_at: millis(last(Way::Away)),
-        }
-    };
-    let children = known.children().map(child).collect();
-    let intended = plan.expected(at, &zone).next().map(|next| next.at);
-    let next = [next, intended.filter(|_| known.counted)].into_iter().flatten().min();
+    let counted = known.contacts(&zone);
+    let ledger = counted.iter().map(|counted| counted.contact).collect();
+    let (plan, now_at) = (known.plan(), timestamp(now));
+    let family = Family { known, setting, zone, plan, counted, ledger, now: now_at };
+    let intended = family.plan.expected(now_at, &family.zone).next().map(|next| next.at);
     let row = FamilyRow {
         case_code: known.placement.case_code.clone(),
         site: known.placement.site.clone(),
         active: known.active,
         counted: known.counted,
-        children,
+        children: known.children().map(|member| family.child(member)).collect(),
         next: millis(intended),
         away_zone: known.zone_of(Role::Parent).map(str::to_owned),
         home_zone,
         phones: phones(known),
         as_of: now,
     };
-    Reckoned { row, next: millis(next) }
+    let weeks = family.weeks(&row);
+    let next = if known.counted { family.next_look(intended) } else { None };
+    Reckoned { row, weeks, next: next.map(Timestamp::as_millisecond) }
+}
+
+impl Family<'_> {
+    fn of_child(&self, member: MemberId) -> Child<'_> {
+        let since = self.known.since(member, &self.zone);
+        let (plan, ledger, thresholds) = (&self.plan, &self.ledger, &self.setting.thresholds);
+        Child { member, since, plan, ledger, thresholds, zone: &self.zone }
+    }
+
+    fn child(&self, member: MemberId) -> ChildRow {
+        let child = self.of_child(member);
+        let contacts = of_child(&self.ledger, member);
+        let missed = child.since.map_or(0, |since| {
+            missed_in_a_row(&kept(&self.plan, &contacts, since, self.now, &self.zone), &contacts)
+        });
+        let last = |way| contacts.iter().filter(|one| one.way == way).map(|one| one.heard_at).max();
+        ChildRow {
+            member,
+            standing: child.standing(self.now),
+            band: Band::of(&contacts, self.zone.to_datetime(self.now).date(), &self.zone),
+            missed_in_a_row: missed,
+            since: millis(child.since),
+            two_way_at: millis(moments(&contacts).last()),
+            home_at: millis(last(Way::Home)),
+            away_at: millis(last(Way::Away)),
+        }
+    }
+
+    /// From the first that has not closed before to the one that it is.
+    fn weeks(&self, row: &FamilyRow) -> Vec<(Week, WeekRow)> {
+        let since =
+            self.known.children().filter_map(|child| self.known.since(child, &self.zone)).min();
+        let Some(since) = since else { return Vec::new() };
+        let current = Week::at(self.now, &self.zone);
+        let first = self.known.closed.map_or(Week::at(since, &self.zone), Week::next);
+        let all = std::iter::successors(Some(current), |week| Some(week.before()));
+        let mut weeks: Vec<_> = all.take_while(|week| *week >= first).take(MOST_WEEKS).collect();
+        weeks.reverse();
+        weeks.into_iter().map(|week| (week, self.week(week, row))).collect()
+    }
+
+    fn week(&self, week: Week, row: &FamilyRow) -> WeekRow {
+        let ends = week.next().begins(&self.zone).min(self.now);
+        let shared = row.phones.iter().filter(|phone| phone.is_shared());
+        let is_idle = |phone: &&PhoneRow| {
+            let used = phone.used_at.map(timestamp).filter(|at| *at <= ends);
+            used.is_none_or(|at| ends.duration_since(at) >= SignedDuration::from_hours(24 * IDLE))
+        };
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        WeekRow {
+            site: row.site.clone(),
+            home_zone: row.home_zone.clone(),
+            away_zone: row.away_zone.clone(),
+            children: self
+                .known
+                .children()
+                .filter_map(|member| self.child_week(member, week))
+                .collect(),
+            shared_phones: count(shared.clone().count()),
+            idle_phones: count(shared.filter(is_idle).count()),
+            closed: week.closes(&self.zone) <= self.now,
+            as_of: row.as_of,
+        }
+    }
+
+    /// `None` of a child that was not counted yet.
+    fn child_week(&self, member: MemberId, week: Week) -> Option<ChildWeek> {
+        let child = self.of_child(member);
+        let ends = week.next().begins(&self.zone);
+        let since = child.since.filter(|since| *since < ends)?;
+        // The last instant of it, or what it is now.
+        let then = ends.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(ends).min(self.now);
+        let contacts = of_child(&self.ledger, member);
+        let Weekly { tally, home, away, days, longest_gap } =
+            Weekly::of(week, &self.plan, &contacts, since, self.now, &self.zone);
+        let begins = week.begins(&self.zone);
+        let late = self.counted.iter().filter(|counted| {
+            let Contact { heard_at, child, .. } = counted.contact;
+            counted.late && child == member && begins <= heard_at && heard_at < ends
+        });
+        Some(ChildWeek {
+            member,
+            expected: tally.expected,
+            kept: tally.kept,
+            both_ways: tally.both_ways,
+            home,
+            away,
+            late: u32::try_from(late.count()).unwrap_or(u32::MAX),
+            days,
+            longest_gap_h: u32::try_from(longest_gap.as_hours()).unwrap_or(0),
+            standing: child.standing(then),
+            band: Band::of(&contacts, self.zone.to_datetime(then).date(), &self.zone),
+        })
+    }
+
+    /// When something of all this changes if nothing happens.
+    fn next_look(&self, intended: Option<Timestamp>) -> Option<Timestamp> {
+        let mut all: Vec<Timestamp> = intended.into_iter().collect();
+        for member in self.known.children() {
+            let child = self.of_child(member);
+            all.extend(child.next_change(self.now));
+            let Some(since) = child.since else { continue };
+            let contacts = of_child(&self.ledger, member);
+            let open = kept(&self.plan, &contacts, since, self.now, &self.zone).into_iter();
+            let open = open.filter(|(_, outcome)| *outcome == Outcome::Open);
+            let over = SignedDuration::from_millis(1);
+            all.extend(open.filter_map(|(expected, _)| expected.until.saturating_add(over).ok()));
+        }
+        // Every Monday one week begins and another closes; not for all families in the same minute.
+        let monday = Week::at(self.now, &self.zone).next().begins(&self.zone);
+        let turn = i64::try_from(self.setting.turn % SPREAD_MS).unwrap_or(0);
+        all.extend(monday.saturating_add(SignedDuration::from_millis(turn)));
+        // This Monday's turn may be still to come.
+        let own = Week::at(self.now, &self.zone).begins(&self.zone);
+        all.extend(own.saturating_add(SignedDuration::from_millis(turn)));
+        all.into_iter().filter(|at| *at > self.now).min()
+    }
 }
 
 fn phones(known: &Known) -> Vec<PhoneRow> {

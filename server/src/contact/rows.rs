@@ -2,10 +2,100 @@
 
 use jiashu_contact::figures::Band;
 use jiashu_contact::standing::Standing;
+use jiashu_contact::week::Week;
 use jiashu_proto::id::{DeviceId, MemberId, Millis, Role};
 use minicbor::{Decode, Encode};
 
 use crate::store::LedgerRow;
+
+/// The book of what each family's figures say of a week, by its number.
+#[must_use]
+pub fn week_book(week: Week) -> String {
+    format!("week/{week}")
+}
+
+/// What a family's figures say of a week. Once it has closed they stay as they are.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct WeekRow {
+    /// The code of the site where it was.
+    #[n(0)]
+    pub site: Option<String>,
+    /// The clock at home, IANA.
+    #[n(1)]
+    pub home_zone: Option<String>,
+    /// The clock of the first parent.
+    #[n(2)]
+    pub away_zone: Option<String>,
+    /// Its children that were counted, ascending.
+    #[n(3)]
+    pub children: Vec<ChildWeek>,
+    /// Phones of the household that are in.
+    #[n(4)]
+    pub shared_phones: u32,
+    /// Of these, those on which nothing was said or heard for 42 days, or never.
+    #[n(5)]
+    pub idle_phones: u32,
+    /// Whether the week has closed.
+    #[n(6)]
+    pub closed: bool,
+    /// When this was reckoned, in ms.
+    #[n(7)]
+    pub as_of: Millis,
+}
+
+/// What a child's figures say of a week.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct ChildWeek {
+    /// Its number in the family.
+    #[n(0)]
+    pub member: MemberId,
+    /// Of the plan, in that week, as far as it is decided.
+    #[n(1)]
+    pub expected: u32,
+    /// Of these, kept.
+    #[n(2)]
+    pub kept: u32,
+    /// Of these, kept by each way by itself.
+    #[n(3)]
+    pub both_ways: u32,
+    /// How often a parent was heard at home.
+    #[n(4)]
+    pub home: u32,
+    /// How often the child was heard by a parent.
+    #[n(5)]
+    pub away: u32,
+    /// Of these two, what was heard in a week that had closed.
+    #[n(6)]
+    pub late: u32,
+    /// On how many days something was heard.
+    #[n(7)]
+    pub days: u32,
+    /// The longest time without anything, in whole hours.
+    #[n(8)]
+    pub longest_gap_h: u32,
+    /// How it stood at the end.
+    #[cbor(n(9), with = "by_place")]
+    pub standing: Standing,
+    /// How often there was contact in the 28 days up to the end.
+    #[cbor(n(10), with = "by_place")]
+    pub band: Band,
+}
+
+impl WeekRow {
+    /// As it stands in the ledger.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        minicbor::to_vec(self).expect("writing to memory cannot fail")
+    }
+
+    /// Of a row of [`week_book`]; `None` if it does not read.
+    #[must_use]
+    pub fn read(row: &LedgerRow) -> Option<Self> {
+        minicbor::decode(&row.value).ok()
+    }
+}
 
 /// The book of how each family stands now, by its number.
 pub const FAMILIES: &str = "families";

@@ -18,8 +18,11 @@ pub const HEARD: &str = "heard";
 /// The book of plans that stand no more.
 pub const INTENDED: &str = "intended";
 
-/// All that is erased where a family is not counted any more.
-pub const BOOKS: [&str; 3] = [SENT, HEARD, INTENDED];
+/// All that is erased where a family is not counted any more; the last says which weeks have closed.
+pub const BOOKS: [&str; 4] = [SENT, HEARD, INTENDED, CLOSED];
+
+/// The book that says which week was the last to close: one row.
+pub const CLOSED: &str = "closed";
 
 /// A message went.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]

@@ -4,11 +4,12 @@
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use axum::{Extension, Router};
 use jiashu_api::family::{Pause, Plan};
+use jiashu_api::report::Thresholds;
 use jiashu_api::site::Site;
 use jiashu_api::staff::{Assign, New};
 use jiashu_proto::error::ErrorCode;
@@ -24,9 +25,10 @@ use crate::access::{self, Who};
 use crate::execute::Failure;
 use crate::family::Refusal;
 use crate::ngo::family::{pause, propose, resume};
+use crate::ngo::report::{self, By, Period};
 use crate::ngo::staff::{self, Staff};
 use crate::ngo::worklist::worklist;
-use crate::ngo::{audit, sites};
+use crate::ngo::{audit, sites, thresholds};
 use crate::relay::Relay;
 
 /// A wish of staff, in bytes.
@@ -39,6 +41,8 @@ pub(super) fn routes() -> Router<Door> {
         .route("/api/v1/families/{case}/pause", post(begin_pause).delete(end_pause))
         .route("/api/v1/families/{case}/plan", post(propose_plan))
         .route("/api/v1/families/{case}/worker", put(assign))
+        .route("/api/v1/report", get(report))
+        .route("/api/v1/thresholds", get(show_thresholds).put(set_thresholds))
         .route("/api/v1/staff", get(list_staff).post(invite_staff))
         .route("/api/v1/staff/{number}", delete(remove_staff))
         .route("/api/v1/sites", get(list_sites).post(put_site))
@@ -149,19 +153,64 @@ async fn put_site(State(door): State<Door>, staff: Staff, body: Body) -> Result<
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn audit_log(
-    State(door): State<Door>,
-    staff: Staff,
-    uri: axum::http::Uri,
-) -> Result<Response, No> {
-    let after = match uri.query() {
-        None => 0,
-        Some(query) => query
-            .strip_prefix("after=")
-            .and_then(|number| number.parse().ok())
-            .ok_or_else(|| malformed("?after= and the number of an entry"))?,
+async fn audit_log(State(door): State<Door>, staff: Staff, uri: Uri) -> Result<Response, No> {
+    let no = || malformed("?after= and the number of an entry");
+    let after = match query(&uri)?[..] {
+        [] => 0,
+        [("after", number)] => number.parse().map_err(|_| no())?,
+        _ => return Err(no()),
     };
     Ok(json(&audit::show(&door.relay, &staff, after).await?))
+}
+
+/// `?week=2026W48` or `?month=202611`, and `&by=site`; without a period the last week that has closed.
+async fn report(State(door): State<Door>, staff: Staff, uri: Uri) -> Result<Response, No> {
+    let (mut period, mut by) = (None, By::Programme);
+    for (key, value) in query(&uri)? {
+        match key {
+            "week" => period = value.parse().ok().map(Period::week),
+            "month" => period = Period::month(value),
+            "by" => {
+                by = By::from_name(value).ok_or_else(|| malformed("by what: site or corridor"))?
+            }
+            _ => return Err(malformed("a report is asked for by week or month, and by")),
+        }
+        if key != "by" && period.is_none() {
+            return Err(malformed("a week is written 2026W48, a month 202611"));
+        }
+    }
+    let period = period.unwrap_or_else(|| Period::last_closed(door.relay.clock.now()));
+    Ok(json(&report::report(&door.relay, &staff, &period, by).await?))
+}
+
+async fn show_thresholds(State(door): State<Door>, staff: Staff) -> Result<Response, No> {
+    let thresholds = thresholds::show(&door.relay, &staff).await;
+    Ok(json(&thresholds.map_err(Failure::from)?))
+}
+
+async fn set_thresholds(
+    State(door): State<Door>,
+    staff: Staff,
+    body: Body,
+) -> Result<StatusCode, No> {
+    let new: Thresholds = wish(&door.relay, body).await?;
+    thresholds::set(&door.relay, &staff, new).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What stands behind the question mark: words of letters and digits, none twice.
+fn query(uri: &Uri) -> Result<Vec<(&str, &str)>, No> {
+    let Some(text) = uri.query() else { return Ok(Vec::new()) };
+    let mut found: Vec<(&str, &str)> = Vec::new();
+    for pair in text.split('&') {
+        let (key, value) = pair.split_once('=').ok_or_else(|| malformed("?key=value&key=value"))?;
+        let is_plain = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if !is_plain || found.iter().any(|(known, _)| *known == key) {
+            return Err(malformed("a value is letters, digits and -, and no key stands twice"));
+        }
+        found.push((key, value));
+    }
+    Ok(found)
 }
 
 /// A wish as it was sent, whole and in its shape.

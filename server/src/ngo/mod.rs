@@ -3,7 +3,7 @@
 //!
 //! Read in this order: who somebody is and what they may ask for (`staff`), that they asked
 //! (`audit`), and what they are answered: whom to ring first (`worklist`), what is done for one family (`family`), the
-//! programme's places (`sites`). Shapes are `jiashu_api`'s, `listener::api` speaks HTTP, and what the answers are
+//! programme's places (`sites`), what came of contact (`report`) and by what it is judged (`thresholds`). Shapes are `jiashu_api`'s, `listener::api` speaks HTTP, and what the answers are
 //! reckoned from is `contact`'s.
 
 pub mod staff;
@@ -13,5 +13,9 @@ pub mod audit;
 pub mod sites;
 
 pub mod worklist;
+
+pub mod report;
+
+pub mod thresholds;
 
 pub mod family;

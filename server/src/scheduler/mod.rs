@@ -238,6 +238,12 @@ async fn pause(relay: &Relay) -> Duration {
     Duration::from_millis(u64::try_from(wait).unwrap_or(0).max(1)).min(LOOK_EVERY)
 }
 
+/// Does all that is due now.
+#[cfg(test)]
+pub(crate) async fn settle_all(relay: &Relay) {
+    while matches!(step(relay).await.unwrap(), Step::Done) {}
+}
+
 #[cfg(test)]
 mod blob_tests;
 

@@ -1,0 +1,83 @@
+//! `jiashu ngo report`: what came of contact, summed up.
+
+use std::io::Write;
+
+use jiashu_api::report::{Count, Group, Report};
+
+use super::staff::Staff;
+use super::{ReportArgs, api};
+use crate::args::Globals;
+use crate::error::Result;
+use crate::say::json_line;
+
+/// Shows it, a group a line and all of them last.
+pub(super) async fn run(args: &ReportArgs, globals: &Globals, out: &mut dyn Write) -> Result<()> {
+    let staff = Staff::load(globals)?;
+    let mut asked = Vec::new();
+    asked.extend(args.week.as_ref().map(|week| format!("week={week}")));
+    asked.extend(args.month.as_ref().map(|month| format!("month={month}")));
+    asked.extend(args.by.map(|by| format!("by={}", by.word())));
+    let query = if asked.is_empty() { String::new() } else { format!("?{}", asked.join("&")) };
+    let report: Report = api::get(&staff, globals, &format!("/api/v1/report{query}")).await?;
+    if globals.json {
+        return Ok(writeln!(out, "{}", json_line(&report)?)?);
+    }
+    let state = if report.closed { "closed" } else { "provisional: it may still change" };
+    writeln!(out, "{} ({state}), as of {}", report.period, report.as_of)?;
+    let heads = [
+        "",
+        "families",
+        "children",
+        "kept",
+        "both ways",
+        "on track",
+        "at risk",
+        "silent",
+        "idle phones",
+    ];
+    let mut rows = vec![heads.map(str::to_owned)];
+    rows.extend(report.groups.iter().map(|group| cells(group, "(no name)")));
+    rows.push(cells(&report.total, "all"));
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<_> = (0..heads.len()).map(width).collect();
+    for row in &rows {
+        let cells = row.iter().zip(&widths).map(|(cell, &wide)| format!("{cell:wide$}"));
+        writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+    }
+    if let Some(least) = report.suppressed_below {
+        writeln!(out, "– is left out: counts below {least} would single out a child.")?;
+    }
+    Ok(())
+}
+
+fn cells(group: &Group, nameless: &str) -> [String; 9] {
+    let count = |count: Option<u32>| count.map_or("–".to_owned(), |count| count.to_string());
+    let of = |part: Option<u32>, whole: Option<u32>, percent: Option<f64>| match (part, whole) {
+        (Some(part), Some(whole)) => {
+            let percent = percent.map(|percent| format!(" {percent:.1} %")).unwrap_or_default();
+            format!("{part}/{whole}{percent}")
+        }
+        _ => "–".to_owned(),
+    };
+    let standing = |names: &[&str]| sum(&group.standing, names);
+    [
+        group.name.clone().unwrap_or_else(|| nameless.to_owned()),
+        count(group.families),
+        count(group.children),
+        of(group.kept, group.expected, group.adherence),
+        of(group.both_ways, group.expected, group.two_way_adherence),
+        count(standing(&["on_track"])),
+        count(standing(&["at_risk"])),
+        count(standing(&["silent", "dormant"])),
+        of(group.idle_phones, group.shared_phones, None),
+    ]
+}
+
+/// Several counts together; nothing where one of them is left out.
+fn sum(counts: &[Count], names: &[&str]) -> Option<u32> {
+    let of = |name: &&str| counts.iter().find(|count| count.name == **name)?.count;
+    names.iter().map(of).sum()
+}

@@ -1,0 +1,236 @@
+//! Weeks go by on an injected clock, with the real store and the real loop.
+
+use jiashu_contact::standing::Standing;
+use jiashu_contact::week::Week;
+use jiashu_proto::entry::{
+    Consent, ContactPlan, Content, IntendedRule, Message, Receipt, RuleText, Rung,
+};
+use jiashu_proto::frame::ClientFrame;
+use jiashu_proto::id::{DeviceId, MemberId, Millis, Ref, Scope, TokenHash};
+use jiashu_tests::FamilySpec;
+use jiff::Timestamp;
+use tempfile::TempDir;
+
+use super::rows::{ChildWeek, FAMILIES, FamilyRow, WeekRow, week_book};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::execute;
+use crate::family::contact::look;
+use crate::family::ledger::{Heard, Sent};
+use crate::relay::Relay;
+use crate::scheduler;
+use crate::store::embedded::{EmbeddedStore, Options};
+use crate::store::{Batch, Change, NewEntry, Precondition, ScopeKind};
+
+const PROGRAMME: Scope = Scope(70);
+const MOTHER: MemberId = MemberId(1);
+const LILI: MemberId = MemberId(3);
+const HOUR_MS: Millis = 60 * 60 * 1000;
+
+/// An instant in Gansu: `2026-11-02T19:30`.
+fn at(civil: &str) -> Millis {
+    let zone = super::reckon::zone("Asia/Shanghai").unwrap();
+    zone.to_timestamp(civil.parse().unwrap()).unwrap().as_millisecond()
+}
+
+struct Weeks {
+    relay: Relay,
+    family: Scope,
+    letters: u8,
+    _folder: TempDir,
+}
+
+impl Weeks {
+    /// The family Li from Monday, 2 November on, which means to hear each other every evening.
+    async fn begin() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config { data: folder.path().to_owned(), ..Config::defaults() };
+        let store = EmbeddedStore::open(folder.path(), Options::default()).unwrap();
+        let blobs = crate::blobs::open(&config).unwrap();
+        let clock = Clock::manual(at("2026-11-02T08:00"));
+        let relay = Relay::new(config, std::sync::Arc::new(store), blobs, clock);
+        let (number, token_hash) = (DeviceId(1), TokenHash([1; 32]));
+        let staff = Change::AddSeat { device: number, token_hash, members: Vec::new() };
+        let programme = Batch {
+            requires: vec![Precondition::Absent],
+            changes: vec![Change::Create(ScopeKind::Programme), staff],
+            ..Batch::new(relay.clock.now())
+        };
+        relay.store.commit(PROGRAMME, programme).await.unwrap();
+        let day = || Some("2026-11-02".to_owned());
+        let consents = vec![Consent {
+            consent_on: day(),
+            assent_on: day(),
+            counting_on: day(),
+            counting_assent_on: day(),
+            member: LILI,
+        }];
+        let (enrol, _) =
+            FamilySpec { consents, ..FamilySpec::li() }.draw("GS-001", relay.clock.now());
+        let family = enrol.family;
+        let enrol = ClientFrame::Enrol(enrol);
+        execute::staff::command(&relay, PROGRAMME, number, enrol).await.unwrap();
+        let rule = RuleText::new("2026-11-01T19:30:00", "Asia/Shanghai", Some("FREQ=DAILY"));
+        let rules = vec![IntendedRule { rule, tolerance_min: None }];
+        let weeks = Self { relay, family, letters: 0, _folder: folder };
+        weeks.plan(rules).await;
+        weeks
+    }
+
+    async fn plan(&self, rules: Vec<IntendedRule>) {
+        let now = self.relay.clock.now();
+        let plan = Content::Plan(ContactPlan { by: MOTHER, rules });
+        let batch = Batch {
+            entries: vec![NewEntry::of(&plan)],
+            changes: vec![look(now)],
+            ..Batch::new(now)
+        };
+        self.relay.store.commit(self.family, batch).await.unwrap();
+    }
+
+    /// Time goes by, an hour after the other, and what is due is done.
+    async fn until(&self, civil: &str) {
+        let end = at(civil);
+        while self.relay.clock.now() < end {
+            let next = self.relay.clock.now().saturating_add(HOUR_MS).min(end);
+            self.relay.clock.set(next);
+            scheduler::settle_all(&self.relay).await;
+        }
+    }
+
+    /// Somebody wrote, and somebody heard it then, which the relay is told at another time.
+    async fn heard(&mut self, from: MemberId, by: MemberId, civil: &str, told: &str) {
+        self.letters += 1;
+        let (entry_ref, heard_at, told_at) = (Ref([self.letters; 12]), at(civil), at(told));
+        let message = Message {
+            device: DeviceId(1),
+            from,
+            entry_ref,
+            epoch: 2,
+            to: Vec::new(),
+            sealed: Vec::new(),
+            key: None,
+            until: None,
+            blob: None,
+            fired: None,
+        };
+        let receipt = Receipt {
+            device: DeviceId(2),
+            from: by,
+            of: entry_ref,
+            to: from,
+            rung: Rung::Opened,
+            at: heard_at,
+            share: None,
+        };
+        let sent = Sent::of(1, &message, heard_at - 1).unwrap();
+        let heard = Heard::of(&receipt, told_at).unwrap();
+        let batch = Batch { changes: vec![sent, heard], ..Batch::new(told_at) };
+        self.relay.store.commit(self.family, batch).await.unwrap();
+    }
+
+    async fn both_ways(&mut self, civil: &str) {
+        self.heard(MOTHER, LILI, civil, civil).await;
+        self.heard(LILI, MOTHER, civil, civil).await;
+    }
+
+    async fn week(&self, week: &str) -> Option<WeekRow> {
+        let week: Week = week.parse().unwrap();
+        let rows = self.relay.store.book(PROGRAMME, &week_book(week)).await.unwrap();
+        rows.first().map(|row| WeekRow::read(row).unwrap())
+    }
+
+    async fn child(&self, week: &str) -> ChildWeek {
+        self.week(week).await.unwrap().children.remove(0)
+    }
+
+    async fn standing(&self) -> Standing {
+        let rows = self.relay.store.book(PROGRAMME, FAMILIES).await.unwrap();
+        FamilyRow::read(&rows[0]).unwrap().standing()
+    }
+}
+
+#[tokio::test]
+async fn a_week_closes_seven_days_after_its_end_and_stays_as_it_is() {
+    let mut weeks = Weeks::begin().await;
+    for day in ["2026-11-02", "2026-11-03", "2026-11-05"] {
+        weeks.until(&format!("{day}T19:40")).await;
+        weeks.both_ways(&format!("{day}T19:40")).await;
+    }
+
+    weeks.until("2026-11-09T12:00").await;
+    let open = weeks.week("2026W45").await.unwrap();
+    // Of an evening's two contacts the second keeps the next evening early, where nothing else does.
+    let child = &open.children[0];
+    assert_eq!((open.closed, child.expected, child.kept, child.both_ways), (false, 7, 5, 3));
+    // Told in time, though heard the week before: kept while a contact of that hour may keep it.
+    weeks.heard(MOTHER, LILI, "2026-11-06T20:00", "2026-11-09T12:00").await;
+    weeks.until("2026-11-16T06:30").await;
+    let closed = weeks.week("2026W45").await.unwrap();
+    assert_eq!(
+        (closed.closed, closed.children[0].kept, closed.children[0].both_ways),
+        (true, 6, 3)
+    );
+
+    // What comes later counts when it comes, and says so.
+    weeks.heard(LILI, MOTHER, "2026-11-06T20:00", "2026-11-18T09:00").await;
+    weeks.until("2026-11-30T06:30").await;
+    assert_eq!(weeks.week("2026W45").await.unwrap(), closed);
+    let later = weeks.child("2026W47").await;
+    assert_eq!((later.late, later.away, later.home), (1, 1, 0));
+    assert_eq!(weeks.child("2026W46").await.late, 0);
+    assert!(weeks.week("2026W47").await.unwrap().closed);
+    assert!(!weeks.week("2026W48").await.unwrap().closed);
+    assert!(weeks.week("2026W49").await.is_some(), "the week that has begun has its row");
+}
+
+#[tokio::test]
+async fn a_family_is_looked_at_when_something_can_change_and_not_in_between() {
+    let mut weeks = Weeks::begin().await;
+    weeks.until("2026-11-02T20:00").await;
+    weeks.both_ways("2026-11-02T19:40").await;
+    weeks.until("2026-11-02T21:00").await;
+    assert_eq!(weeks.standing().await, Standing::OnTrack);
+
+    // Wednesday's, Thursday's and Friday's are over by Saturday, 7:30.
+    weeks.until("2026-11-07T07:30").await;
+    assert_eq!(weeks.standing().await, Standing::OnTrack);
+    weeks.until("2026-11-07T08:30").await;
+    assert_eq!(weeks.standing().await, Standing::AtRisk);
+    weeks.both_ways("2026-11-07T08:30").await;
+    weeks.until("2026-11-07T09:00").await;
+    assert_eq!(weeks.standing().await, Standing::OnTrack);
+
+    weeks.plan(Vec::new()).await;
+    weeks.until("2026-11-07T10:00").await;
+    let next = weeks.relay.store.next_due().await.unwrap().unwrap();
+    let next = Timestamp::from_millisecond(next).unwrap();
+    assert!(next.as_millisecond() >= at("2026-11-08T00:00"), "nothing before: {next}");
+    weeks.until("2026-11-15T01:00").await;
+    assert_eq!(weeks.standing().await, Standing::Watch);
+    weeks.until("2026-11-22T01:00").await;
+    assert_eq!(weeks.standing().await, Standing::AtRisk);
+    weeks.until("2026-12-06T01:00").await;
+    assert_eq!(weeks.standing().await, Standing::Silent);
+    weeks.until("2026-12-20T01:00").await;
+    assert_eq!(weeks.standing().await, Standing::Dormant);
+}
+
+#[tokio::test]
+async fn a_relay_that_was_off_for_weeks_closes_them_all() {
+    let mut weeks = Weeks::begin().await;
+    weeks.both_ways("2026-11-02T19:40").await;
+
+    weeks.relay.clock.set(at("2026-12-21T12:00"));
+    scheduler::settle_all(&weeks.relay).await;
+
+    let mut found = Vec::new();
+    for week in 45..=52 {
+        let row = weeks.week(&format!("2026W{week}")).await.unwrap();
+        found.push((row.closed, row.children[0].expected, row.children[0].kept));
+    }
+    let closed =
+        [(true, 7, 2), (true, 7, 0), (true, 7, 0), (true, 7, 0), (true, 7, 0), (true, 7, 0)];
+    assert_eq!(found[..6], closed);
+    assert_eq!(found[6..], [(false, 7, 0), (false, 0, 0)], "Sunday's is decided, Monday's to come");
+}
