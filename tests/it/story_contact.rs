@@ -369,3 +369,60 @@ A-4,2,child,Lili,Asia/Shanghai,zh,li,,2026-11-01,,2017-03-04,,,tianshui,
         assert!(found, "row {row}, {column}: {reason}\n{}", dry.stderr);
     }
 }
+
+async fn a_coordinator_sees_what_came_of_contact(ground: Ground) {
+    let programme = Programme::on(&ground).await;
+    let Programme { office, mother, home, .. } = &programme;
+    let coordinator = &office.worker;
+    let auditor = come_in(office, "auditor", &[]).await;
+    let _ = ask(mother, &["send", "吃饭了吗"]).await;
+    let _ = ask_all(home, &["inbox"]).await;
+    let seq = ask_all(home, &["log"]).await[0]["seq"].to_string();
+    let _ = home.run(&["heard", &seq, "--by", "Lili"]).await.success();
+    let now = jiff::Timestamp::from_millisecond(office.relay.raw().now().await).unwrap();
+    let date = jiff::tz::TimeZone::get("Asia/Shanghai").unwrap().to_datetime(now).date();
+    let iso = date.iso_week_date();
+    let week = format!("{}W{}", iso.year(), iso.week());
+
+    let report = until("what was heard to be reported", async || {
+        let report =
+            ask(coordinator, &["ngo", "report", "--week", &week, "--by", "corridor"]).await;
+        (report["total"]["home"] == 1).then_some(report)
+    })
+    .await;
+    assert_eq!((&report["closed"], &report["suppressed_below"]), (&json!(false), &Value::Null));
+    assert_eq!(report["groups"][0]["name"], "Europe/Rome>Asia/Shanghai");
+    let total = &report["total"];
+    assert_eq!((&total["families"], &total["children"]), (&json!(1), &json!(2)));
+    // Two children are too few for who may not see them: nothing is 0 that is only left out.
+    let seen = ask(&auditor, &["ngo", "report", "--week", &week]).await;
+    assert_eq!(seen["suppressed_below"], 5);
+    for left_out in ["families", "children", "home", "kept", "shared_phones"] {
+        assert_eq!(seen["total"][left_out], Value::Null, "{left_out}");
+    }
+    let table = auditor.run(&["ngo", "report"]).await.success().stdout;
+    assert!(table.contains("as of"), "{table}");
+    for bad in ["2026W54", "48", "2026-48"] {
+        assert_eq!(coordinator.run(&["ngo", "report", "--week", bad]).await.code, 4, "{bad}");
+    }
+
+    let stands = ask(coordinator, &["ngo", "thresholds"]).await;
+    assert_eq!(stands["on_track"], 7);
+    let daily =
+        ask(coordinator, &["ngo", "thresholds", "--preset", "daily", "--missed", "2"]).await;
+    assert_eq!((&daily["silent"], &daily["missed"]), (&json!(21), &json!(2)));
+    assert_eq!(ask(&auditor, &["ngo", "thresholds"]).await, daily);
+    let refused = coordinator.run(&["ngo", "thresholds", "--watch", "400"]).await;
+    assert!(failure(&refused, 4).contains("each is more days than the one before"));
+    assert_eq!(auditor.run(&["ngo", "thresholds", "--preset", "weekly"]).await.code, 4);
+}
+
+#[tokio::test]
+async fn a_coordinator_sees_what_came_of_contact_from_one_file() {
+    a_coordinator_sees_what_came_of_contact(Ground::own()).await;
+}
+
+#[tokio::test]
+async fn a_coordinator_sees_what_came_of_contact_over_redis() {
+    a_coordinator_sees_what_came_of_contact(Ground::shared().await).await;
+}
