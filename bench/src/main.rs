@@ -1,7 +1,7 @@
 //! What the relay does on this machine, measured against a real relay process.
 //!
 //! `cargo run --release -p bench -- all` prints a table. Read in this order: `figures` and `bytes`
-//! (of letters ahead `schedules`, of voice notes `voice`) say what is measured, `load` drives pairs over `crowd`'s sockets, each speaking as its `wire`
+//! (of letters ahead `schedules`, of voice notes `voice`, of what staff ask `programme`) say what is measured, `load` drives pairs over `crowd`'s sockets, each speaking as its `wire`
 //! says (`phone`, `mosquitto`); `system` and `relay` start what is measured, `seed` fills its store,
 //! `machine` reads the kernel's counts, `report` shows them.
 
@@ -20,6 +20,8 @@ mod schedules;
 mod voice;
 
 mod redis;
+
+mod programme;
 
 mod load;
 
@@ -92,6 +94,8 @@ enum Figure {
     Rules,
     /// 200 voice notes up and 200 down at once, and what letters feel of it; downloads beside nginx.
     Voice,
+    /// A programme of 100,000 families: a report, the worklist; of both stores.
+    Programme,
     /// Relays at a Redis: rate, latencies, what Redis takes for a message, two relays, memory.
     Redis,
 }
@@ -177,6 +181,9 @@ fn measure(
     if matches!(figure, Figure::All | Figure::Voice) {
         voice::crowd(&relay.binary, effort, report)?;
         voice::throughput(&relay.binary, effort, report)?;
+    }
+    if figure == Figure::Programme {
+        programme::figures(&relay.binary, effort, report)?;
     }
     if figure == Figure::Redis {
         redis::figures(&relay.binary, effort, report)?;

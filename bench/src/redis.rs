@@ -49,7 +49,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    fn start(folder: &Path) -> Result<Self> {
+    pub(crate) fn start(folder: &Path) -> Result<Self> {
         let socket = folder.join("socket");
         let process = Command::new("redis-server")
             .args(["--port", "0", "--unixsocket"])
@@ -74,6 +74,11 @@ impl Server {
     /// The number of its process.
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Its address, as a relay is told.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     fn socket(&self) -> &str {

@@ -275,6 +275,18 @@ fn client_frames() -> Vec<(&'static str, u8, ClientFrame)> {
                 seen: Some(300),
             }),
         ),
+        (
+            "withdraw",
+            0,
+            ClientFrame::Withdraw(Withdraw {
+                n: 10,
+                entry_ref: Ref([9; 12]),
+                from: MemberId(2),
+                of: vec![MemberId(3)],
+                what: Agreement::Counting,
+                on: "2027-01-31".into(),
+            }),
+        ),
         ("void", 0, ClientFrame::Void(Void { case_code: "GS-001".into(), to_close: to_close() })),
         (
             "reissue",
@@ -355,6 +367,7 @@ fn of_contact() -> Vec<Content> {
             counting_assent_on: Some("2026-11-02".into()),
             ..consent()
         }),
+        Content::Consent(Consent { counting_withdrawn_on: Some("2027-01-31".into()), ..consent() }),
         Content::Plan(ContactPlan { by: MemberId(1), rules: rules.clone() }),
         Content::Proposal(Proposal { staff: DeviceId(1), rules }),
         Content::Pause(Pause {
@@ -478,7 +491,7 @@ fn relay_frames() -> Vec<(&'static str, u8, RelayFrame)> {
             0,
             RelayFrame::Entries(Entries {
                 after: 0,
-                upto: 5,
+                upto: 6,
                 tag: 17,
                 floor: 0,
                 entries: (1..)

@@ -9,12 +9,14 @@ use jiashu_proto::entry::{
 };
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{
-    ClientFrame, GiveBack, GivenBack, Hold, Intend, Plan, Posted, Preview, Previewed, Refused, Turn,
+    ClientFrame, GiveBack, GivenBack, Hold, Intend, Plan, Posted, Preview, Previewed, Refused,
+    Turn, Withdraw,
 };
 use jiashu_proto::id::{DeviceId, Epoch, LinkHash, Millis, N, Ref, Scope};
 use jiashu_roster::{Link, Roster};
 
 use crate::family::contact::{StandingPlan, decide_intend};
+use crate::family::enrolment::decide_withdrawal;
 use crate::family::held::{decide_hold, give_back};
 use crate::family::invites::check_invites;
 use crate::family::message::{decide_post, decide_report};
@@ -145,6 +147,7 @@ pub fn name_of(command: &ClientFrame) -> Option<(N, Ref)> {
         ClientFrame::Plan(plan) => Some((plan.n, plan.entry_ref)),
         ClientFrame::Turn(turn) => Some((turn.n, turn.entry_ref)),
         ClientFrame::Intend(intend) => Some((intend.n, intend.entry_ref)),
+        ClientFrame::Withdraw(withdraw) => Some((withdraw.n, withdraw.entry_ref)),
         _ => None,
     }
 }
@@ -254,6 +257,7 @@ async fn decided_by_what_stands(
         ClientFrame::Plan(plan) => plan_batch(relay, scope, sender, plan).await,
         ClientFrame::Turn(turn) => turn_batch(relay, scope, sender, turn).await,
         ClientFrame::Intend(intend) => intend_batch(relay, scope, sender, intend).await,
+        ClientFrame::Withdraw(withdraw) => withdrawal(relay, scope, sender, &withdraw).await,
         _ => Err(Refusal::new(ErrorCode::UnknownKind, "not a command").into()),
     }
 }
@@ -344,6 +348,18 @@ async fn intend_batch(
     let roster = roster(relay, scope, state.roster_head).await?;
     let role_of = |member| roster.members().get(&member).copied();
     Ok(decide_intend(sender, intend, standing.as_ref(), role_of, relay.clock.now())?)
+}
+
+async fn withdrawal(
+    relay: &Relay,
+    scope: Scope,
+    sender: &Sender,
+    withdraw: &Withdraw,
+) -> Result<Batch, Failure> {
+    let state = relay.store.state(scope).await?.ok_or(StoreError::NoScope)?;
+    let roster = roster(relay, scope, state.roster_head).await?;
+    let standing = staff::consents(&*relay.store, scope).await?;
+    Ok(decide_withdrawal(sender, withdraw, &roster, &standing, relay.clock.now())?)
 }
 
 /// What the family intends.

@@ -426,3 +426,44 @@ async fn a_coordinator_sees_what_came_of_contact_from_one_file() {
 async fn a_coordinator_sees_what_came_of_contact_over_redis() {
     a_coordinator_sees_what_came_of_contact(Ground::shared().await).await;
 }
+
+async fn who_agreed_may_take_it_back(ground: Ground) {
+    let programme = Programme::on(&ground).await;
+    let Programme { office, mother, home, .. } = &programme;
+    let _ = ask(mother, &["send", "吃饭了吗"]).await;
+    let seen = home.run(&["who-sees"]).await.success().stdout;
+    assert!(seen.contains("know you as GS-001") && seen.contains("was agreed to"), "{seen}");
+    let _ = programme.once("GS-001", |one| one["counting"] == "counted").await;
+
+    // Bao says so for himself, on the phone that he shares, and for nobody else.
+    let anothers =
+        home.run(&["withdraw", "counting", "--as", "Bao", "--of", "Lili", "--yes"]).await;
+    assert!(failure(&anothers, 5).contains("a child says so for itself"));
+    let _ = home.run(&["withdraw", "counting", "--as", "Bao", "--yes"]).await.success();
+    let after = programme.once("GS-001", |one| one["counting"] == "not_counted").await;
+    assert_eq!(after["days_since_two_way"], Value::Null);
+    let phones = after["phones"].as_array().unwrap();
+    assert!(phones.iter().all(|phone| phone["days_unused"] == Value::Null), "{after}");
+    assert_eq!(ask(home, &["who-sees"]).await["counted"], false);
+    let _ = ask(home, &["send", "--as", "Bao", "我还在写"]).await;
+    assert_eq!(ask_all(mother, &["inbox"]).await.len(), 1, "letters go on");
+
+    let withdrawn = ask(mother, &["withdraw", "taking-part", "--of", "Lili", "--yes"]).await;
+    assert_eq!(withdrawn, json!({ "withdrawn": "taking-part", "of": [3], "queued": false }));
+    let waits = ask(home, &["send", "--as", "Lili", "Mama?"]).await;
+    assert_eq!(waits["queued"], true, "nothing moves any more");
+    let _ = programme.once("GS-001", |one| one["counting"] == "not_active").await;
+    let date =
+        ask(&office.worker, &["ngo", "consent", "GS-001", "3", "--consent-on", "2026-11-01"]);
+    assert_eq!(date.await["active"], false, "an older consent does not undo it");
+}
+
+#[tokio::test]
+async fn who_agreed_may_take_it_back_in_one_file() {
+    who_agreed_may_take_it_back(Ground::own()).await;
+}
+
+#[tokio::test]
+async fn who_agreed_may_take_it_back_over_redis() {
+    who_agreed_may_take_it_back(Ground::shared().await).await;
+}

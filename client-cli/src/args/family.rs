@@ -85,3 +85,39 @@ pub struct ExportArgs {
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
 }
+
+/// Arguments of `jiashu withdraw`.
+#[derive(Debug, clap::Args)]
+pub struct WithdrawArgs {
+    /// What
+    pub what: WithdrawWhat,
+    /// Of which child, by name or number; may be repeated [default: all; of a child's own phone itself]
+    #[arg(long = "of", value_name = "NAME")]
+    pub of: Vec<String>,
+    /// In whose name, where this phone serves several
+    #[arg(long = "as", value_name = "NAME")]
+    pub speaker: Option<String>,
+    /// Do not ask again
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// What is agreed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum WithdrawWhat {
+    /// That letters move.
+    TakingPart,
+    /// That contact is counted.
+    Counting,
+}
+
+impl WithdrawWhat {
+    /// The word that is typed.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::TakingPart => "taking-part",
+            Self::Counting => "counting",
+        }
+    }
+}

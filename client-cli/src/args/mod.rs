@@ -98,6 +98,10 @@ pub enum Verb {
     Revoke(family::RevokeArgs),
     /// Let in a new phone that asks, once two people have compared its digits
     Admit(family::AdmitArgs),
+    /// Show who sees what of your family
+    WhoSees,
+    /// Take back that somebody takes part, or that contact is counted
+    Withdraw(family::WithdrawArgs),
     /// Show how this phone is doing
     Status,
     /// Write everything of your family, opened, into a folder

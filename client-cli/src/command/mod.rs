@@ -69,6 +69,8 @@ pub mod admit;
 
 mod turning;
 
+mod withdraw;
+
 pub mod status;
 
 pub mod export;
@@ -117,6 +119,8 @@ pub async fn run(cli: Cli, out: &mut dyn Write) -> Result<()> {
         Verb::Invite(args) => invite::run(&mut context, &args).await,
         Verb::Revoke(args) => revoke::run(&mut context, &args).await,
         Verb::Admit(args) => admit::run(&mut context, &args).await,
+        Verb::WhoSees => withdraw::who_sees(&mut context).await,
+        Verb::Withdraw(args) => withdraw::run(&mut context, &args).await,
         Verb::Status => status::run(&mut context).await,
         Verb::Export(args) => export::run(&mut context, &args).await,
         Verb::Completions { .. } | Verb::Man | Verb::Ngo(_) => Ok(()),

@@ -22,11 +22,11 @@ pub(super) async fn run(args: &ConsentArgs, globals: &Globals, out: &mut dyn Wri
     };
     let case_code = cell::case_code(&args.case).map_err(bad)?;
     let consent = Consent {
-        member: MemberId(args.member),
         consent_on: date(&args.consent_on)?,
         assent_on: date(&args.assent_on)?,
         counting_on: date(&args.counting_on)?,
         counting_assent_on: date(&args.counting_assent_on)?,
+        ..Consent::none(MemberId(args.member))
     };
     let staff = Staff::load(globals)?;
     let frame = ClientFrame::RecordConsent(RecordConsent { case_code, consent }).to_bytes(0);

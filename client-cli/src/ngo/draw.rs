@@ -160,7 +160,7 @@ pub(super) fn consents(family: &Family) -> Vec<Consent> {
         assent_on: member.assent_on.clone().filter(|_| !member.role.is_adult()),
         counting_on: member.counting_on.clone(),
         counting_assent_on: member.counting_assent_on.clone().filter(|_| !member.role.is_adult()),
-        member: member.number,
+        ..Consent::none(member.number)
     };
     let recorded = family.members.iter().map(of);
     recorded.filter(|consent| *consent != Consent::none(consent.member)).collect()

@@ -7,7 +7,9 @@ use jiashu_proto::bounds;
 use jiashu_proto::entry::{
     IntendedRule, MessageKind, RuleText, Rung, Schedule, ScheduleState, Seq, name_key,
 };
-use jiashu_proto::frame::{Card, ClientFrame, Hold, Intend, Plan, Post, Report, Turn};
+use jiashu_proto::frame::{
+    Agreement, Card, ClientFrame, Hold, Intend, Plan, Post, Report, Turn, Withdraw,
+};
 use jiashu_proto::id::{Epoch, MemberId, Millis, N, Ref};
 use jiashu_proto::text::{Ring, Text, Voice};
 use jiashu_seal::{BodyFields, Draft, FamilyKey, TAG_LEN, random};
@@ -277,6 +279,25 @@ pub fn intend(
     Ok(entry_ref)
 }
 
+/// Queues that an agreement is taken back. The command's name.
+///
+/// # Errors
+///
+/// If the state cannot be written.
+pub fn withdraw(
+    db: &Connection,
+    from: MemberId,
+    of: Vec<MemberId>,
+    what: Agreement,
+    on: String,
+    now: Millis,
+) -> Result<Ref> {
+    let entry_ref = Ref(random());
+    let withdraw = Withdraw { n: 0, entry_ref, from, of, what, on };
+    queue(db, entry_ref, &ClientFrame::Withdraw(withdraw), None, now)?;
+    Ok(entry_ref)
+}
+
 /// Notes and queues that a message came so far with `member`, whom this device serves; of a voice note that was
 /// played with the share, in percent.
 ///
@@ -382,6 +403,7 @@ pub(super) fn sealed(
         ClientFrame::Plan(plan) => unsealed(&mut plan.n, n),
         ClientFrame::Turn(turn) => unsealed(&mut turn.n, n),
         ClientFrame::Intend(intend) => unsealed(&mut intend.n, n),
+        ClientFrame::Withdraw(withdraw) => unsealed(&mut withdraw.n, n),
         other => {
             let text = format!("the outbox holds a {}, which is no command", other.name());
             return Err(CliError::new(ExitCode::General, text));

@@ -336,14 +336,48 @@ pub struct Consent {
     /// Civil date of the child's assent to counting.
     #[n(4)]
     pub counting_assent_on: Option<String>,
+    /// Civil date on which the guardian or the child took back taking part; it wins over what was agreed on that day or
+    /// before.
+    #[n(5)]
+    pub withdrawn_on: Option<String>,
+    /// The same of counting.
+    #[n(6)]
+    pub counting_withdrawn_on: Option<String>,
+}
+
+/// Whether both have agreed, and nobody has taken it back since. Dates sort as their texts do.
+fn is_agreed(consent: Option<&str>, assent: Option<&str>, withdrawn: Option<&str>) -> bool {
+    let (Some(consent), Some(assent)) = (consent, assent) else { return false };
+    withdrawn.is_none_or(|withdrawn| withdrawn < consent.max(assent))
 }
 
 impl Consent {
     /// Of a member of whom nothing is recorded.
     #[must_use]
     pub fn none(member: MemberId) -> Self {
-        let (consent_on, assent_on) = (None, None);
-        Self { member, consent_on, assent_on, counting_on: None, counting_assent_on: None }
+        Self {
+            member,
+            consent_on: None,
+            assent_on: None,
+            counting_on: None,
+            counting_assent_on: None,
+            withdrawn_on: None,
+            counting_withdrawn_on: None,
+        }
+    }
+
+    /// Whether this child takes part: its guardian and it agree.
+    #[must_use]
+    pub fn takes_part(&self) -> bool {
+        let dates = (&self.consent_on, &self.assent_on, &self.withdrawn_on);
+        is_agreed(dates.0.as_deref(), dates.1.as_deref(), dates.2.as_deref())
+    }
+
+    /// Whether this child's contact may be counted: its guardian and it agree to that, too.
+    #[must_use]
+    pub fn is_counted(&self) -> bool {
+        let dates = (&self.counting_on, &self.counting_assent_on, &self.counting_withdrawn_on);
+        self.takes_part() && is_agreed(dates.0.as_deref(), dates.1.as_deref(), dates.2.as_deref())
     }
 }
 

@@ -206,6 +206,43 @@ pub struct Intend {
     pub seen: Option<Seq>,
 }
 
+/// Takes back an agreement: at once, and by whoever gave it. A child does so for itself, a parent or caregiver for
+/// children.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Withdraw {
+    /// The lane's counter.
+    #[n(0)]
+    pub n: N,
+    /// The command's own name.
+    #[n(1)]
+    pub entry_ref: Ref,
+    /// In whose name: a member whom the device serves.
+    #[n(2)]
+    pub from: MemberId,
+    /// Of which children, ascending; not empty.
+    #[cbor(n(3), decode_with = "crate::frame::list::decode")]
+    pub of: Vec<MemberId>,
+    /// What.
+    #[n(4)]
+    pub what: Agreement,
+    /// On which day, `YYYY-MM-DD`, where the device is: at most a day from the relay's.
+    #[n(5)]
+    pub on: String,
+}
+
+/// What is agreed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Agreement {
+    /// That letters move.
+    #[n(1)]
+    TakingPart,
+    /// That contact is counted.
+    #[n(2)]
+    Counting,
+}
+
 /// Asks when a rule happens, on several clocks: for clients that have no calendar.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]

@@ -16,8 +16,8 @@ pub(crate) mod list;
 mod relay;
 
 pub use client::{
-    Ack, Beat, Card, Enrol, GiveBack, HandIn, Hello, Hold, Intend, Join, Look, Plan, Post, Preview,
-    RecordConsent, Reissue, Report, Request, Setup, Turn, Void,
+    Ack, Agreement, Beat, Card, Enrol, GiveBack, HandIn, Hello, Hold, Intend, Join, Look, Plan,
+    Post, Preview, RecordConsent, Reissue, Report, Request, Setup, Turn, Void, Withdraw,
 };
 pub use relay::{
     Beaten, ClockText, Cursors, Enrolled, Entries, GivenBack, HandedIn, Invited, Joined, Posted,
@@ -153,6 +153,8 @@ frames! {
         35 GiveBack,
         /// Writes when the family intends to hear each other.
         36 Intend,
+        /// Takes back an agreement.
+        37 Withdraw,
     }
 }
 

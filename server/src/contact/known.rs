@@ -138,6 +138,14 @@ impl Known {
         plan
     }
 
+    /// Every week since the family was enrolled, wherever that was, in which a row of it may stand.
+    pub fn all_weeks(&self, now: Millis) -> impl Iterator<Item = Week> {
+        let first = Week::at(timestamp(self.enrolled_at), &TimeZone::UTC).before();
+        let last = Week::at(timestamp(now), &TimeZone::UTC).next();
+        std::iter::successors(Some(first), |week| Some(week.next()))
+            .take_while(move |week| *week <= last)
+    }
+
     /// Since when a child is counted: the day by which all had agreed, and not before the family was enrolled.
     #[must_use]
     pub fn since(&self, child: MemberId, zone: &TimeZone) -> Option<Timestamp> {

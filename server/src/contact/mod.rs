@@ -16,7 +16,7 @@ use jiff::tz::TimeZone;
 use self::known::Known;
 use self::reckon::Setting;
 use self::rows::{FAMILIES, week_book};
-use crate::execute::{self, Failure, standing_plan};
+use crate::execute::{self, ATTEMPTS, Failure, standing_plan};
 use crate::family::ledger::{CLOSED, HEARD, INTENDED, Intended, SENT, Sent};
 use crate::programme::{self, ProgrammeFact as _, SiteFact, ThresholdsFact, site_key};
 use crate::relay::Relay;
@@ -39,7 +39,26 @@ pub mod rows;
 /// [`Failure`]; [`StoreError::Stale`] where the family has changed meanwhile, and is due again.
 pub async fn look(relay: &Relay, due: &Due) -> Result<(), Failure> {
     let (store, family) = (&*relay.store, due.scope);
-    let state = store.state(family).await?.ok_or(StoreError::NoScope)?;
+    let mut attempts = 0..ATTEMPTS;
+    loop {
+        let state = store.state(family).await?.ok_or(StoreError::NoScope)?;
+        match look_at(relay, due, &state).await {
+            Err(Failure::Store(StoreError::Stale { precondition })) => {
+                // What was entered may be of before a change, and come after what another look entered of after it: it
+                // is done again, from what stands now.
+                let now = store.state(family).await?.ok_or(StoreError::NoScope)?;
+                let unchanged = (now.head, now.counted) == (state.head, state.counted);
+                if unchanged || attempts.next().is_none() {
+                    return Err(StoreError::Stale { precondition }.into());
+                }
+            }
+            done => return done,
+        }
+    }
+}
+
+async fn look_at(relay: &Relay, due: &Due, state: &ScopeState) -> Result<(), Failure> {
+    let (store, family) = (&*relay.store, due.scope);
     let requires = vec![Precondition::DueAt(DueItem::Contact, due.at)];
     let Some(placement) = placement(store, family).await? else {
         // Of an older relay, which noted no programme.
@@ -48,7 +67,7 @@ pub async fn look(relay: &Relay, due: &Due) -> Result<(), Failure> {
         store.commit(family, Batch { requires, changes, ..Batch::new(now) }).await?;
         return Ok(());
     };
-    let (known, seen) = gather(relay, family, &state, &placement).await?;
+    let (known, seen) = gather(relay, family, state, &placement).await?;
     let now = relay.clock.now();
     let setting = Setting { turn: family.0, ..setting(store, &placement).await? };
     let reckoned = reckon::reckon(&known, &setting, now);
@@ -61,6 +80,13 @@ pub async fn look(relay: &Relay, due: &Due) -> Result<(), Failure> {
     for (week, row) in &reckoned.weeks {
         let version = if row.closed { FOR_GOOD } else { version };
         changes.push(entered(week_book(*week), version, row.to_bytes()));
+    }
+    if !known.counted {
+        changes.extend(
+            known
+                .all_weeks(now)
+                .map(|week| Change::Strike(week_book(week), family.0.to_be_bytes().to_vec())),
+        );
     }
     store.commit(placement.programme, Batch { changes, ..Batch::new(now) }).await?;
     let again = match reckoned.next {

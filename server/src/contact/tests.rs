@@ -5,7 +5,7 @@ use jiashu_contact::week::Week;
 use jiashu_proto::entry::{
     Consent, ContactPlan, Content, IntendedRule, Message, Receipt, RuleText, Rung,
 };
-use jiashu_proto::frame::ClientFrame;
+use jiashu_proto::frame::{ClientFrame, RecordConsent};
 use jiashu_proto::id::{DeviceId, MemberId, Millis, Ref, Scope, TokenHash};
 use jiashu_tests::FamilySpec;
 use jiff::Timestamp;
@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::execute;
 use crate::family::contact::look;
-use crate::family::ledger::{Heard, Sent};
+use crate::family::ledger::{Heard, SENT, Sent};
 use crate::relay::Relay;
 use crate::scheduler;
 use crate::store::embedded::{EmbeddedStore, Options};
@@ -63,7 +63,7 @@ impl Weeks {
             assent_on: day(),
             counting_on: day(),
             counting_assent_on: day(),
-            member: LILI,
+            ..Consent::none(LILI)
         }];
         let (enrol, _) =
             FamilySpec { consents, ..FamilySpec::li() }.draw("GS-001", relay.clock.now());
@@ -132,6 +132,16 @@ impl Weeks {
     async fn both_ways(&mut self, civil: &str) {
         self.heard(MOTHER, LILI, civil, civil).await;
         self.heard(LILI, MOTHER, civil, civil).await;
+    }
+
+    /// Something else is recorded of Lili from now on.
+    async fn consent(&self, change: impl Fn(&mut Consent)) {
+        let standing = execute::staff::consents(&*self.relay.store, self.family).await.unwrap();
+        let mut consent = standing[0].1.clone();
+        change(&mut consent);
+        let record = RecordConsent { case_code: "GS-001".into(), consent };
+        let record = ClientFrame::RecordConsent(record);
+        execute::staff::command(&self.relay, PROGRAMME, DeviceId(1), record).await.unwrap();
     }
 
     async fn week(&self, week: &str) -> Option<WeekRow> {
@@ -233,4 +243,45 @@ async fn a_relay_that_was_off_for_weeks_closes_them_all() {
         [(true, 7, 2), (true, 7, 0), (true, 7, 0), (true, 7, 0), (true, 7, 0), (true, 7, 0)];
     assert_eq!(found[..6], closed);
     assert_eq!(found[6..], [(false, 7, 0), (false, 0, 0)], "Sunday's is decided, Monday's to come");
+}
+
+#[tokio::test]
+async fn what_was_counted_is_erased_where_that_is_taken_back_and_counts_again_from_a_new_day() {
+    let mut weeks = Weeks::begin().await;
+    weeks.until("2026-11-02T20:00").await;
+    weeks.both_ways("2026-11-02T19:40").await;
+    weeks.until("2026-11-17T12:00").await;
+    assert!(weeks.week("2026W45").await.unwrap().closed);
+
+    weeks.consent(|consent| consent.counting_withdrawn_on = Some("2026-11-17".into())).await;
+    weeks.until("2026-11-18T12:00").await;
+
+    let store = &*weeks.relay.store;
+    for book in crate::family::ledger::BOOKS {
+        assert_eq!(store.book(weeks.family, book).await.unwrap(), [], "{book}");
+    }
+    for week in 44..=49 {
+        assert_eq!(weeks.week(&format!("2026W{week}")).await, None, "2026W{week}");
+    }
+    let rows = store.book(PROGRAMME, FAMILIES).await.unwrap();
+    let row = FamilyRow::read(&rows[0]).unwrap();
+    assert_eq!((row.active, row.counted, row.children[0].two_way_at), (true, false, None));
+    weeks.both_ways("2026-11-18T12:30").await;
+    assert_eq!(
+        weeks.relay.store.book(weeks.family, SENT).await.unwrap(),
+        [],
+        "and nothing comes anew"
+    );
+
+    weeks
+        .consent(|consent| {
+            consent.counting_on = Some("2026-11-20".into());
+            consent.counting_assent_on = Some("2026-11-20".into());
+        })
+        .await;
+    weeks.until("2026-11-21T12:00").await;
+    weeks.both_ways("2026-11-21T12:30").await;
+    weeks.until("2026-11-21T14:00").await;
+    assert_eq!(weeks.week("2026W46").await, None);
+    assert_eq!(weeks.child("2026W47").await.home, 1);
 }

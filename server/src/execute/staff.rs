@@ -222,7 +222,12 @@ async fn record_consent(
     }
 }
 
-async fn consents(store: &dyn Store, family: Scope) -> Result<Vec<(Seq, Consent)>, StoreError> {
+/// What is recorded of taking part and counting, with its places.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn consents(store: &dyn Store, family: Scope) -> Result<Vec<(Seq, Consent)>, StoreError> {
     let facts = store.facts(family, "consent/").await?;
     Ok(facts
         .into_iter()

@@ -8,8 +8,8 @@ use jiashu_proto::entry::{
     Consent, Content, LinkFact, Placement, Proposal, Seq, consent_key, link_key,
 };
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::frame::{Enrol, RecordConsent};
-use jiashu_proto::id::{DeviceId, MemberId, Millis, Scope};
+use jiashu_proto::frame::{Agreement, Enrol, RecordConsent, Withdraw};
+use jiashu_proto::id::{DeviceId, MemberId, Millis, Role, Scope};
 use jiashu_recurrence::{Rule, RuleError};
 use jiashu_roster::{Author as LinkAuthor, Link, Op, Roster};
 
@@ -17,8 +17,8 @@ use super::contact::{check_rules, look};
 use super::ledger::BOOKS;
 use super::retention::look_later;
 use super::roster::{check_bounds, refusal};
-use super::{Refusal, check_cards, is_counted, takes_part};
-use crate::store::{Batch, Change, DueItem, NewEntry, Precondition, ScopeKind};
+use super::{Refusal, Sender, check_cards, is_counted, takes_part};
+use crate::store::{Author, Batch, Change, DueItem, NewEntry, Precondition, ScopeKind};
 
 /// Key of a case in its programme's log.
 #[must_use]
@@ -159,8 +159,23 @@ fn is_zone(zone: &str) -> bool {
 }
 
 fn check_dates(consent: &Consent) -> Result<(), Refusal> {
-    let Consent { member: _, consent_on, assent_on, counting_on, counting_assent_on } = consent;
-    let dates = [consent_on, assent_on, counting_on, counting_assent_on];
+    let Consent {
+        member: _,
+        consent_on,
+        assent_on,
+        counting_on,
+        counting_assent_on,
+        withdrawn_on,
+        counting_withdrawn_on,
+    } = consent;
+    let dates = [
+        consent_on,
+        assent_on,
+        counting_on,
+        counting_assent_on,
+        withdrawn_on,
+        counting_withdrawn_on,
+    ];
     if dates.into_iter().flatten().all(|date| is_date(date)) {
         Ok(())
     } else {
@@ -212,23 +227,93 @@ pub fn decide_consent(
         assent_on: new.assent_on.or(earlier.assent_on),
         counting_on: new.counting_on.or(earlier.counting_on),
         counting_assent_on: new.counting_assent_on.or(earlier.counting_assent_on),
+        withdrawn_on: new.withdrawn_on.or(earlier.withdrawn_on),
+        counting_withdrawn_on: new.counting_withdrawn_on.or(earlier.counting_withdrawn_on),
     };
-    let mut consents: Vec<_> = standing.iter().map(|(_, consent)| consent.clone()).collect();
-    consents.retain(|consent| consent.member != member);
-    consents.push(merged.clone());
+    Ok(agreed(vec![merged], roster, standing, now))
+}
+
+/// These take the place of what is recorded of their members, and what follows from that. Also whether letters may then
+/// move.
+fn agreed(
+    new: Vec<Consent>,
+    roster: &Roster,
+    standing: &[(Seq, Consent)],
+    now: Millis,
+) -> (Batch, bool) {
+    let is_new = |member: MemberId| new.iter().any(|consent| consent.member == member);
+    let others = standing.iter().map(|(_, consent)| consent).filter(|it| !is_new(it.member));
+    let consents: Vec<_> = others.chain(&new).cloned().collect();
     let active = takes_part(roster.members(), &consents);
     let counted = is_counted(roster.members(), &consents);
-    let requires = roster.members().keys().map(|member| {
-        Precondition::FactAt(consent_key(*member), of(*member).map(|(place, _)| *place))
-    });
+    let place = |member: MemberId| {
+        standing.iter().find(|(_, consent)| consent.member == member).map(|(place, _)| *place)
+    };
+    let requires = roster.members().keys();
+    let requires =
+        requires.map(|member| Precondition::FactAt(consent_key(*member), place(*member)));
     let mut batch = Batch {
         requires: requires.collect(),
-        entries: vec![NewEntry::of(&Content::Consent(merged))],
+        entries: new.into_iter().map(Content::Consent).map(|new| NewEntry::of(&new)).collect(),
         changes: vec![Change::SetActive(active), Change::SetCounted(counted), look(now)],
         ..Batch::new(now)
     };
     if !counted {
         batch.changes.extend(BOOKS.map(|book| Change::StrikeBook(book.to_owned())));
     }
-    Ok((batch, active))
+    (batch, active)
+}
+
+/// Takes back an agreement. Who does so is heard at once, and a child is for itself.
+///
+/// # Errors
+///
+/// [`Refusal`] for who may not say so, or a day that is not today.
+pub fn decide_withdrawal(
+    sender: &Sender,
+    withdraw: &Withdraw,
+    roster: &Roster,
+    standing: &[(Seq, Consent)],
+    now: Millis,
+) -> Result<Batch, Refusal> {
+    sender.check_serves(withdraw.from)?;
+    let malformed = |text: &str| Refusal::new(ErrorCode::Malformed, text);
+    let role = |member: &MemberId| roster.members().get(member).copied();
+    let is_child = |member: &MemberId| role(member) == Some(Role::Child);
+    if withdraw.of.is_empty() || !withdraw.of.is_sorted_by(|one, next| one < next) {
+        return Err(malformed("of which children, ascending"));
+    }
+    if !withdraw.of.iter().all(is_child) {
+        return Err(malformed("an agreement is of a child"));
+    }
+    let is_own = withdraw.of == [withdraw.from];
+    if !is_own && !role(&withdraw.from).is_some_and(Role::is_adult) {
+        return Err(Refusal::new(ErrorCode::NotAllowed, "a child says so for itself alone"));
+    }
+    check_today(&withdraw.on, now)?;
+    let on = Some(withdraw.on.clone());
+    let of = |member: &MemberId| {
+        let stands = standing.iter().find(|(_, consent)| consent.member == *member);
+        let stands = stands.map_or_else(|| Consent::none(*member), |(_, consent)| consent.clone());
+        match withdraw.what {
+            Agreement::TakingPart => Consent { withdrawn_on: on.clone(), ..stands },
+            Agreement::Counting => Consent { counting_withdrawn_on: on.clone(), ..stands },
+        }
+    };
+    let new = withdraw.of.iter().map(of).collect();
+    let (batch, _) = agreed(new, roster, standing, now);
+    let (device, n, entry_ref) = (sender.device, withdraw.n, withdraw.entry_ref);
+    Ok(Batch { author: Some(Author { device, n, entry_ref }), ..batch })
+}
+
+/// It is that day somewhere.
+fn check_today(day: &str, now: Millis) -> Result<(), Refusal> {
+    let today = jiff::Timestamp::from_millisecond(now).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    let today = jiff::tz::TimeZone::UTC.to_datetime(today).date();
+    let near = [today.yesterday().ok(), Some(today), today.tomorrow().ok()];
+    if is_date(day) && near.iter().flatten().any(|near| near.to_string() == day) {
+        Ok(())
+    } else {
+        Err(Refusal::new(ErrorCode::Malformed, "the day is today's: is the phone's clock right?"))
+    }
 }

@@ -115,9 +115,7 @@ pub fn takes_part<'a>(
     consents: &[jiashu_proto::entry::Consent],
 ) -> bool {
     members.into_iter().filter(|(_, role)| **role == Role::Child).all(|(member, _)| {
-        consents.iter().any(|consent| {
-            consent.member == *member && consent.consent_on.is_some() && consent.assent_on.is_some()
-        })
+        consents.iter().any(|consent| consent.member == *member && consent.takes_part())
     })
 }
 
@@ -125,18 +123,13 @@ pub fn takes_part<'a>(
 /// One that does not takes the family out of all figures.
 #[must_use]
 pub fn is_counted<'a>(
-    members: impl IntoIterator<Item = (&'a MemberId, &'a Role)> + Clone,
+    members: impl IntoIterator<Item = (&'a MemberId, &'a Role)>,
     consents: &[jiashu_proto::entry::Consent],
 ) -> bool {
-    let children = members.clone().into_iter().filter(|(_, role)| **role == Role::Child);
-    takes_part(members, consents)
-        && children.map(|(member, _)| member).all(|member| {
-            consents.iter().any(|consent| {
-                consent.member == *member
-                    && consent.counting_on.is_some()
-                    && consent.counting_assent_on.is_some()
-            })
-        })
+    let mut children = members.into_iter().filter(|(_, role)| **role == Role::Child);
+    children.all(|(member, _)| {
+        consents.iter().any(|consent| consent.member == *member && consent.is_counted())
+    })
 }
 
 /// The cards that came with a link are exactly those of the invites it makes, within bounds.

@@ -126,7 +126,7 @@ pub const TABLE: &[Row] = &[
         kind: kind::CONSENT,
         name: "consent",
         form: "clear",
-        writer: "staff",
+        writer: "staff; a device that takes an agreement back, for a child itself or as an adult",
         precondition: "the version seen",
         key: "consent/N",
         kept: SUPERSEDED,

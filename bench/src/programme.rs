@@ -1,0 +1,201 @@
+//! (j) What staff ask of a programme of 100,000 families: a report of a week, and the worklist.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiashu_contact::figures::Band;
+use jiashu_contact::standing::Standing;
+use jiashu_contact::week::Week;
+use jiashu_proto::id::{DeviceId, MemberId, Millis, Role, Scope, Token};
+use jiashu_roster::token_hash;
+use jiashu_server::contact::rows::{
+    ChildRow, ChildWeek, FAMILIES, FamilyRow, PhoneRow, WeekRow, week_book,
+};
+use jiashu_server::store::embedded::{EmbeddedStore, Options};
+use jiashu_server::store::redis::{Options as RedisOptions, RedisStore};
+use jiashu_server::store::{Batch, Change, LedgerRow, Precondition, ScopeKind, Store};
+
+use crate::figures::Effort;
+use crate::redis::Server;
+use crate::relay::Relay;
+use crate::report::Report;
+
+/// Families of the programme.
+const COUNT: u64 = 100_000;
+
+/// Rows written in one step.
+const AT_ONCE: u64 = 1_000;
+
+const PROGRAMME: Scope = Scope(0x7070);
+
+/// A Monday's noon.
+const NOW: Millis = 1_795_500_000_000;
+
+/// Measures both stores.
+pub(crate) fn figures(binary: &Path, effort: Effort, report: &mut Report) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let week: Week = "2026W48".parse().context("a week")?;
+    let folder = tempfile::tempdir()?;
+    runtime.block_on(async {
+        let store = EmbeddedStore::open(folder.path(), Options::default())?;
+        fill(&store, week).await?;
+        store.close().await;
+        anyhow::Ok(())
+    })?;
+    let relay = Relay::start(binary, folder.path(), &[])?;
+    measure(relay.address, "from one file", 1_000.0, week, effort, report)?;
+    drop(relay);
+
+    let (redis, folder) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    let server = Server::start(redis.path())?;
+    runtime.block_on(async {
+        let store = RedisStore::open(server.url(), RedisOptions::default()).await?;
+        fill(&store, week).await?;
+        store.close().await;
+        anyhow::Ok(())
+    })?;
+    let relay = Relay::start(binary, folder.path(), &[("JIASHU_STORE", Path::new(server.url()))])?;
+    measure(relay.address, "over Redis", 2_000.0, week, effort, report)
+}
+
+fn measure(
+    address: SocketAddr,
+    store: &str,
+    aim: f64,
+    week: Week,
+    effort: Effort,
+    report: &mut Report,
+) -> Result<()> {
+    let of_week = format!("/api/v1/report?week={week}&by=site");
+    let asked = [
+        (format!("a report over {COUNT} families by site, {store}"), of_week, aim),
+        (
+            format!("the worklist of {COUNT} families, {store}"),
+            "/api/v1/worklist".to_owned(),
+            200.0,
+        ),
+    ];
+    for (what, path, aim) in asked {
+        let mut runs = Vec::new();
+        for _ in 0..effort.runs {
+            let began = Instant::now();
+            let body = get(address, &path)?;
+            runs.push(began.elapsed().as_secs_f64() * 1_000.0);
+            ensure!(body > 1_000, "an answer of {body} bytes");
+        }
+        report.add(what, "ms", [runs, Vec::new()], Some((aim, aim)));
+    }
+    Ok(())
+}
+
+/// Length of the answer's body, in bytes.
+fn get(address: SocketAddr, path: &str) -> Result<usize> {
+    let token = Token { scope: PROGRAMME, device: DeviceId(1), secret: [7; 16] };
+    let bearer = URL_SAFE_NO_PAD.encode(token.to_bytes());
+    let mut stream = TcpStream::connect(address)?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: relay\r\nauthorization: Bearer {bearer}\r\nconnection: close\r\n\r\n"
+    )?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    ensure!(
+        answer.starts_with(b"HTTP/1.1 200"),
+        "{}",
+        String::from_utf8_lossy(&answer[..answer.len().min(300)])
+    );
+    let head = answer.windows(4).position(|window| window == b"\r\n\r\n").context("a head")?;
+    Ok(answer.len() - head - 4)
+}
+
+async fn fill(store: &dyn Store, week: Week) -> Result<()> {
+    let seat = Change::AddSeat {
+        device: DeviceId(1),
+        token_hash: token_hash(&[7; 16]),
+        members: Vec::new(),
+    };
+    let programme = Batch {
+        requires: vec![Precondition::Absent],
+        changes: vec![Change::Create(ScopeKind::Programme), seat],
+        ..Batch::new(NOW)
+    };
+    store.commit(PROGRAMME, programme).await?;
+    for first in (0..COUNT).step_by(usize::try_from(AT_ONCE)?) {
+        let changes = (first..first + AT_ONCE).flat_map(|family| rows(family, week)).collect();
+        store.commit(PROGRAMME, Batch { changes, ..Batch::new(NOW) }).await?;
+    }
+    Ok(())
+}
+
+/// How a family of two children stands, and what its week says.
+fn rows(family: u64, week: Week) -> [Change; 2] {
+    let pick = |of: usize| usize::try_from(family).unwrap_or(0) % of;
+    let site = Some(format!("site-{}", pick(40)));
+    let (home, away) = (Some("Asia/Shanghai".to_owned()), Some("Europe/Rome".to_owned()));
+    let standing = Standing::ALL.get(pick(8)).copied().unwrap_or(Standing::New);
+    let band = Band::ALL.get(pick(5)).copied().unwrap_or(Band::Less);
+    let (two_way_at, now) = (Some(NOW - 86_400_000 * Millis::try_from(pick(50)).unwrap_or(0)), NOW);
+    let child = |member| ChildRow {
+        member: MemberId(member),
+        standing,
+        band,
+        missed_in_a_row: 1,
+        since: Some(NOW - 90 * 86_400_000),
+        two_way_at,
+        home_at: two_way_at,
+        away_at: two_way_at,
+    };
+    let phone = |device: u32, serves: &[(u32, Role)]| PhoneRow {
+        device: DeviceId(device),
+        serves: serves.iter().map(|(member, role)| (MemberId(*member), *role)).collect(),
+        used_at: two_way_at,
+    };
+    let stands = FamilyRow {
+        case_code: format!("GS-{family:06}"),
+        site: site.clone(),
+        active: true,
+        counted: true,
+        children: vec![child(3), child(4)],
+        next: Some(now + 86_400_000),
+        home_zone: home.clone(),
+        away_zone: away.clone(),
+        phones: vec![
+            phone(1, &[(1, Role::Parent)]),
+            phone(2, &[(2, Role::Caregiver), (3, Role::Child), (4, Role::Child)]),
+        ],
+        as_of: now,
+    };
+    let weekly = |member| ChildWeek {
+        member: MemberId(member),
+        expected: 7,
+        kept: 5,
+        both_ways: 3,
+        home: 5,
+        away: 4,
+        late: 0,
+        days: 5,
+        longest_gap_h: 50,
+        standing,
+        band,
+    };
+    let of_week = WeekRow {
+        site,
+        home_zone: home,
+        away_zone: away,
+        children: vec![weekly(3), weekly(4)],
+        shared_phones: 1,
+        idle_phones: 0,
+        closed: true,
+        as_of: now,
+    };
+    let row = |book: String, value| {
+        let name = family.to_be_bytes().to_vec();
+        Change::Enter(LedgerRow { book, name, version: (1, 1), value })
+    };
+    [row(FAMILIES.to_owned(), stands.to_bytes()), row(week_book(week), of_week.to_bytes())]
+}

@@ -1,0 +1,165 @@
+//! `withdraw`: takes back that somebody takes part, or that contact is counted; and `who-sees`: what others see at all.
+
+use jiashu_proto::entry::{Consent, Content, PLACEMENT_KEY, Placement};
+use jiashu_proto::frame::Agreement;
+use jiashu_proto::id::{MemberId, Role};
+use serde_json::json;
+
+use super::{Context, View};
+use crate::args::family::{WithdrawArgs, WithdrawWhat};
+use crate::clock::{now, now_ms};
+use crate::error::{CliError, ExitCode, Result};
+use crate::say::{self, People};
+use crate::state::fact;
+use crate::state::outbox::{self, Fate};
+use crate::sync::draft;
+use crate::voice::sending;
+
+pub(super) async fn run(context: &mut Context<'_>, args: &WithdrawArgs) -> Result<()> {
+    let mut view = View::open_to_write(&context.home)?;
+    let (from, of) = parties(&view.people, args)?;
+    let names = view.people.names(&of);
+    let (question, what) = match args.what {
+        WithdrawWhat::TakingPart => (
+            format!(
+                "No letter of the whole family moves then, until staff record another consent. Take back that {names} takes part?"
+            ),
+            Agreement::TakingPart,
+        ),
+        WithdrawWhat::Counting => (
+            format!(
+                "What was counted of the family is erased then; its letters go on. Take back that contact of {names} is counted?"
+            ),
+            Agreement::Counting,
+        ),
+    };
+    if !args.yes {
+        Context::confirm(&question, "nothing was taken back")?;
+    }
+    let on = view.people.tz().to_datetime(now()).date().to_string();
+    let tx = view.state.begin()?;
+    let written = draft::withdraw(&tx, from, of.clone(), what, on, now_ms())?;
+    tx.commit()?;
+    let exchanged = sending::deliver(&context.home, context.ca(), &[written]).await;
+    let fate = outbox::fate(view.state.db(), written)?;
+    if let Some(Fate::Refused(code)) = &fate {
+        return Err(CliError::new(ExitCode::Refused, format!("the relay refused it ({code})")));
+    }
+    if context.globals.json {
+        let of: Vec<_> = of.iter().map(|member| member.0).collect();
+        let queued = fate == Some(Fate::Waits);
+        let what = args.what.word();
+        context.json(&json!({ "withdrawn": what, "of": of, "queued": queued }))?;
+    } else if fate == Some(Fate::Waits) {
+        writeln!(context.out, "It waits on this phone until the relay can be reached.")?;
+    } else {
+        match args.what {
+            WithdrawWhat::TakingPart => {
+                writeln!(context.out, "Taken back: no letter moves any more.")?
+            }
+            WithdrawWhat::Counting => {
+                writeln!(
+                    context.out,
+                    "Taken back: nothing is counted any more, and what was is erased."
+                )?;
+            }
+        }
+    }
+    match exchanged {
+        Err(error) if error.code != ExitCode::Offline => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Who says so, and of which children: an adult of all or of those named, a child of itself.
+fn parties(people: &People, args: &WithdrawArgs) -> Result<(MemberId, Vec<MemberId>)> {
+    let adult = people.served().iter().copied().find(|member| people.is_adult(*member));
+    let from = match (&args.speaker, adult) {
+        (Some(named), _) => people.speaker(Some(named))?,
+        (None, Some(adult)) => adult,
+        (None, None) => people.speaker(None)?,
+    };
+    if people.role(from) == Some(Role::Child) {
+        if !args.of.is_empty() && people.addressees(&args.of)? != [from] {
+            let text = "a child says so for itself: for others a parent or caregiver does";
+            return Err(CliError::new(ExitCode::BadInput, text));
+        }
+        return Ok((from, vec![from]));
+    }
+    let children = || {
+        let children = people.roles().iter().filter(|(_, role)| **role == Role::Child);
+        children.map(|(child, _)| *child).collect::<Vec<_>>()
+    };
+    let of = if args.of.is_empty() { children() } else { people.addressees(&args.of)? };
+    if of.iter().any(|member| people.role(*member) != Some(Role::Child)) {
+        return Err(CliError::new(ExitCode::BadInput, "an agreement is of a child"));
+    }
+    Ok((from, of))
+}
+
+/// What others see of the family.
+pub(super) async fn who_sees(context: &mut Context<'_>) -> Result<()> {
+    context.exchange_or_go_on().await?;
+    let view = View::open(&context.home)?;
+    let db = view.state.db();
+    let placement = fact::find(db, PLACEMENT_KEY)?.and_then(|fact| match fact.content {
+        Content::Placement(placement) => Some(placement),
+        _ => None,
+    });
+    let consents = fact::with_prefix(db, "consent/")?;
+    let consents: Vec<Consent> = consents
+        .into_iter()
+        .filter_map(|fact| match fact.content {
+            Content::Consent(consent) => Some(consent),
+            _ => None,
+        })
+        .collect();
+    let people = &view.people;
+    let mut children = people.roles().iter().filter(|(_, role)| **role == Role::Child);
+    let of = |child: &MemberId| consents.iter().find(|consent| consent.member == *child);
+    let counted = children.all(|(child, _)| of(child).is_some_and(Consent::is_counted));
+    if context.globals.json {
+        let placement = placement.as_ref();
+        return context.json(&json!({
+            "counted": counted,
+            "programme": placement.map(|one| one.programme.to_string()),
+            "case_code": placement.map(|one| &one.case_code),
+            "site": placement.and_then(|one| one.site.as_ref()),
+        }));
+    }
+    tell(context, counted, placement.as_ref())
+}
+
+fn tell(context: &mut Context<'_>, counted: bool, placement: Option<&Placement>) -> Result<()> {
+    let out = &mut context.out;
+    writeln!(out, "What you write and say, and your names, only your family's phones can open.")?;
+    writeln!(out)?;
+    writeln!(
+        out,
+        "The relay sees who of you (by number) wrote to whom, when, and how long it was."
+    )?;
+    let Some(Placement { case_code, site, .. }) = placement else { return Ok(()) };
+    let site = site.as_ref().map(|site| format!(" at {}", say::one_line(site)));
+    writeln!(
+        out,
+        "The staff of your programme know you as {}{}. They see your roles, time zones, languages,\n\
+         plan and pauses, and which consents are recorded: never a name, never a word.",
+        say::one_line(case_code),
+        site.unwrap_or_default()
+    )?;
+    writeln!(out)?;
+    if counted {
+        writeln!(
+            out,
+            "That contact is counted was agreed to: they also see on which days you heard each other, how\n\
+             often you meant to, and which phones are used. To take it back: jiashu withdraw counting"
+        )?;
+    } else {
+        writeln!(
+            out,
+            "Contact is not counted: when and how often you hear each other they do not see."
+        )?;
+    }
+    writeln!(out, "To take back that you take part at all: jiashu withdraw taking-part")?;
+    Ok(())
+}
