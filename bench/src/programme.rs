@@ -107,7 +107,7 @@ fn get(address: SocketAddr, path: &str) -> Result<usize> {
     ensure!(
         answer.starts_with(b"HTTP/1.1 200"),
         "{}",
-        String::from_utf8_lossy(&answer[..answer.len().min(300)])
+        String::from_utf8_lossy(answer.get(..300).unwrap_or(&answer))
     );
     let head = answer.windows(4).position(|window| window == b"\r\n\r\n").context("a head")?;
     Ok(answer.len() - head - 4)

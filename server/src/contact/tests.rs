@@ -5,7 +5,7 @@ use jiashu_contact::week::Week;
 use jiashu_proto::entry::{
     Consent, ContactPlan, Content, IntendedRule, Message, Receipt, RuleText, Rung,
 };
-use jiashu_proto::frame::{ClientFrame, RecordConsent};
+use jiashu_proto::frame::{ClientFrame, Enrol, RecordConsent};
 use jiashu_proto::id::{DeviceId, MemberId, Millis, Ref, Scope, TokenHash};
 use jiashu_tests::FamilySpec;
 use jiff::Timestamp;
@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::execute;
 use crate::family::contact::look;
 use crate::family::ledger::{Heard, SENT, Sent};
+use crate::ngo::staff::{Staff, assign, caseload};
 use crate::relay::Relay;
 use crate::scheduler;
 use crate::store::embedded::{EmbeddedStore, Options};
@@ -284,4 +285,26 @@ async fn what_was_counted_is_erased_where_that_is_taken_back_and_counts_again_fr
     weeks.until("2026-11-21T14:00").await;
     assert_eq!(weeks.week("2026W46").await, None);
     assert_eq!(weeks.child("2026W47").await.home, 1);
+}
+
+#[tokio::test]
+async fn a_family_that_begins_anew_stands_in_the_place_of_the_old_one() {
+    let mut weeks = Weeks::begin().await;
+    weeks.until("2026-11-16T12:00").await;
+    let coordinator = Staff::load(&*weeks.relay.store, PROGRAMME, DeviceId(1)).await.unwrap();
+    assign(&weeks.relay, &coordinator, "GS-001", DeviceId(1)).await.unwrap();
+    let old = weeks.family;
+    let (enrol, _) = FamilySpec::li().draw("GS-001", weeks.relay.clock.now());
+    weeks.family = enrol.family;
+    let enrol = ClientFrame::Enrol(Enrol { replaces: Some(old), ..enrol });
+    execute::staff::command(&weeks.relay, PROGRAMME, DeviceId(1), enrol).await.unwrap();
+    weeks.until("2026-11-16T14:00").await;
+
+    let rows = weeks.relay.store.book(PROGRAMME, FAMILIES).await.unwrap();
+    let names: Vec<_> = rows.iter().map(|row| row.name.clone()).collect();
+    assert_eq!(names, [weeks.family.0.to_be_bytes()]);
+    let caseload = caseload(&*weeks.relay.store, PROGRAMME).await.unwrap();
+    assert_eq!(caseload.get(&weeks.family), Some(&DeviceId(1)));
+    let past = weeks.week("2026W45").await.unwrap();
+    assert_eq!(past.children.len(), 1, "what was, was");
 }

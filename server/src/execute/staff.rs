@@ -10,6 +10,7 @@ use jiashu_proto::id::{DeviceId, Scope};
 use jiashu_roster::Roster;
 
 use super::{ATTEMPTS, Failure, checked_links, stored_links};
+use crate::contact::rows::FAMILIES;
 use crate::family::Refusal;
 use crate::family::admission::decide_reissue;
 use crate::family::closing::decide_void;
@@ -18,7 +19,7 @@ use crate::family::enrolment::{
 };
 use crate::family::invites::check_invites;
 use crate::ngo::audit::Asked;
-use crate::ngo::staff::{Staff, allow_enrolment, allow_family};
+use crate::ngo::staff::{Staff, allow_enrolment, allow_family, caseload, own};
 use crate::relay::Relay;
 use crate::store::{Batch, Change, DueItem, Store, StoreError};
 
@@ -132,6 +133,17 @@ async fn supersede(relay: &Relay, replaced: Scope) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The family that begins anew stands in the place of the old one: on the worklist, and with whom it was.
+async fn hand_over(relay: &Relay, programme: Scope, old: Scope, new: Scope) -> Result<(), Failure> {
+    let (store, name) = (&*relay.store, |family: Scope| family.0.to_be_bytes().to_vec());
+    let mut changes = vec![Change::Strike(FAMILIES.to_owned(), name(old))];
+    if let Some(worker) = caseload(store, programme).await?.get(&old) {
+        changes.push(own(new, *worker, (0, 0)));
+    }
+    store.commit(programme, Batch { changes, ..Batch::new(relay.clock.now()) }).await?;
+    Ok(())
+}
+
 /// Step one of an enrolment. A case that was noted otherwise meanwhile stays as it is.
 async fn note_case(
     relay: &Relay,
@@ -171,6 +183,7 @@ pub async fn finish_enrolment(
         };
     if let (true, Some(replaced)) = (done, case.replaces) {
         supersede(relay, replaced).await?;
+        hand_over(relay, programme, replaced, case.family).await?;
     }
     let clear = Batch {
         changes: vec![Change::ClearDue(DueItem::Enrolment(case_code.into()))],

@@ -14,7 +14,8 @@ use crate::family::Refusal;
 use crate::programme::{self, Role, SiteFact, StaffFact, entry, site_key, staff_key};
 use crate::relay::Relay;
 use crate::store::{
-    Batch, Change, InviteState, LedgerRow, Precondition, ScopeState, Store, StoreError,
+    Batch, Change, InviteState, LedgerRow, LedgerVersion, Precondition, ScopeState, Store,
+    StoreError,
 };
 
 /// How long a link for new staff holds, in ms.
@@ -217,6 +218,17 @@ async fn worker_of(
     Ok(caseload(store, programme).await?.get(&family).copied())
 }
 
+/// Whose a family is from that version on.
+#[must_use]
+pub fn own(family: Scope, worker: DeviceId, version: LedgerVersion) -> Change {
+    Change::Enter(LedgerRow {
+        book: CASELOAD.to_owned(),
+        name: family.0.to_be_bytes().to_vec(),
+        version,
+        value: minicbor::to_vec(worker).expect("writing to memory cannot fail"),
+    })
+}
+
 /// Says whose a family is from now on.
 ///
 /// # Errors
@@ -237,13 +249,8 @@ pub async fn assign(
         return Err(no_such_staff().into());
     }
     let now = relay.clock.now();
-    let row = LedgerRow {
-        book: CASELOAD.to_owned(),
-        name: family.0.to_be_bytes().to_vec(),
-        version: (state.head, u64::try_from(now).unwrap_or(0)),
-        value: minicbor::to_vec(worker).expect("writing to memory cannot fail"),
-    };
-    let changes = vec![Change::Enter(row)];
+    let version = (state.head, u64::try_from(now).unwrap_or(0));
+    let changes = vec![own(family, worker, version)];
     store.commit(staff.programme, Batch { changes, ..Batch::new(now) }).await?;
     Ok(())
 }

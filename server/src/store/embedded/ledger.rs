@@ -27,10 +27,12 @@ pub(super) fn book(tx: &Connection, scope: Scope, book: &str) -> Result<Vec<Ledg
 
 /// A row of the table, by its columns as they are checked.
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<LedgerRow> {
-    let (high, low) = row.get::<_, [u8; 16]>(3).map(|version| {
-        let version = u128::from_be_bytes(version);
-        ((version >> 64) as u64, version as u64)
-    })?;
+    let version: [[u8; 8]; 2] = {
+        let bytes: [u8; 16] = row.get(3)?;
+        let (high, low) = bytes.split_at(8);
+        [high, low].map(|half| half.try_into().unwrap_or_default())
+    };
+    let [high, low] = version.map(u64::from_be_bytes);
     let (book, name, value) = (row.get(1)?, row.get(2)?, row.get(4)?);
     Ok(LedgerRow { book, name, version: (high, low), value })
 }

@@ -320,12 +320,10 @@ impl Work {
                 self.found.facts.remove(key);
             }
             Change::Enter(row) => self.enter(row),
-            Change::Count { row, look } => {
-                if state.counted {
-                    self.enter(row);
-                    if let Some(at) = look {
-                        self.set_due(&DueItem::Contact, *at, None);
-                    }
+            Change::Count { row, look } if state.counted => {
+                self.enter(row);
+                if let Some(at) = look {
+                    self.set_due(&DueItem::Contact, *at, None);
                 }
             }
             Change::Strike(book, name) => self.strike(book, name),
