@@ -224,6 +224,21 @@ pub fn first_line(text: &str) -> String {
     }
 }
 
+/// Rows of cells as lines, each column as wide as its widest cell.
+#[must_use]
+pub fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<_> = (0..N).map(width).collect();
+    let line = |row: &[String; N]| {
+        let cells = row.iter().zip(&widths).map(|(cell, &wide)| format!("{cell:wide$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
 /// As one line of JSON, with what is hidden as escapes: it means the same, and a terminal obeys none
 /// of it.
 ///

@@ -8,7 +8,7 @@ use super::staff::Staff;
 use super::{ReportArgs, api};
 use crate::args::Globals;
 use crate::error::Result;
-use crate::say::json_line;
+use crate::say::{json_line, table};
 
 /// Shows it, a group a line and all of them last.
 pub(super) async fn run(args: &ReportArgs, globals: &Globals, out: &mut dyn Write) -> Result<()> {
@@ -38,14 +38,8 @@ pub(super) async fn run(args: &ReportArgs, globals: &Globals, out: &mut dyn Writ
     let mut rows = vec![heads.map(str::to_owned)];
     rows.extend(report.groups.iter().map(|group| cells(group, "(no name)")));
     rows.push(cells(&report.total, "all"));
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<_> = (0..heads.len()).map(width).collect();
-    for row in &rows {
-        let cells = row.iter().zip(&widths).map(|(cell, &wide)| format!("{cell:wide$}"));
-        writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+    for line in table(&rows) {
+        writeln!(out, "{line}")?;
     }
     if let Some(least) = report.suppressed_below {
         writeln!(out, "– is left out: counts below {least} would single out a child.")?;

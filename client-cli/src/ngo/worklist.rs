@@ -8,7 +8,7 @@ use super::api;
 use super::staff::Staff;
 use crate::args::Globals;
 use crate::error::Result;
-use crate::say::json_line;
+use crate::say::{json_line, table};
 
 /// Shows it, the most pressing first.
 pub(super) async fn run(globals: &Globals, out: &mut dyn Write) -> Result<()> {
@@ -21,18 +21,11 @@ pub(super) async fn run(globals: &Globals, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "No family yet: jiashu ngo enrol FAMILIES.CSV --out cards/")?;
         return Ok(());
     }
-    let rows: Vec<_> = worklist.families.iter().map(cells).collect();
     let heads = ["case", "stands", "both heard", "missed", "often", "next at home", "phones"];
-    let heads = heads.map(str::to_owned);
-    let width = |column: usize| {
-        let cells = rows.iter().chain([&heads]).filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<_> = (0..heads.len()).map(width).collect();
-    for row in [&heads].into_iter().chain(&rows) {
-        let line: Vec<_> =
-            row.iter().zip(&widths).map(|(cell, &wide)| format!("{cell:wide$}")).collect();
-        writeln!(out, "{}", line.join("  ").trim_end())?;
+    let mut rows = vec![heads.map(str::to_owned)];
+    rows.extend(worklist.families.iter().map(cells));
+    for line in table(&rows) {
+        writeln!(out, "{line}")?;
     }
     Ok(())
 }

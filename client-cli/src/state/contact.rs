@@ -1,14 +1,13 @@
 //! What this phone knows of contact: what the family intends, pauses, and what was heard. Of letters that others wrote to
 //! others it knows nothing.
 
-use jiashu_contact::ledger::{Contact, Way};
-use jiashu_contact::plan::{Intended, Pause as Days, Plan, usual_tolerance};
+use jiashu_contact::ledger::{Contact, between};
+use jiashu_contact::plan::{Intended, Pause as Days, Plan};
 use jiashu_proto::entry::{
-    ContactPlan, Content, IntendedRule, PAUSE_KEYS, PLAN_KEY, PROPOSAL_KEY, Pause, Proposal, Seq,
+    ContactPlan, Content, PAUSE_KEYS, PLAN_KEY, PROPOSAL_KEY, Pause, Proposal, Seq,
 };
 use jiashu_proto::id::{MemberId, Millis, Role};
-use jiashu_recurrence::Rule;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::{fact, receipt};
@@ -61,25 +60,13 @@ impl Intentions {
     pub fn reckoned(&self) -> Plan {
         let mut plan = Plan::default();
         if let Some((_, at, standing)) = &self.plan {
-            plan.rules.extend(standing.rules.iter().filter_map(|rule| intended(rule, *at)));
+            let (from, until) = (timestamp(*at), Timestamp::MAX);
+            let rules = standing.rules.iter();
+            plan.rules.extend(rules.filter_map(|rule| Intended::of(rule, from, until)));
         }
-        let days = |pause: &Pause| {
-            Some(Days { first: pause.first.parse().ok()?, last: pause.last.parse().ok()? })
-        };
-        plan.pauses = self.pauses.iter().filter_map(days).collect();
+        plan.pauses = self.pauses.iter().filter_map(Days::of).collect();
         plan
     }
-}
-
-/// Since when a rule holds.
-fn intended(rule: &IntendedRule, since: Millis) -> Option<Intended> {
-    let IntendedRule { rule, tolerance_min } = rule;
-    let rule = Rule::of(rule).ok()?;
-    let tolerance = match tolerance_min {
-        Some(minutes) => SignedDuration::from_mins(i64::from(*minutes)),
-        None => usual_tolerance(&rule),
-    };
-    Some(Intended { rule, tolerance, from: timestamp(since), until: Timestamp::MAX })
 }
 
 /// What was heard between a child and a parent.
@@ -96,11 +83,9 @@ pub fn contacts(
         if !heard.rung.is_heard(heard.share) {
             continue;
         }
-        let (child, way) = match (role_of(author), role_of(heard.member)) {
-            (Some(Role::Parent), Some(Role::Child)) => (heard.member, Way::Home),
-            (Some(Role::Child), Some(Role::Parent)) => (author, Way::Away),
-            _ => continue,
-        };
+        let roles = role_of(author).zip(role_of(heard.member));
+        let between = roles.and_then(|(role, by)| between((author, role), (heard.member, by)));
+        let Some((child, way)) = between else { continue };
         contacts.push(Contact { heard_at: timestamp(heard.at), child, way });
     }
     contacts.sort_unstable();

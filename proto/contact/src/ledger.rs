@@ -1,6 +1,6 @@
 //! What was heard: the events that contact is counted by.
 
-use jiashu_proto::id::MemberId;
+use jiashu_proto::id::{MemberId, Role};
 use jiff::Timestamp;
 
 /// From which side of the family to which.
@@ -21,6 +21,17 @@ pub struct Contact {
     pub child: MemberId,
     /// Which way it went.
     pub way: Way,
+}
+
+/// Which child's contact it is, and which way, where somebody of that role heard what somebody of the other wrote. With a
+/// grandmother, or among those at home, it is none.
+#[must_use]
+pub fn between(author: (MemberId, Role), heard_by: (MemberId, Role)) -> Option<(MemberId, Way)> {
+    match (author, heard_by) {
+        ((_, Role::Parent), (child, Role::Child)) => Some((child, Way::Home)),
+        ((child, Role::Child), (_, Role::Parent)) => Some((child, Way::Away)),
+        _ => None,
+    }
 }
 
 /// Those of one child, in the order in which they were heard.

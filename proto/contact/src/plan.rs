@@ -1,5 +1,6 @@
 //! What a family intends: rules, how late is still kept, and pauses. It belongs to the family, not to a phone.
 
+use jiashu_proto::entry::{IntendedRule, Pause as PauseFact};
 use jiashu_recurrence::{Rule, occurrences};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -25,6 +26,15 @@ pub struct Pause {
     pub last: Date,
 }
 
+impl Pause {
+    /// Of a pause as it stands in a family's log; `None` of one that was taken back, or does not read.
+    #[must_use]
+    pub fn of(pause: &PauseFact) -> Option<Self> {
+        let (first, last) = (pause.first.parse().ok()?, pause.last.parse().ok()?);
+        (!pause.withdrawn).then_some(Self { first, last })
+    }
+}
+
 /// A rule of a plan.
 #[derive(Clone, Debug)]
 pub struct Intended {
@@ -39,6 +49,18 @@ pub struct Intended {
 }
 
 impl Intended {
+    /// Of a rule as it stands in a family's log, and as long as it held; `None` if it does not read.
+    #[must_use]
+    pub fn of(intended: &IntendedRule, from: Timestamp, until: Timestamp) -> Option<Self> {
+        let IntendedRule { rule, tolerance_min } = intended;
+        let rule = Rule::of(rule).ok()?;
+        let tolerance = match tolerance_min {
+            Some(minutes) => SignedDuration::from_mins(i64::from(*minutes)),
+            None => usual_tolerance(&rule),
+        };
+        Some(Self { rule, tolerance, from, until })
+    }
+
     /// One that always holds.
     #[must_use]
     pub fn always(rule: Rule, tolerance: SignedDuration) -> Self {

@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use jiashu_contact::ledger::{Contact, Way};
-use jiashu_contact::plan::{Intended as InForce, Pause as Days, Plan, usual_tolerance};
+use jiashu_contact::ledger::{Contact, between};
+use jiashu_contact::plan::{Intended as InForce, Pause as Days, Plan};
 use jiashu_contact::week::Week;
-use jiashu_proto::entry::{Consent, IntendedRule, Pause, Placement};
+use jiashu_proto::entry::{Consent, Pause, Placement};
 use jiashu_proto::id::{DeviceId, MemberId, Millis, Ref, Role};
-use jiashu_recurrence::Rule;
 use jiashu_roster::Roster;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 
 use crate::family::contact::StandingPlan;
 use crate::family::ledger::{Heard, Intended, Sent};
@@ -86,12 +85,10 @@ impl Known {
         let mut first: BTreeMap<(Ref, MemberId), Counted> = BTreeMap::new();
         for (message, by, heard) in &self.heard {
             let Some(sent) = self.sent.get(message) else { continue };
-            let (child, way) = match (self.role(sent.from), self.role(*by)) {
-                (Some(Role::Parent), Some(Role::Child)) => (*by, Way::Home),
-                (Some(Role::Child), Some(Role::Parent)) => (sent.from, Way::Away),
-                // With the grandmother; or among those at home.
-                _ => continue,
-            };
+            let roles = self.role(sent.from).zip(self.role(*by));
+            let between =
+                roles.and_then(|(author, hearer)| between((sent.from, author), (*by, hearer)));
+            let Some((child, way)) = between else { continue };
             let came = timestamp(heard.at);
             let heard_at = timestamp(heard.claimed.clamp(sent.at.min(heard.at), heard.at));
             let late = Week::at(heard_at, zone).closes(zone) <= came;
@@ -124,17 +121,14 @@ impl Known {
         let mut plan = Plan::default();
         for Intended { from, until, rules } in &self.past {
             let (from, until) = (timestamp(*from), timestamp(*until));
-            plan.rules.extend(rules.iter().filter_map(|rule| in_force(rule, from, until)));
+            plan.rules.extend(rules.iter().filter_map(|rule| InForce::of(rule, from, until)));
         }
         if let Some(StandingPlan { at, plan: standing, .. }) = &self.plan {
             let (from, until) = (timestamp(*at), Timestamp::MAX);
-            plan.rules.extend(standing.rules.iter().filter_map(|rule| in_force(rule, from, until)));
+            let rules = standing.rules.iter();
+            plan.rules.extend(rules.filter_map(|rule| InForce::of(rule, from, until)));
         }
-        let days = |pause: &Pause| {
-            let (first, last) = (pause.first.parse().ok()?, pause.last.parse().ok()?);
-            (!pause.withdrawn).then_some(Days { first, last })
-        };
-        plan.pauses = self.pauses.iter().filter_map(days).collect();
+        plan.pauses = self.pauses.iter().filter_map(Days::of).collect();
         plan
     }
 
@@ -161,16 +155,6 @@ impl Known {
         let agreed = zone.to_ambiguous_timestamp(last?.at(0, 0, 0, 0)).compatible().ok()?;
         Some(agreed.max(timestamp(self.enrolled_at)))
     }
-}
-
-fn in_force(rule: &IntendedRule, from: Timestamp, until: Timestamp) -> Option<InForce> {
-    let IntendedRule { rule, tolerance_min } = rule;
-    let rule = Rule::of(rule).ok()?;
-    let tolerance = match tolerance_min {
-        Some(minutes) => SignedDuration::from_mins(i64::from(*minutes)),
-        None => usual_tolerance(&rule),
-    };
-    Some(InForce { rule, tolerance, from, until })
 }
 
 pub(super) fn timestamp(at: Millis) -> Timestamp {

@@ -2,8 +2,7 @@
 
 use jiashu_proto::bounds;
 use jiashu_proto::entry::{
-    ContactPlan, Content, IntendedRule, PLACEMENT_KEY, PLAN_KEY, PROPOSAL_KEY, Pause, PauseReason,
-    Placement, Proposal, Seq, pause_key,
+    ContactPlan, Content, IntendedRule, PLAN_KEY, Pause, PauseReason, Proposal, Seq, pause_key,
 };
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::Intend;
@@ -176,15 +175,6 @@ pub fn decide_resume(
     batch.changes.push(look(now));
     (!batch.entries.is_empty()).then_some(batch)
 }
-
-/// In whose figures the family is from now on.
-#[must_use]
-pub fn place(placement: Placement) -> NewEntry {
-    NewEntry::of(&Content::Placement(placement))
-}
-
-/// Keys of what is read before anything here is decided, or reckoned.
-pub const KEYS: [&str; 3] = [PLAN_KEY, PROPOSAL_KEY, PLACEMENT_KEY];
 
 #[cfg(test)]
 mod tests {
