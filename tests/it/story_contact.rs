@@ -211,6 +211,8 @@ async fn staff_may_what_is_theirs_and_all_of_it_is_noted(ground: Ground) {
     })
     .await;
     assert_eq!(codes(&all), ["GS-001", "LV-003", "MD-002"]);
+    let first = ask(coordinator, &["ngo", "worklist", "--limit", "1"]).await;
+    assert_eq!((codes(&first).len(), &first["total"]), (1, &json!(3)));
 
     // By their sites; then by whom a coordinator says.
     assert_eq!(codes(&ask(caseworker, &["ngo", "worklist"]).await), ["GS-001"]);

@@ -77,7 +77,11 @@ pub enum NgoCommand {
     /// Make a link by which a new phone can ask its family to be let in
     Reissue(ReissueArgs),
     /// Show which family to ring first: how each stands, and what is planned next
-    Worklist,
+    Worklist {
+        /// So many families at most [default: 200]
+        #[arg(long, value_name = "N")]
+        limit: Option<u32>,
+    },
     /// Expect nothing of a family for a while: it counts as neither kept nor missed
     Pause(PauseArgs),
     /// Expect again what is planned, from today on
@@ -451,7 +455,7 @@ pub async fn run(command: NgoCommand, globals: &Globals, out: &mut dyn Write) ->
         NgoCommand::Consent(args) => consent::run(&args, globals, out).await,
         NgoCommand::Void(args) => void::run(&args, globals, out).await,
         NgoCommand::Reissue(args) => reissue::run(&args, globals, out).await,
-        NgoCommand::Worklist => worklist::run(globals, out).await,
+        NgoCommand::Worklist { limit } => worklist::run(limit, globals, out).await,
         NgoCommand::Pause(args) => pause::pause(&args, globals, out).await,
         NgoCommand::Resume { case } => pause::resume(&case, globals, out).await,
         NgoCommand::Plan(args) => plan::run(&args, globals, out).await,

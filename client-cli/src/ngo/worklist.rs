@@ -8,12 +8,13 @@ use super::api;
 use super::staff::Staff;
 use crate::args::Globals;
 use crate::error::Result;
-use crate::say::{json_line, table};
+use crate::say::{json_line, note, table};
 
 /// Shows it, the most pressing first.
-pub(super) async fn run(globals: &Globals, out: &mut dyn Write) -> Result<()> {
+pub(super) async fn run(limit: Option<u32>, globals: &Globals, out: &mut dyn Write) -> Result<()> {
     let staff = Staff::load(globals)?;
-    let worklist: Worklist = api::get(&staff, globals, "/api/v1/worklist").await?;
+    let query = limit.map(|limit| format!("?limit={limit}")).unwrap_or_default();
+    let worklist: Worklist = api::get(&staff, globals, &format!("/api/v1/worklist{query}")).await?;
     if globals.json {
         return Ok(writeln!(out, "{}", json_line(&worklist)?)?);
     }
@@ -26,6 +27,10 @@ pub(super) async fn run(globals: &Globals, out: &mut dyn Write) -> Result<()> {
     rows.extend(worklist.families.iter().map(cells));
     for line in table(&rows) {
         writeln!(out, "{line}")?;
+    }
+    let left = worklist.total.saturating_sub(worklist.families.len());
+    if left > 0 {
+        note(&format!("({left} more: jiashu ngo worklist --limit {})", worklist.total));
     }
     Ok(())
 }

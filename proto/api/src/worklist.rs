@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 pub struct Worklist {
     /// When it was asked for.
     pub as_of: String,
-    /// In that order.
+    /// How many they are in all.
+    pub total: usize,
+    /// The first of them, in that order: at most 200, or as many as `?limit=` says.
     pub families: Vec<Family>,
 }
 

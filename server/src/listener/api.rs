@@ -27,7 +27,7 @@ use crate::family::Refusal;
 use crate::ngo::family::{pause, propose, resume};
 use crate::ngo::report::{self, By, Period};
 use crate::ngo::staff::{self, Staff};
-use crate::ngo::worklist::worklist;
+use crate::ngo::worklist::{USUAL, worklist};
 use crate::ngo::{audit, sites, thresholds};
 use crate::relay::Relay;
 
@@ -76,8 +76,14 @@ impl FromRequestParts<Door> for Staff {
     }
 }
 
-async fn list(State(door): State<Door>, staff: Staff) -> Result<Response, No> {
-    Ok(json(&worklist(&door.relay, &staff).await?))
+async fn list(State(door): State<Door>, staff: Staff, uri: Uri) -> Result<Response, No> {
+    let no = || malformed("?limit= and how many families");
+    let most = match query(&uri)?[..] {
+        [] => USUAL,
+        [("limit", most)] => most.parse().map_err(|_| no())?,
+        _ => return Err(no()),
+    };
+    Ok(json(&worklist(&door.relay, &staff, most).await?))
 }
 
 async fn begin_pause(

@@ -18,12 +18,15 @@ const DAY_MS: Millis = 24 * 60 * 60 * 1000;
 /// Days without use after which a shared phone is quiet, and idle.
 const QUIET_AND_IDLE: (i64, i64) = (14, 42);
 
-/// The families of a member of staff.
+/// Families that are shown where nobody says how many: more than anybody rings in a week.
+pub const USUAL: usize = 200;
+
+/// The families of a member of staff, the first so many.
 ///
 /// # Errors
 ///
 /// [`Failure`].
-pub async fn worklist(relay: &Relay, staff: &Staff) -> Result<Worklist, Failure> {
+pub async fn worklist(relay: &Relay, staff: &Staff, most: usize) -> Result<Worklist, Failure> {
     let asked = Asked { action: "worklist", ..Asked::default() };
     allow_quietly(relay, staff, Wants::Families, asked).await?;
     let now = relay.clock.now();
@@ -39,8 +42,8 @@ pub async fn worklist(relay: &Relay, staff: &Staff) -> Result<Worklist, Failure>
     rows.sort_by_cached_key(|row| {
         (std::cmp::Reverse(row.standing()), longest_ago(row), row.case_code.clone())
     });
-    let families = rows.iter().map(|row| listed(row, now)).collect();
-    Ok(Worklist { as_of: text(now), families })
+    let families = rows.iter().take(most).map(|row| listed(row, now)).collect();
+    Ok(Worklist { as_of: text(now), total: rows.len(), families })
 }
 
 /// When both had last heard each other, of the child for whom that is longest ago; of one that never was, since when
