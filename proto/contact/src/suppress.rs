@@ -4,6 +4,8 @@
 //! After Hundepool et al., *Statistical Disclosure Control* (2012), chapter 4: primary suppression by a least frequency,
 //! then complementary suppression until each sum has at least two unknowns, which together are not small either.
 
+use std::ops::Range;
+
 /// A table of counts, a row a group: of all groups the sum is known, and of each group the sum of its cells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
@@ -32,18 +34,25 @@ pub fn suppress(table: &Table, least: u32) -> Shown {
 }
 
 /// The same, where of some rows nothing is shown whatever they hold.
+///
+/// What of the sums of columns is shown is decided by these sums alone, as if there were no groups: the same children put
+/// together otherwise, or not at all, show the same sums, and nobody subtracts one table from the other.
 #[must_use]
 pub fn suppress_within(table: &Table, hidden_rows: &[bool], least: u32) -> Shown {
     let mut grid = Grid::of(table);
-    for row in 0..grid.height {
+    grid.settle_sums(least);
+    let groups = 0..grid.height - 1;
+    for row in groups.clone() {
         for column in 0..grid.width {
             let count = grid.count(row, column);
-            let is_small = 0 < count && count < least;
-            grid.set_hidden(row, column, is_small || hidden_rows.get(row) == Some(&true));
+            if (0 < count && count < least) || hidden_rows.get(row) == Some(&true) {
+                grid.hide((row, column));
+            }
         }
     }
     // Each time at least one more is left out, so it ends.
-    while grid.hide_one_more(least) {}
+    let sums: Vec<_> = grid.sums().collect();
+    while sums.iter().any(|cells| grid.hide_one_more(cells, &groups, least)) {}
     grid.shown()
 }
 
@@ -87,46 +96,57 @@ impl Grid {
         self.hidden.get(row * self.width + column).copied().unwrap_or(false)
     }
 
-    fn set_hidden(&mut self, row: usize, column: usize, hidden: bool) {
+    /// Leaves a cell out, unless it is one of a sum that shows 0: of these everybody knows that they are 0.
+    fn hide(&mut self, (row, column): (usize, usize)) {
+        let is_known = self.count(self.height - 1, column) == 0;
         if let Some(cell) = self.hidden.get_mut(row * self.width + column) {
-            *cell = hidden;
+            *cell = !is_known;
         }
     }
 
-    /// Every sum, as its parts and behind them itself.
-    fn sums(&self) -> impl Iterator<Item = Vec<(usize, usize)>> {
+    /// Leaves out of the sums of columns what is small, and what it follows from, as if they were all there is.
+    fn settle_sums(&mut self, least: u32) {
+        let last = self.height - 1;
+        let sums: Vec<_> = (0..self.width).map(|column| (last, column)).collect();
+        for (row, column) in &sums {
+            if self.count(*row, *column) < least {
+                self.hide((*row, *column));
+            }
+        }
+        while self.hide_one_more(&sums, &(last..self.height), least) {}
+    }
+
+    /// Every sum but that of the sums, as its parts and behind them itself.
+    fn sums(&self) -> impl Iterator<Item = Vec<(usize, usize)>> + use<> {
         let (height, width) = (self.height, self.width);
-        let rows = (0..height).map(move |row| (0..width).map(|column| (row, column)).collect());
+        let rows = (0..height - 1).map(move |row| (0..width).map(|column| (row, column)).collect());
         let columns = (0..width).map(move |column| (0..height).map(|row| (row, column)).collect());
         rows.chain(columns)
     }
 
-    /// Of the first sum that gives something away one more cell goes. Whether there was one.
-    fn hide_one_more(&mut self, least: u32) -> bool {
-        let sums: Vec<_> = self.sums().collect();
-        for cells in sums {
-            let hidden: Vec<_> = cells.iter().filter(|cell| self.is_hidden(**cell)).collect();
-            let Some(sum) = cells.last() else { continue };
-            let parts = hidden.iter().filter(|cell| **cell != sum);
-            let known: u32 = parts.map(|(row, column)| self.count(*row, *column)).sum();
-            // Where the sum itself is left out, what is left out of its parts is not known even together.
-            let gives_away =
-                hidden.len() == 1 || (!hidden.is_empty() && !self.is_hidden(*sum) && known < least);
-            if !gives_away {
-                continue;
-            }
-            // The smallest tells least; what is 0 hides nothing, and goes only where there is nothing else.
-            let candidates = cells.iter().filter(|cell| !self.is_hidden(**cell));
-            let next = candidates.min_by_key(|(row, column)| {
-                let count = self.count(*row, *column);
-                (count == 0, (*row, *column) == *sum, count)
-            });
-            if let Some((row, column)) = next.copied() {
-                self.set_hidden(row, column, true);
-                return true;
-            }
+    /// Of a sum that gives something away one more cell goes, of these rows. Whether there was one.
+    fn hide_one_more(&mut self, cells: &[(usize, usize)], rows: &Range<usize>, least: u32) -> bool {
+        let hidden: Vec<_> = cells.iter().filter(|cell| self.is_hidden(**cell)).collect();
+        let Some(sum) = cells.last() else { return false };
+        let parts = hidden.iter().filter(|cell| **cell != sum);
+        let known: u32 = parts.map(|(row, column)| self.count(*row, *column)).sum();
+        // Where the sum itself is left out, what is left out of its parts is not known even together.
+        let gives_away =
+            hidden.len() == 1 || (!hidden.is_empty() && !self.is_hidden(*sum) && known < least);
+        if !gives_away {
+            return false;
         }
-        false
+        // The smallest tells least; what is 0 goes only where there is nothing else.
+        let may_go = cells.iter().filter(|cell| rows.contains(&cell.0) && !self.is_hidden(**cell));
+        let may_go = may_go.filter(|(_, column)| self.count(self.height - 1, *column) > 0);
+        let next = may_go.min_by_key(|(row, column)| {
+            let count = self.count(*row, *column);
+            (count == 0, (*row, *column) == *sum, count)
+        });
+        next.copied().is_some_and(|cell| {
+            self.hide(cell);
+            true
+        })
     }
 
     fn shown(&self) -> Shown {
@@ -233,6 +253,14 @@ mod tests {
             let table = Table { rows };
             let shown = suppress(&table, least);
             let bounds = known(&shown);
+            let sums = (0..shown.column_sums.len())
+                .map(|column| table.rows.iter().map(|row| row[column]).sum());
+            let together = suppress(&Table { rows: vec![sums.collect()] }, least);
+            prop_assert_eq!(
+                (&shown.column_sums, shown.sum),
+                (&together.column_sums, together.sum),
+                "or one table is subtracted from the other"
+            );
             let width = shown.column_sums.len() + 1;
             for (row, cells) in table.rows.iter().enumerate() {
                 for (column, count) in cells.iter().enumerate() {

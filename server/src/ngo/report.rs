@@ -326,8 +326,11 @@ impl Seen {
                 let seen = |row: &Vec<Option<u32>>| row.iter().map(Option::is_some).collect();
                 of.rows.iter().chain([&of.column_sums]).map(seen).collect()
             };
+            // All together likewise: what one table hides all of is not seen in any.
+            let is_seen = shown.iter().take(4).all(|table| table.sum.is_some());
             let first = |of: &jiashu_contact::suppress::Shown| -> Vec<bool> {
-                of.row_sums.iter().chain([&of.sum]).map(Option::is_some).collect()
+                let rows = of.row_sums.iter().map(Option::is_some);
+                rows.chain([is_seen && of.sum.is_some()]).collect()
             };
             let idle = cells(phones).into_iter().map(|row| row.first() == Some(&true));
             return Self {
@@ -500,9 +503,11 @@ mod tests {
                     })
                 })
                 .collect();
-            let summed = sum(&[rows], By::Site);
-            let report =
-                shown(&Period::week("2026W48".parse().unwrap()), By::Site, &summed, Some(5), 5);
+            let week = Period::week("2026W48".parse().unwrap());
+            let weeks = [rows];
+            let report = shown(&week, By::Site, &sum(&weeks, By::Site), Some(5), 5);
+            let whole = shown(&week, By::Programme, &sum(&weeks, By::Programme), Some(5), 5);
+            prop_assert_eq!(&whole.total, &report.total, "or one is subtracted from the other");
             let hidden: Vec<_> =
                 report.groups.iter().filter(|group| group.children.is_none()).collect();
             prop_assert!(hidden.len() != 1 || report.total.children.is_none());
