@@ -88,34 +88,6 @@ pub struct SiteFact {
     pub org_unit: Option<String>,
 }
 
-/// Where one standing ends and the next begins: the fact `thresholds`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct ThresholdsFact {
-    /// Days since two-way contact that are on track, at most.
-    #[n(0)]
-    pub on_track: u32,
-    /// The same of watch.
-    #[n(1)]
-    pub watch: u32,
-    /// The same of at risk.
-    #[n(2)]
-    pub at_risk: u32,
-    /// The same of silent.
-    #[n(3)]
-    pub silent: u32,
-    /// Missed one after the other that put a child at risk.
-    #[n(4)]
-    pub missed: u32,
-}
-
-impl From<ThresholdsFact> for Thresholds {
-    fn from(fact: ThresholdsFact) -> Self {
-        let ThresholdsFact { on_track, watch, at_risk, silent, missed } = fact;
-        Self { on_track, watch, at_risk, silent, missed }
-    }
-}
-
 /// Something that stands in a programme's log under a key of its own.
 pub trait ProgrammeFact: Encode<()> + for<'b> Decode<'b, ()> {
     /// Its number among the kinds of entries.
@@ -134,7 +106,7 @@ impl ProgrammeFact for SiteFact {
     const KEYS: &'static str = "site/";
 }
 
-impl ProgrammeFact for ThresholdsFact {
+impl ProgrammeFact for Thresholds {
     const KIND: u32 = kind::THRESHOLDS;
     const KEYS: &'static str = "thresholds";
 }

@@ -307,7 +307,9 @@ async fn week(context: &mut Context<'_>) -> Result<()> {
             writeln!(context.out, "  {hour}  {}", outcome_in_words(*at, *outcome, &zone))?;
         }
     }
-    if people.served().iter().any(|member| people.role(*member) == Some(Role::Parent)) {
+    let is_parent = |member: &MemberId| people.role(*member) == Some(Role::Parent);
+    let others = people.roles().keys().filter(|member| !people.served().contains(member));
+    if people.served().iter().any(is_parent) && others.clone().any(is_parent) {
         say::note(
             "(what another parent and the child heard of each other, this phone does not know)",
         );

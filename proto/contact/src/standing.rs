@@ -4,6 +4,7 @@ use jiashu_proto::id::MemberId;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
+use minicbor::{Decode, Encode};
 
 use crate::days::{counted, day, first_instant, is_paused};
 use crate::keeping::{Outcome, kept, missed_in_a_row};
@@ -61,18 +62,24 @@ impl Standing {
     }
 }
 
-/// Where one standing ends and the next begins. They belong to the programme.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where one standing ends and the next begins. They belong to the programme, and stand in its log as these fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
 pub struct Thresholds {
     /// Days since two-way contact that are on track, at most.
+    #[n(0)]
     pub on_track: u32,
     /// The same of watch; and days of taking part that are new.
+    #[n(1)]
     pub watch: u32,
     /// The same of at risk.
+    #[n(2)]
     pub at_risk: u32,
     /// The same of silent.
+    #[n(3)]
     pub silent: u32,
     /// Missed one after the other that put a child at risk.
+    #[n(4)]
     pub missed: u32,
 }
 

@@ -22,8 +22,8 @@ pub struct Known {
     pub placement: Placement,
     /// Whether letters move.
     pub active: bool,
-    /// Whether contact is counted.
-    pub counted: bool,
+    /// Since when contact is counted, in ms; absent while it is not.
+    pub counted_since: Option<Millis>,
     /// Who is in the family, and their phones.
     pub roster: Roster,
     /// Of members, IANA.
@@ -140,12 +140,11 @@ impl Known {
             .take_while(move |week| *week <= last)
     }
 
-    /// Since when a child is counted: the day by which all had agreed, and not before the family was enrolled.
+    /// Since when a child is counted: the day by which all had agreed, and not before anything was counted, as who records
+    /// an agreement weeks later finds nothing of these weeks.
     #[must_use]
     pub fn since(&self, child: MemberId, zone: &TimeZone) -> Option<Timestamp> {
-        if !(self.active && self.counted) {
-            return None;
-        }
+        let counted_since = self.counted_since.filter(|_| self.active)?;
         let consent = self.consents.iter().find(|consent| consent.member == child)?;
         let Consent { consent_on, assent_on, counting_on, counting_assent_on, .. } = consent;
         let mut last: Option<Date> = None;
@@ -153,7 +152,7 @@ impl Known {
             last = last.max(Some(date.as_deref()?.parse().ok()?));
         }
         let agreed = zone.to_ambiguous_timestamp(last?.at(0, 0, 0, 0)).compatible().ok()?;
-        Some(agreed.max(timestamp(self.enrolled_at)))
+        Some(agreed.max(timestamp(counted_since)))
     }
 }
 

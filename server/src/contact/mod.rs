@@ -7,8 +7,9 @@
 
 use std::collections::BTreeMap;
 
+use jiashu_contact::standing::Thresholds;
 use jiashu_contact::week::Week;
-use jiashu_proto::entry::{Content, PAUSE_KEYS, PLACEMENT_KEY, PLAN_KEY, Placement};
+use jiashu_proto::entry::{Content, PAUSE_KEYS, PLACEMENT_KEY, PLAN_KEY, Placement, link_key};
 use jiashu_proto::id::{Millis, Role, Scope};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -17,8 +18,8 @@ use self::known::Known;
 use self::reckon::Setting;
 use self::rows::{FAMILIES, week_book};
 use crate::execute::{self, ATTEMPTS, Failure, standing_plan};
-use crate::family::ledger::{CLOSED, HEARD, INTENDED, Intended, SENT, Sent};
-use crate::programme::{self, ProgrammeFact as _, SiteFact, ThresholdsFact, site_key};
+use crate::family::ledger::{CLOSED, HEARD, Heard, INTENDED, Intended, SENT, Sent};
+use crate::programme::{self, ProgrammeFact as _, SiteFact, site_key};
 use crate::relay::Relay;
 use crate::store::{
     Batch, Change, Due, DueItem, LedgerRow, LedgerVersion, Precondition, ScopeState, Store,
@@ -47,7 +48,7 @@ pub async fn look(relay: &Relay, due: &Due) -> Result<(), Failure> {
                 // What was entered may be of before a change, and come after what another look entered of after it: it
                 // is done again, from what stands now.
                 let now = store.state(family).await?.ok_or(StoreError::NoScope)?;
-                let unchanged = (now.head, now.counted) == (state.head, state.counted);
+                let unchanged = (now.head, now.counted_since) == (state.head, state.counted_since);
                 if unchanged || attempts.next().is_none() {
                     return Err(StoreError::Stale { precondition }.into());
                 }
@@ -81,7 +82,7 @@ async fn look_at(relay: &Relay, due: &Due, state: &ScopeState) -> Result<(), Fai
         let version = if row.closed { FOR_GOOD } else { version };
         changes.push(entered(week_book(*week), version, row.to_bytes()));
     }
-    if !known.counted {
+    if known.counted_since.is_none() {
         changes.extend(
             known
                 .all_weeks(now)
@@ -117,9 +118,8 @@ fn last_closed(week: Week) -> LedgerRow {
 /// What the programme says, of whichever family is at that site.
 async fn setting(store: &dyn Store, placement: &Placement) -> Result<Setting, StoreError> {
     let mut setting = Setting::default();
-    let thresholds: Option<ThresholdsFact> =
-        programme::find(store, placement.programme, ThresholdsFact::KEYS).await?;
-    setting.thresholds = thresholds.map(Into::into).unwrap_or_default();
+    let thresholds = programme::find(store, placement.programme, Thresholds::KEYS).await?;
+    setting.thresholds = thresholds.unwrap_or_default();
     if let Some(site) = &placement.site {
         let site: Option<SiteFact> =
             programme::find(store, placement.programme, &site_key(site)).await?;
@@ -195,7 +195,7 @@ async fn gather(
     let mut known = Known {
         placement: placement.clone(),
         active: state.active && !state.superseded,
-        counted: state.counted,
+        counted_since: state.counted_since,
         roster: execute::roster(relay, family, state.roster_head).await?,
         zones: BTreeMap::new(),
         consents: Vec::new(),
@@ -203,7 +203,7 @@ async fn gather(
         plan,
         past: store.book(family, INTENDED).await?.iter().filter_map(Intended::read).collect(),
         sent: store.book(family, SENT).await?.iter().filter_map(Sent::read).collect(),
-        heard: heard.iter().filter_map(crate::family::ledger::Heard::read).collect(),
+        heard: heard.iter().filter_map(Heard::read).collect(),
         enrolled_at: enrolled_at(store, family).await?,
         closed: store
             .book(family, CLOSED)
@@ -228,7 +228,7 @@ async fn gather(
 
 /// When the family's log began.
 async fn enrolled_at(store: &dyn Store, family: Scope) -> Result<Millis, StoreError> {
-    let link = store.fact(family, &jiashu_proto::entry::link_key(1)).await?;
+    let link = store.fact(family, &link_key(1)).await?;
     Ok(link.map_or(0, |link| link.at))
 }
 

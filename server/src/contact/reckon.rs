@@ -72,7 +72,7 @@ pub fn reckon(known: &Known, setting: &Setting, now: Millis) -> Reckoned {
         case_code: known.placement.case_code.clone(),
         site: known.placement.site.clone(),
         active: known.active,
-        counted: known.counted,
+        counted: known.counted_since.is_some(),
         children: known.children().map(|member| family.child(member)).collect(),
         next: millis(intended),
         away_zone: known.zone_of(Role::Parent).map(str::to_owned),
@@ -81,7 +81,7 @@ pub fn reckon(known: &Known, setting: &Setting, now: Millis) -> Reckoned {
         as_of: now,
     };
     let weeks = family.weeks(&row);
-    let next = if known.counted { family.next_look(intended) } else { None };
+    let next = known.counted_since.and_then(|_| family.next_look(intended));
     Reckoned { row, weeks, next: next.map(Timestamp::as_millisecond) }
 }
 

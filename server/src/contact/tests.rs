@@ -308,3 +308,23 @@ async fn a_family_that_begins_anew_stands_in_the_place_of_the_old_one() {
     let past = weeks.week("2026W45").await.unwrap();
     assert_eq!(past.children.len(), 1, "what was, was");
 }
+
+#[tokio::test]
+async fn an_agreement_that_is_recorded_weeks_later_tells_of_no_weeks_before() {
+    let weeks = Weeks::begin().await;
+    weeks.consent(|consent| consent.counting_withdrawn_on = Some("2026-11-02".into())).await;
+    weeks.until("2026-11-23T12:00").await;
+
+    // Given on the 4th, typed on the 23rd.
+    weeks.consent(|consent| consent.counting_on = Some("2026-11-04".into())).await;
+    weeks.until("2026-11-23T14:00").await;
+
+    assert_eq!(weeks.standing().await, Standing::New, "not silent for three weeks");
+    assert_eq!(weeks.week("2026W47").await, None);
+    assert!(weeks.week("2026W48").await.is_some());
+    // What is recorded besides begins nothing anew.
+    weeks.until("2026-12-09T12:00").await;
+    weeks.consent(|consent| consent.counting_assent_on = Some("2026-11-05".into())).await;
+    weeks.until("2026-12-09T14:00").await;
+    assert_eq!(weeks.standing().await, Standing::AtRisk);
+}

@@ -113,7 +113,7 @@ pub fn found_family(programme: Scope, enrol: &Enrol, now: Millis) -> Result<Batc
         Change::Create(ScopeKind::Family),
         Change::Turn { epoch: change.number, head: change.hash },
         Change::SetActive(takes_part(roster.members(), &enrol.consents)),
-        Change::SetCounted(is_counted(roster.members(), &enrol.consents)),
+        Change::SetCounted(is_counted(roster.members(), &enrol.consents).then_some(now)),
         look_later(now),
         look(now),
     ];
@@ -159,22 +159,13 @@ fn is_zone(zone: &str) -> bool {
 }
 
 fn check_dates(consent: &Consent) -> Result<(), Refusal> {
-    let Consent {
-        member: _,
-        consent_on,
-        assent_on,
-        counting_on,
-        counting_assent_on,
-        withdrawn_on,
-        counting_withdrawn_on,
-    } = consent;
     let dates = [
-        consent_on,
-        assent_on,
-        counting_on,
-        counting_assent_on,
-        withdrawn_on,
-        counting_withdrawn_on,
+        &consent.consent_on,
+        &consent.assent_on,
+        &consent.counting_on,
+        &consent.counting_assent_on,
+        &consent.withdrawn_on,
+        &consent.counting_withdrawn_on,
     ];
     if dates.into_iter().flatten().all(|date| is_date(date)) {
         Ok(())
@@ -255,7 +246,11 @@ fn agreed(
     let mut batch = Batch {
         requires: requires.collect(),
         entries: new.into_iter().map(Content::Consent).map(|new| NewEntry::of(&new)).collect(),
-        changes: vec![Change::SetActive(active), Change::SetCounted(counted), look(now)],
+        changes: vec![
+            Change::SetActive(active),
+            Change::SetCounted(counted.then_some(now)),
+            look(now),
+        ],
         ..Batch::new(now)
     };
     if !counted {

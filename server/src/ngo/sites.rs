@@ -6,6 +6,7 @@ use jiashu_proto::error::ErrorCode;
 
 use super::audit::Asked;
 use super::staff::{Staff, Wants, allow, is_plain};
+use super::thresholds::look_at_all;
 use crate::execute::Failure;
 use crate::family::Refusal;
 use crate::programme::{self, SiteFact, entry, site_key};
@@ -42,8 +43,16 @@ pub async fn put(relay: &Relay, staff: &Staff, site: api::Site) -> Result<(), Fa
     if jiashu_recurrence::local_text(jiff::Timestamp::UNIX_EPOCH, &zone).is_err() {
         return Err(malformed("an unknown time zone"));
     }
+    let store = &*relay.store;
+    let earlier: Option<SiteFact> =
+        programme::find(store, staff.programme, &site_key(&code)).await?;
+    let moves = earlier.is_some_and(|earlier| earlier.zone != zone);
     let entries = vec![entry(site_key(&code), &SiteFact { name, zone, org_unit })];
     let batch = Batch { entries, ..Batch::new(relay.clock.now()) };
-    relay.store.commit(staff.programme, batch).await?;
+    store.commit(staff.programme, batch).await?;
+    if moves {
+        // The days of its families are others.
+        look_at_all(relay, staff.programme).await?;
+    }
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! Where one standing ends and the next begins.
 
 use futures_util::{StreamExt, stream};
-use jiashu_api::report::Thresholds;
+use jiashu_api::report as api;
+use jiashu_contact::standing::Thresholds;
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::id::Scope;
 
@@ -10,7 +11,7 @@ use super::staff::{Staff, Wants, allow};
 use crate::contact::rows::FAMILIES;
 use crate::execute::Failure;
 use crate::family::{Refusal, contact};
-use crate::programme::{self, ProgrammeFact as _, ThresholdsFact, entry};
+use crate::programme::{self, ProgrammeFact as _, entry};
 use crate::relay::Relay;
 use crate::store::{Batch, Store, StoreError};
 
@@ -25,12 +26,10 @@ const MOST: u32 = 400;
 /// # Errors
 ///
 /// [`StoreError`].
-pub async fn show(relay: &Relay, staff: &Staff) -> Result<Thresholds, StoreError> {
-    let found = programme::find(&*relay.store, staff.programme, ThresholdsFact::KEYS).await?;
-    Ok(found.map_or(Thresholds::WEEKLY, |fact: ThresholdsFact| {
-        let ThresholdsFact { on_track, watch, at_risk, silent, missed } = fact;
-        Thresholds { on_track, watch, at_risk, silent, missed }
-    }))
+pub async fn show(relay: &Relay, staff: &Staff) -> Result<api::Thresholds, StoreError> {
+    let found = programme::find(&*relay.store, staff.programme, Thresholds::KEYS).await?;
+    let Thresholds { on_track, watch, at_risk, silent, missed } = found.unwrap_or_default();
+    Ok(api::Thresholds { on_track, watch, at_risk, silent, missed })
 }
 
 /// Puts others in force. Every family is looked at anew; weeks that have closed stay as they are.
@@ -38,8 +37,8 @@ pub async fn show(relay: &Relay, staff: &Staff) -> Result<Thresholds, StoreError
 /// # Errors
 ///
 /// [`Failure`].
-pub async fn set(relay: &Relay, staff: &Staff, new: Thresholds) -> Result<(), Failure> {
-    let Thresholds { on_track, watch, at_risk, silent, missed } = new;
+pub async fn set(relay: &Relay, staff: &Staff, new: api::Thresholds) -> Result<(), Failure> {
+    let api::Thresholds { on_track, watch, at_risk, silent, missed } = new;
     let detail = format!("{on_track} {watch} {at_risk} {silent} {missed}");
     let asked = Asked { action: "thresholds", subject: None, detail: Some(detail) };
     allow(relay, staff, Wants::Programme, asked).await?;
@@ -48,8 +47,8 @@ pub async fn set(relay: &Relay, staff: &Staff, new: Thresholds) -> Result<(), Fa
         let text = "each is more days than the one before, at most 400, and at least one is missed";
         return Err(Refusal::new(ErrorCode::Malformed, text).into());
     }
-    let fact = ThresholdsFact { on_track, watch, at_risk, silent, missed };
-    let entries = vec![entry(ThresholdsFact::KEYS.to_owned(), &fact)];
+    let fact = Thresholds { on_track, watch, at_risk, silent, missed };
+    let entries = vec![entry(Thresholds::KEYS.to_owned(), &fact)];
     let batch = Batch { entries, ..Batch::new(relay.clock.now()) };
     relay.store.commit(staff.programme, batch).await?;
     look_at_all(relay, staff.programme).await?;

@@ -145,8 +145,8 @@ pub enum Change {
     },
     /// Whether letters may move.
     SetActive(bool),
-    /// Whether what happens is counted from now on.
-    SetCounted(bool),
+    /// What happens is counted from then on, in ms, or already since before; or not any more.
+    SetCounted(Option<Millis>),
     /// Lets a device (or a member of staff) in, with counter 0.
     AddSeat {
         /// Its number.

@@ -69,10 +69,10 @@ pub struct ScopeState {
     #[n(11)]
     #[cbor(default)]
     pub floor: Seq,
-    /// Whether what happens in it is counted.
+    /// Since when what happens in it is counted, in ms; absent while it is not.
     #[n(12)]
     #[cbor(default)]
-    pub counted: bool,
+    pub counted_since: Option<Millis>,
 }
 
 impl ScopeState {
@@ -92,7 +92,7 @@ impl ScopeState {
             tickets: Vec::new(),
             superseded: false,
             floor: 0,
-            counted: false,
+            counted_since: None,
         }
     }
 }

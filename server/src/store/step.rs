@@ -187,7 +187,9 @@ pub(super) fn apply(state: &mut ScopeState, first: Seq, change: &Change) {
     match change {
         Change::Turn { epoch, head } => (state.epoch, state.roster_head) = (*epoch, *head),
         Change::SetActive(active) => state.active = *active,
-        Change::SetCounted(counted) => state.counted = *counted,
+        Change::SetCounted(since) => {
+            state.counted_since = since.map(|since| state.counted_since.unwrap_or(since));
+        }
         Change::AddSeat { device, token_hash, members } => {
             let (token_hash, members) = (*token_hash, members.clone());
             let seat = Seat { token_hash, members, revoked: false, last_n: 0, recent: Vec::new() };

@@ -181,7 +181,7 @@ fn apply_change(
         Change::DropFact(key) => facts::drop_fact(tx, scope, state, key)?,
         Change::Enter(row) => ledger::enter(tx, scope, row)?,
         Change::Count { row, look } => {
-            if state.counted {
+            if state.counted_since.is_some() {
                 ledger::enter(tx, scope, row)?;
                 if let Some(at) = look {
                     set_due(tx, id, &DueItem::Contact, *at, None)?;

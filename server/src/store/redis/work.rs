@@ -320,7 +320,7 @@ impl Work {
                 self.found.facts.remove(key);
             }
             Change::Enter(row) => self.enter(row),
-            Change::Count { row, look } if state.counted => {
+            Change::Count { row, look } if state.counted_since.is_some() => {
                 self.enter(row);
                 if let Some(at) = look {
                     self.set_due(&DueItem::Contact, *at, None);
