@@ -134,8 +134,9 @@ async fn an_upload_that_was_cut_goes_on_where_it_ended(ground: Ground) {
     let mut line = mother.raw.connect().await.unwrap();
     line.write_all(&first[..cut]).await.unwrap();
     drop(line);
+    // Seen by the other phone: her own asking would end what the relay is still reading of it.
     let (came, whole) = until("what came is kept", async || {
-        let head = head_of(mother, id).await;
+        let head = head_of(house.home(), id).await;
         let offset: usize = header(&head, "upload-offset")?.parse().ok()?;
         (offset >= CHUNK).then_some((offset, header(&head, "upload-complete") == Some("?1")))
     })
