@@ -168,6 +168,7 @@ fn rows(family: u64, week: Week) -> [Change; 2] {
             phone(1, &[(1, Role::Parent)]),
             phone(2, &[(2, Role::Caregiver), (3, Role::Child), (4, Role::Child)]),
         ],
+        tasks: Vec::new(),
         as_of: now,
     };
     let weekly = |member| ChildWeek {

@@ -57,6 +57,9 @@ pub const MAX_PAUSES: u32 = 512;
 /// The code of a site, in bytes.
 pub const MAX_SITE_CODE: usize = 32;
 
+/// An address for e-mail, in bytes (RFC 5321, 4.5.3.1.3: a path of 256 with its brackets).
+pub const MAX_EMAIL: usize = 254;
+
 /// Dates that a rule has besides, and as many that it leaves out.
 pub const MAX_RULE_DATES: usize = 64;
 

@@ -10,8 +10,8 @@ use proptest::prelude::*;
 
 use crate::entry::{
     Adjust, Consent, ContactPlan, Content, Cursor, Fired, IntendedRule, LinkFact, MemberFact,
-    Message, Notice, Noticed, Pause, PauseReason, Placement, Proposal, Receipt, RequestFact,
-    RuleText, Rung, Schedule, ScheduleState, Tombstone, WrapsFact, kind,
+    Message, Notice, Noticed, Nudge, Nudged, Pause, PauseReason, Placement, Proposal, Receipt,
+    RequestFact, RuleText, Rung, Schedule, ScheduleState, Tombstone, WrapsFact, kind,
 };
 use crate::error::ErrorCode;
 use crate::frame::*;
@@ -287,6 +287,35 @@ fn client_frames() -> Vec<(&'static str, u8, ClientFrame)> {
                 on: "2027-01-31".into(),
             }),
         ),
+        (
+            "ask_for_help",
+            0,
+            ClientFrame::AskForHelp(AskForHelp {
+                n: 11,
+                entry_ref: Ref([9; 12]),
+                from: MemberId(3),
+            }),
+        ),
+        (
+            "reach",
+            0,
+            ClientFrame::Reach(Reach {
+                n: 12,
+                entry_ref: Ref([9; 12]),
+                from: MemberId(1),
+                email: Some("ana@example.org".into()),
+            }),
+        ),
+        (
+            "reach_no_more",
+            0,
+            ClientFrame::Reach(Reach {
+                n: 13,
+                entry_ref: Ref([9; 12]),
+                from: MemberId(1),
+                email: None,
+            }),
+        ),
         ("void", 0, ClientFrame::Void(Void { case_code: "GS-001".into(), to_close: to_close() })),
         (
             "reissue",
@@ -384,6 +413,7 @@ fn of_contact() -> Vec<Content> {
             site: Some("tianshui".into()),
             since: AT,
         }),
+        Content::Nudge(Nudge { child: MemberId(3), whom: Nudged::Caregivers }),
     ]
 }
 
@@ -491,7 +521,7 @@ fn relay_frames() -> Vec<(&'static str, u8, RelayFrame)> {
             0,
             RelayFrame::Entries(Entries {
                 after: 0,
-                upto: 6,
+                upto: 7,
                 tag: 17,
                 floor: 0,
                 entries: (1..)

@@ -71,6 +71,29 @@ pub struct Config {
     #[config(env = "JIASHU_ORIGINS", default = [], parse_env = confique::env::parse::list_by_comma)]
     pub origins: Vec<String>,
 
+    /// Where e-mail to staff and parents goes: `none`; `smtp://USER:PASSWORD@HOST:PORT`, which speaks TLS by STARTTLS
+    /// unless the host is this machine; `smtps` for a server that speaks TLS from the first byte; `folder:PATH`, a file
+    /// each. What is not plain in a user or password is written as `%40`.
+    #[config(env = "JIASHU_MAIL", default = "none")]
+    pub mail: String,
+
+    /// Whom that e-mail is from: `NAME <ADDRESS>`, or an address.
+    #[config(env = "JIASHU_MAIL_FROM", default = "Jiashu <jiashu@localhost>")]
+    pub mail_from: String,
+
+    /// PEM file of whom to trust as that mail server, beside whom browsers trust.
+    #[config(env = "JIASHU_MAIL_CA")]
+    pub mail_ca: Option<PathBuf>,
+
+    /// How long a mail server may take for one e-mail, in ms: 100 to ten minutes.
+    #[config(env = "JIASHU_MAIL_TIMEOUT_MS", default = 60_000)]
+    pub mail_timeout_ms: u64,
+
+    /// How long after a failure an e-mail is tried again, in ms: 100 to an hour. After further ones it is longer, up to
+    /// six hundred times that.
+    #[config(env = "JIASHU_MAIL_RETRY_MS", default = 60_000)]
+    pub mail_retry_ms: u64,
+
     /// How the log looks: `text` or `json`.
     #[config(env = "JIASHU_LOG_FORMAT", default = "text")]
     pub log_format: String,
@@ -173,6 +196,12 @@ impl Config {
         if !(30..=400).contains(&self.blob_days) {
             return wrong("blob_days", "is 30 to 400");
         }
+        if !(100..=600_000).contains(&self.mail_timeout_ms) {
+            return wrong("mail_timeout_ms", "is 100 ms to ten minutes");
+        }
+        if !(100..=3_600_000).contains(&self.mail_retry_ms) {
+            return wrong("mail_retry_ms", "is 100 ms to an hour");
+        }
         self.limits.check()?;
         Ok(self)
     }
@@ -196,6 +225,10 @@ impl Config {
 
     pub(crate) fn blob_keep_ms(&self) -> Millis {
         Millis::from(self.blob_days) * 24 * 60 * 60 * 1000
+    }
+
+    pub(crate) fn mail_timeout(&self) -> Duration {
+        Duration::from_millis(self.mail_timeout_ms)
     }
 
     pub(crate) fn heartbeat(&self) -> Duration {
@@ -236,6 +269,10 @@ mod tests {
             ("retention_days", Config { retention_days: 401, ..base() }),
             ("blob_days", Config { blob_days: 29, ..base() }),
             ("blob_days", Config { blob_days: 401, ..base() }),
+            ("mail_timeout_ms", Config { mail_timeout_ms: 99, ..base() }),
+            ("mail_timeout_ms", Config { mail_timeout_ms: 600_001, ..base() }),
+            ("mail_retry_ms", Config { mail_retry_ms: 99, ..base() }),
+            ("mail_retry_ms", Config { mail_retry_ms: 3_600_001, ..base() }),
         ];
 
         for (key, config) in cases {

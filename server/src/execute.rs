@@ -18,10 +18,12 @@ use jiashu_roster::{Link, Roster};
 use crate::family::contact::{StandingPlan, decide_intend};
 use crate::family::enrolment::decide_withdrawal;
 use crate::family::held::{decide_hold, give_back};
+use crate::family::help::{decide_help, decide_reach};
 use crate::family::invites::check_invites;
 use crate::family::message::{decide_post, decide_report};
 use crate::family::roster::decide_turn;
 use crate::family::schedule::{Standing, decide_plan, preview};
+use crate::family::tasks::{TASKS, Task};
 use crate::family::{Refusal, Sender, new_chain, no_such_invite};
 use crate::relay::Relay;
 use crate::store::{Author, Batch, Precondition, Record, Store, StoreError};
@@ -148,6 +150,8 @@ pub fn name_of(command: &ClientFrame) -> Option<(N, Ref)> {
         ClientFrame::Turn(turn) => Some((turn.n, turn.entry_ref)),
         ClientFrame::Intend(intend) => Some((intend.n, intend.entry_ref)),
         ClientFrame::Withdraw(withdraw) => Some((withdraw.n, withdraw.entry_ref)),
+        ClientFrame::AskForHelp(ask) => Some((ask.n, ask.entry_ref)),
+        ClientFrame::Reach(reach) => Some((reach.n, reach.entry_ref)),
         _ => None,
     }
 }
@@ -258,6 +262,16 @@ async fn decided_by_what_stands(
         ClientFrame::Turn(turn) => turn_batch(relay, scope, sender, turn).await,
         ClientFrame::Intend(intend) => intend_batch(relay, scope, sender, intend).await,
         ClientFrame::Withdraw(withdraw) => withdrawal(relay, scope, sender, &withdraw).await,
+        ClientFrame::AskForHelp(ask) => {
+            let tasks = tasks(&*relay.store, scope).await?;
+            Ok(decide_help(sender, &ask, &tasks, relay.clock.now())?)
+        }
+        ClientFrame::Reach(reach) => {
+            let state = relay.store.state(scope).await?.ok_or(StoreError::NoScope)?;
+            let roster = roster(relay, scope, state.roster_head).await?;
+            let role_of = |member| roster.members().get(&member).copied();
+            Ok(decide_reach(sender, reach, role_of, relay.clock.now())?)
+        }
         _ => Err(Refusal::new(ErrorCode::UnknownKind, "not a command").into()),
     }
 }
@@ -360,6 +374,15 @@ async fn withdrawal(
     let roster = roster(relay, scope, state.roster_head).await?;
     let standing = staff::consents(&*relay.store, scope).await?;
     Ok(decide_withdrawal(sender, withdraw, &roster, &standing, relay.clock.now())?)
+}
+
+/// What staff are asked to do for a family, or were.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn tasks(store: &dyn Store, scope: Scope) -> Result<Vec<Task>, StoreError> {
+    Ok(store.book(scope, TASKS).await?.iter().filter_map(Task::read).collect())
 }
 
 /// What the family intends.

@@ -40,6 +40,8 @@ pub mod links;
 
 pub mod scheduler;
 
+pub mod notify;
+
 pub mod ngo;
 
 pub mod setup;
@@ -62,6 +64,7 @@ mod simulation;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::hub::WHEEL_SLOTS;
+use crate::notify::mailer::Mailer;
 use crate::relay::Relay;
 use crate::store::Store;
 
@@ -85,6 +88,9 @@ pub enum ServeError {
     /// The setup link.
     #[error(transparent)]
     Setup(#[from] setup::SetupError),
+    /// Where e-mail goes.
+    #[error(transparent)]
+    Mail(#[from] notify::mailer::MailError),
     /// Where voice notes are kept.
     #[error("blobs: voice notes cannot be kept there")]
     Blobs(#[from] blobs::BlobError),
@@ -124,7 +130,8 @@ pub async fn serve(
     let setup_link =
         setup::offer_link(&*store, &origin, &config.data, config.is_shared(), clock.now()).await?;
     let blobs = blobs::open(&config)?;
-    let relay = Arc::new(Relay { origin, ..Relay::new(config, store, blobs, clock) });
+    let mailer = Mailer::open(&config)?;
+    let relay = Arc::new(Relay { origin, mailer, ..Relay::new(config, store, blobs, clock) });
     started(Started { listen, setup_link });
     let loops = CancellationToken::new();
     let background = start_loops(&relay, &loops);
@@ -139,12 +146,13 @@ pub async fn serve(
 }
 
 /// What a relay does that nobody asked for just now.
-fn start_loops(relay: &Arc<Relay>, stop: &CancellationToken) -> [JoinHandle<()>; 5] {
+fn start_loops(relay: &Arc<Relay>, stop: &CancellationToken) -> [JoinHandle<()>; 6] {
     [
         tokio::spawn(pass_on_wakes(relay.clone(), stop.clone())),
         tokio::spawn(turn_wheel(relay.clone(), stop.clone())),
         tokio::spawn(sweep_limits(relay.clone(), stop.clone())),
         tokio::spawn(scheduler::run(relay.clone(), stop.clone())),
+        tokio::spawn(notify::run(relay.clone(), stop.clone())),
         tokio::spawn(scheduler::zones::keep_up(relay.clone(), stop.clone())),
     ]
 }

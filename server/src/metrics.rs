@@ -12,6 +12,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::notify::mailer::Outcome;
+use crate::notify::outbox::About;
 use crate::store::DueCount;
 
 /// An occurrence fired later than this after its time counts as late, in ms.
@@ -30,6 +32,13 @@ pub struct Code {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Limit {
     limit: &'static str,
+}
+
+/// What an e-mail was about, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct MailOutcome {
+    about: &'static str,
+    outcome: &'static str,
 }
 
 /// The figures of one relay process.
@@ -62,6 +71,8 @@ pub struct Metrics {
     pub voice_stored: Counter,
     /// Bytes of voice notes that were handed out, to members and by links.
     pub voice_handed_out: Counter,
+    /// E-mails handed to whoever takes mail, by what came of it.
+    pub mails: Family<MailOutcome, Counter>,
     /// Whether the store takes what it is given, 1 or 0, at the last look.
     pub store_writes: Gauge<i64, AtomicI64>,
     /// Items whose time has come and that are not done, at the last look.
@@ -91,6 +102,7 @@ impl Metrics {
         let store_writes = Gauge::default();
         let lateness = Histogram::new(LATENESS_S);
         let (refused, limited) = (Family::default(), Family::default());
+        let mails = Family::default();
         registry.register("connections", "WebSockets that are open", connections.clone());
         registry.register("rounds", "Rounds over POST /1", rounds.clone());
         registry.register("commands", "Commands done, repeats included", commands.clone());
@@ -113,6 +125,7 @@ impl Metrics {
         let help = "Of voice notes that were handed out";
         let handed_out = voice_handed_out.clone();
         registry.register_with_unit("voice_handed_out", help, Unit::Bytes, handed_out);
+        registry.register("mails", "E-mails handed over, by what came of it", mails.clone());
         let help = "Whether the store takes what it is given";
         registry.register("store_writes", help, store_writes.clone());
         registry.register("due", "Items whose time has come", due.clone());
@@ -132,6 +145,7 @@ impl Metrics {
             expired,
             voice_stored,
             voice_handed_out,
+            mails,
             store_writes,
             due,
             pending,
@@ -158,6 +172,17 @@ impl Metrics {
     /// Counts a refusal.
     pub fn refuse(&self, code: ErrorCode) {
         self.refused.get_or_create(&Code { code: code.name() }).inc();
+    }
+
+    /// Counts an e-mail, and what came of it.
+    pub fn mailed(&self, about: &About, outcome: &Outcome) {
+        let outcome = match outcome {
+            Outcome::Taken => "taken",
+            Outcome::Refused { for_good: true, .. } => "refused",
+            Outcome::Refused { .. } | Outcome::NotReached(_) => "put_off",
+            Outcome::Unknown(_) => "unknown",
+        };
+        self.mails.get_or_create(&MailOutcome { about: about.name(), outcome }).inc();
     }
 
     /// Counts what a limit refused.

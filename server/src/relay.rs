@@ -12,6 +12,8 @@ use crate::execute::link::KnownKeys;
 use crate::hub::Hub;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::notify::Notify;
+use crate::notify::mailer::Mailer;
 use crate::rosters::Rosters;
 use crate::status::Latest;
 use crate::store::Store;
@@ -39,6 +41,10 @@ pub struct Relay {
     pub limits: Limits,
     /// What links to voice notes are signed by.
     pub link_keys: KnownKeys,
+    /// Who takes e-mail; absent where none is sent.
+    pub mailer: Option<Mailer>,
+    /// E-mails on their way to that.
+    pub notify: Notify,
     /// Whose chains were checked already.
     pub rosters: Rosters,
     /// What is counted.
@@ -59,6 +65,8 @@ impl Relay {
             uploads: Uploads::default(),
             fetching: AtomicUsize::new(0),
             link_keys: KnownKeys::default(),
+            mailer: None,
+            notify: Notify::default(),
             rosters: Rosters::default(),
             metrics: Metrics::new(),
             status: Latest::default(),

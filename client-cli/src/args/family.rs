@@ -102,6 +102,32 @@ pub struct WithdrawArgs {
     pub yes: bool,
 }
 
+/// Arguments of `jiashu ask-for-help`.
+#[derive(Debug, clap::Args)]
+pub struct HelpArgs {
+    /// In whose name, where this phone serves several
+    #[arg(long = "as", value_name = "NAME")]
+    pub speaker: Option<String>,
+    /// Do not ask again
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Arguments of `jiashu reach`.
+#[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("where").required(true)))]
+pub struct ReachArgs {
+    /// An address for e-mail
+    #[arg(long, value_name = "ADDRESS", group = "where")]
+    pub email: Option<String>,
+    /// Nowhere any more
+    #[arg(long, group = "where")]
+    pub none: bool,
+    /// In whose name, where this phone serves several
+    #[arg(long = "as", value_name = "NAME")]
+    pub speaker: Option<String>,
+}
+
 /// What is agreed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum WithdrawWhat {

@@ -102,6 +102,10 @@ pub enum Verb {
     WhoSees,
     /// Take back that somebody takes part, or that contact is counted
     Withdraw(family::WithdrawArgs),
+    /// Tell the staff of your programme that somebody here needs help; nobody in the family is shown it
+    AskForHelp(family::HelpArgs),
+    /// Give an address where a mail reminds you when contact was missed, or take it back
+    Reach(family::ReachArgs),
     /// Show how this phone is doing
     Status,
     /// Write everything of your family, opened, into a folder

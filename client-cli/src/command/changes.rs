@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::letter::utc;
-use super::{notices, requests};
+use super::{notices, nudges, requests};
 use crate::error::Result;
 use crate::say::{self, People};
 use crate::state::chain::Family;
@@ -63,6 +63,7 @@ pub(super) fn tell_new(
         }
     }
     notices::tell_new(state.db(), people, as_json)?;
+    nudges::tell_new(state.db(), people, as_json)?;
     requests::tell_new(state, lane, family, people, as_json, now)
 }
 

@@ -71,6 +71,10 @@ mod turning;
 
 mod withdraw;
 
+mod help;
+
+mod nudges;
+
 pub mod status;
 
 pub mod export;
@@ -121,6 +125,8 @@ pub async fn run(cli: Cli, out: &mut dyn Write) -> Result<()> {
         Verb::Admit(args) => admit::run(&mut context, &args).await,
         Verb::WhoSees => withdraw::who_sees(&mut context).await,
         Verb::Withdraw(args) => withdraw::run(&mut context, &args).await,
+        Verb::AskForHelp(args) => help::ask(&mut context, &args).await,
+        Verb::Reach(args) => help::reach(&mut context, &args).await,
         Verb::Status => status::run(&mut context).await,
         Verb::Export(args) => export::run(&mut context, &args).await,
         Verb::Completions { .. } | Verb::Man | Verb::Ngo(_) => Ok(()),

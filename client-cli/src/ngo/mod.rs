@@ -45,6 +45,7 @@ mod pause;
 mod people;
 mod plan;
 mod site;
+mod tasks;
 mod thresholds;
 mod worklist;
 
@@ -82,6 +83,16 @@ pub enum NgoCommand {
         #[arg(long, value_name = "N")]
         limit: Option<u32>,
     },
+    /// Show what is to be done: who asked for help, of whom contact was missed again and again
+    Tasks {
+        /// What else.
+        #[command(subcommand)]
+        command: Option<TasksCommand>,
+    },
+    /// Show e-mails that did not arrive (coordinators)
+    Mail,
+    /// Say how colleagues call you, where your e-mail goes and in which language
+    Me(MeArgs),
     /// Expect nothing of a family for a while: it counts as neither kept nor missed
     Pause(PauseArgs),
     /// Expect again what is planned, from today on
@@ -111,6 +122,53 @@ pub enum NgoCommand {
     Site(SiteCommand),
     /// Show who of the staff asked for what (coordinators, auditors)
     Audit,
+}
+
+/// Under `jiashu ngo tasks`.
+#[derive(Debug, clap::Subcommand)]
+pub enum TasksCommand {
+    /// Note that you have seen to one
+    Done {
+        /// Case code of the family
+        case: String,
+        /// What it was
+        kind: TaskWhat,
+        /// The member's number, as ngo tasks shows it
+        member: u32,
+    },
+}
+
+/// What staff are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum TaskWhat {
+    /// Somebody asked for help.
+    Help,
+    /// Contact was missed again and again.
+    Missed,
+}
+
+impl TaskWhat {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Help => "help",
+            Self::Missed => "missed",
+        }
+    }
+}
+
+/// Arguments of `jiashu ngo me`.
+#[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("said").required(true).multiple(true)))]
+pub struct MeArgs {
+    /// How colleagues call you
+    #[arg(long, group = "said")]
+    pub name: Option<String>,
+    /// Where your e-mail goes; "" for nowhere any more
+    #[arg(long, value_name = "ADDRESS", group = "said")]
+    pub email: Option<String>,
+    /// In which language: en, zh-Hans, ro, lv or it
+    #[arg(long, group = "said")]
+    pub language: Option<String>,
 }
 
 /// Arguments of `jiashu ngo report`.
@@ -456,6 +514,9 @@ pub async fn run(command: NgoCommand, globals: &Globals, out: &mut dyn Write) ->
         NgoCommand::Void(args) => void::run(&args, globals, out).await,
         NgoCommand::Reissue(args) => reissue::run(&args, globals, out).await,
         NgoCommand::Worklist { limit } => worklist::run(limit, globals, out).await,
+        NgoCommand::Tasks { command } => tasks::run(command.as_ref(), globals, out).await,
+        NgoCommand::Mail => tasks::mail(globals, out).await,
+        NgoCommand::Me(args) => people::me(args, globals, out).await,
         NgoCommand::Pause(args) => pause::pause(&args, globals, out).await,
         NgoCommand::Resume { case } => pause::resume(&case, globals, out).await,
         NgoCommand::Plan(args) => plan::run(&args, globals, out).await,

@@ -4,13 +4,13 @@ use std::io::Write;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiashu_api::staff::{Assign, Invited, Member, New, Status};
+use jiashu_api::staff::{Assign, Invited, Me, Member, New, Status};
 use jiashu_roster::code_hash;
 use serde_json::json;
 
 use super::pause::case_code;
 use super::staff::Staff;
-use super::{AddStaffArgs, StaffCommand, api};
+use super::{AddStaffArgs, MeArgs, StaffCommand, api};
 use crate::args::Globals;
 use crate::error::Result;
 use crate::say::{self, json_line};
@@ -51,6 +51,19 @@ pub(super) async fn assign(
         return Ok(writeln!(out, "{}", json!({ "case_code": case_code, "staff": number }))?);
     }
     writeln!(out, "{case_code} is in the hands of number {number}.")?;
+    Ok(())
+}
+
+/// Says something of oneself.
+pub(super) async fn me(args: MeArgs, globals: &Globals, out: &mut dyn Write) -> Result<()> {
+    let staff = Staff::load(globals)?;
+    let MeArgs { name, email, language } = args;
+    let me = Me { name, email, language };
+    api::put(&staff, globals, "/api/v1/staff/me", &me).await?;
+    if globals.json {
+        return Ok(writeln!(out, "{}", json_line(&me)?)?);
+    }
+    writeln!(out, "Noted. Who has an address is sent the digest on Mondays, and calls for help.")?;
     Ok(())
 }
 

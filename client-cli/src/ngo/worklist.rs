@@ -22,7 +22,8 @@ pub(super) async fn run(limit: Option<u32>, globals: &Globals, out: &mut dyn Wri
         writeln!(out, "No family yet: jiashu ngo enrol FAMILIES.CSV --out cards/")?;
         return Ok(());
     }
-    let heads = ["case", "stands", "both heard", "missed", "often", "next at home", "phones"];
+    let heads =
+        ["case", "stands", "both heard", "missed", "often", "next at home", "phones", "to do"];
     let mut rows = vec![heads.map(str::to_owned)];
     rows.extend(worklist.families.iter().map(cells));
     for line in table(&rows) {
@@ -35,7 +36,7 @@ pub(super) async fn run(limit: Option<u32>, globals: &Globals, out: &mut dyn Wri
     Ok(())
 }
 
-fn cells(family: &Family) -> [String; 7] {
+fn cells(family: &Family) -> [String; 8] {
     let bands: Vec<_> = family.children.iter().map(|child| words(&child.band)).collect();
     let counted = family.counting == Counting::Counted;
     let when = |text: String| if counted { text } else { String::new() };
@@ -51,7 +52,17 @@ fn cells(family: &Family) -> [String; 7] {
         when(bands.join(", ")),
         next(family),
         phones(&family.phones),
+        to_do(family),
     ]
+}
+
+fn to_do(family: &Family) -> String {
+    let is = |kind: &str| family.tasks.iter().any(|task| task.kind == kind);
+    match (is("help"), is("missed")) {
+        (true, _) => "HELP: ring today".to_owned(),
+        (false, true) => "ring them".to_owned(),
+        (false, false) => String::new(),
+    }
 }
 
 /// "Sun 29 Nov 19:30 (12:30 there)".

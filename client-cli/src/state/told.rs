@@ -11,6 +11,9 @@ pub const LINK: &str = "link";
 /// Up to which place of the log notices and tombstones were told.
 pub const NOTICE: &str = "notice";
 
+/// Up to which place of the log nudges were told.
+pub const NUDGE: &str = "nudge";
+
 /// Up to which removal the letters of phones that were removed were asked for, to be taken on.
 pub const TAKEN_ON: &str = "taken_on";
 

@@ -8,7 +8,8 @@ use jiashu_proto::entry::{
     IntendedRule, MessageKind, RuleText, Rung, Schedule, ScheduleState, Seq, name_key,
 };
 use jiashu_proto::frame::{
-    Agreement, Card, ClientFrame, Hold, Intend, Plan, Post, Report, Turn, Withdraw,
+    Agreement, AskForHelp, Card, ClientFrame, Hold, Intend, Plan, Post, Reach, Report, Turn,
+    Withdraw,
 };
 use jiashu_proto::id::{Epoch, MemberId, Millis, N, Ref};
 use jiashu_proto::text::{Ring, Text, Voice};
@@ -279,6 +280,30 @@ pub fn intend(
     Ok(entry_ref)
 }
 
+/// Queues that somebody asks for help. The command's name.
+///
+/// # Errors
+///
+/// If the state cannot be written.
+pub fn ask_for_help(db: &Connection, from: MemberId, now: Millis) -> Result<Ref> {
+    let entry_ref = Ref(random());
+    let ask = AskForHelp { n: 0, entry_ref, from };
+    queue(db, entry_ref, &ClientFrame::AskForHelp(ask), None, now)?;
+    Ok(entry_ref)
+}
+
+/// Queues where somebody may be written to. The command's name.
+///
+/// # Errors
+///
+/// If the state cannot be written.
+pub fn reach(db: &Connection, from: MemberId, email: Option<String>, now: Millis) -> Result<Ref> {
+    let entry_ref = Ref(random());
+    let reach = Reach { n: 0, entry_ref, from, email };
+    queue(db, entry_ref, &ClientFrame::Reach(reach), None, now)?;
+    Ok(entry_ref)
+}
+
 /// Queues that an agreement is taken back. The command's name.
 ///
 /// # Errors
@@ -404,6 +429,8 @@ pub(super) fn sealed(
         ClientFrame::Turn(turn) => unsealed(&mut turn.n, n),
         ClientFrame::Intend(intend) => unsealed(&mut intend.n, n),
         ClientFrame::Withdraw(withdraw) => unsealed(&mut withdraw.n, n),
+        ClientFrame::AskForHelp(ask) => unsealed(&mut ask.n, n),
+        ClientFrame::Reach(reach) => unsealed(&mut reach.n, n),
         other => {
             let text = format!("the outbox holds a {}, which is no command", other.name());
             return Err(CliError::new(ExitCode::General, text));

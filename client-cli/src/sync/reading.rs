@@ -148,7 +148,8 @@ impl Reader<'_> {
                 | Content::Plan(_)
                 | Content::Proposal(_)
                 | Content::Pause(_)
-                | Content::Placement(_)),
+                | Content::Placement(_)
+                | Content::Nudge(_)),
             ) => {
                 if let Content::Schedule(schedule) = &clear {
                     self.met.insert(schedule.id);

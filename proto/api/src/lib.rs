@@ -15,6 +15,10 @@ pub mod site;
 
 pub mod audit;
 
+pub mod task;
+
+pub mod mail;
+
 /// Why something was refused (RFC 9457).
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Problem {

@@ -53,6 +53,21 @@ pub struct New {
     pub code_hash: String,
 }
 
+/// What a member of staff says of itself: `PUT /api/v1/staff/me`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Me {
+    /// What colleagues call them; absent: as before.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Where letters to staff go; empty: nowhere; absent: as before.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// In which language, BCP 47; absent: as before.
+    #[serde(default)]
+    pub language: Option<String>,
+}
+
 /// Somebody new may come in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invited {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::task::Task;
+
 /// The families of a member of staff, those first that need somebody most.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Worklist {
@@ -48,6 +50,9 @@ pub struct Family {
     pub phones: Vec<Phone>,
     /// When this was reckoned.
     pub as_of: String,
+    /// What is to be done for it, a call for help first.
+    #[serde(default)]
+    pub tasks: Vec<Task>,
 }
 
 /// When contact is intended next.

@@ -3,7 +3,7 @@
 //!
 //! Read in this order: what was heard (`ledger`), what is intended (`plan`), which of it was kept (`keeping`), when a
 //! child and its parents last heard each other (`two_way`), and from these how the child stands and until when
-//! (`standing`). `figures` sums up a stretch of time for reports, `week` a week; `suppress` leaves out of a table what
+//! (`standing`), and who is asked when contact is missed (`escalation`). `figures` sums up a stretch of time for reports, `week` a week; `suppress` leaves out of a table what
 //! would single out a child.
 //!
 //! All is per child: a sister who is called every day says nothing of her brother. Nothing here knows what was said.
@@ -17,6 +17,8 @@ pub mod keeping;
 pub mod two_way;
 
 pub mod standing;
+
+pub mod escalation;
 
 pub mod figures;
 

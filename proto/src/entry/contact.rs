@@ -17,6 +17,15 @@ pub const PLACEMENT_KEY: &str = "placement";
 /// What the keys of all pauses begin with.
 pub const PAUSE_KEYS: &str = "pause/";
 
+/// What the keys of all nudges begin with.
+pub const NUDGE_KEYS: &str = "nudge/";
+
+/// Key of the nudge about a child.
+#[must_use]
+pub fn nudge_key(child: MemberId) -> String {
+    format!("{NUDGE_KEYS}{child}")
+}
+
 /// Key of a pause.
 #[must_use]
 pub fn pause_key(number: u32) -> String {
@@ -142,4 +151,43 @@ pub struct Placement {
     /// Since when, in ms.
     #[n(3)]
     pub since: Millis,
+}
+
+/// Whom the family's phones prompt that a child would be glad to hear from a parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Nudged {
+    /// Nobody: there was contact, or none is expected.
+    #[n(0)]
+    Nobody,
+    /// The parents.
+    #[n(1)]
+    Parents,
+    /// The caregivers as well.
+    #[n(2)]
+    Caregivers,
+}
+
+impl Nudged {
+    /// The word in `--json`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nobody => "nobody",
+            Self::Parents => "parents",
+            Self::Caregivers => "caregivers",
+        }
+    }
+}
+
+/// A prompt without content. It blames nobody, never asks the child for anything, and ends by itself on contact.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Nudge {
+    /// About which child.
+    #[n(0)]
+    pub child: MemberId,
+    /// Who is prompted.
+    #[n(1)]
+    pub whom: Nudged,
 }

@@ -8,8 +8,8 @@ use minicbor::{Decode, Decoder, Encode, Encoder};
 
 pub use blob::{BLOB_KEYS, BlobFact, BlobState, blob_key};
 pub use contact::{
-    ContactPlan, IntendedRule, PAUSE_KEYS, PLACEMENT_KEY, PLAN_KEY, PROPOSAL_KEY, Pause,
-    PauseReason, Placement, Proposal, pause_key,
+    ContactPlan, IntendedRule, NUDGE_KEYS, Nudge, Nudged, PAUSE_KEYS, PLACEMENT_KEY, PLAN_KEY,
+    PROPOSAL_KEY, Pause, PauseReason, Placement, Proposal, nudge_key, pause_key,
 };
 pub use schedule::{
     Adjust, Fired, Notice, Noticed, RuleText, SCHEDULE_KEYS, Schedule, ScheduleState, Tombstone,
@@ -129,6 +129,8 @@ pub mod kind {
     pub const PAUSE: u32 = 28;
     /// [`super::Content::Placement`].
     pub const PLACEMENT: u32 = 29;
+    /// [`super::Content::Nudge`].
+    pub const NUDGE: u32 = 30;
 }
 
 /// What an entry says.
@@ -164,6 +166,8 @@ pub enum Content {
     Pause(Pause),
     /// In whose figures the family is: the fact `placement`.
     Placement(Placement),
+    /// Whom the phones prompt to write: the fact `nudge/N`.
+    Nudge(Nudge),
     /// Written by a newer version: its kind.
     Unknown(u32),
 }
@@ -423,6 +427,7 @@ impl Content {
             Self::Proposal(_) => kind::PROPOSAL,
             Self::Pause(_) => kind::PAUSE,
             Self::Placement(_) => kind::PLACEMENT,
+            Self::Nudge(_) => kind::NUDGE,
         }
     }
 
@@ -445,6 +450,7 @@ impl Content {
             Self::Proposal(_) => Some(PROPOSAL_KEY.into()),
             Self::Pause(pause) => Some(pause_key(pause.number)),
             Self::Placement(_) => Some(PLACEMENT_KEY.into()),
+            Self::Nudge(nudge) => Some(nudge_key(nudge.child)),
         }
     }
 
@@ -470,6 +476,7 @@ impl Content {
             Self::Proposal(body) => e.encode(body),
             Self::Pause(body) => e.encode(body),
             Self::Placement(body) => e.encode(body),
+            Self::Nudge(body) => e.encode(body),
             Self::Unknown(_) => e.array(0),
         });
         written.expect("writing to memory cannot fail");
@@ -500,6 +507,7 @@ impl Content {
             kind::PROPOSAL => Self::Proposal(d.decode()?),
             kind::PAUSE => Self::Pause(d.decode()?),
             kind::PLACEMENT => Self::Placement(d.decode()?),
+            kind::NUDGE => Self::Nudge(d.decode()?),
             kind => {
                 d.skip()?;
                 Self::Unknown(kind)

@@ -231,6 +231,39 @@ pub struct Withdraw {
     pub on: String,
 }
 
+/// Asks the programme's staff for help. It stands in no log that a phone is given: nobody of the family sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct AskForHelp {
+    /// The lane's counter.
+    #[n(0)]
+    pub n: N,
+    /// The command's own name.
+    #[n(1)]
+    pub entry_ref: Ref,
+    /// In whose name: a member whom the device serves.
+    #[n(2)]
+    pub from: MemberId,
+}
+
+/// Says where the relay may write to somebody when contact was missed. No phone and no member of staff is given it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Reach {
+    /// The lane's counter.
+    #[n(0)]
+    pub n: N,
+    /// The command's own name.
+    #[n(1)]
+    pub entry_ref: Ref,
+    /// Who: a parent or caregiver whom the device serves.
+    #[n(2)]
+    pub from: MemberId,
+    /// An address for e-mail, of at most [`crate::bounds::MAX_EMAIL`] bytes; absent: nowhere any more.
+    #[n(3)]
+    pub email: Option<String>,
+}
+
 /// What is agreed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]

@@ -16,8 +16,9 @@ pub(crate) mod list;
 mod relay;
 
 pub use client::{
-    Ack, Agreement, Beat, Card, Enrol, GiveBack, HandIn, Hello, Hold, Intend, Join, Look, Plan,
-    Post, Preview, RecordConsent, Reissue, Report, Request, Setup, Turn, Void, Withdraw,
+    Ack, Agreement, AskForHelp, Beat, Card, Enrol, GiveBack, HandIn, Hello, Hold, Intend, Join,
+    Look, Plan, Post, Preview, Reach, RecordConsent, Reissue, Report, Request, Setup, Turn, Void,
+    Withdraw,
 };
 pub use relay::{
     Beaten, ClockText, Cursors, Enrolled, Entries, GivenBack, HandedIn, Invited, Joined, Posted,
@@ -155,6 +156,10 @@ frames! {
         36 Intend,
         /// Takes back an agreement.
         37 Withdraw,
+        /// Asks the staff for help.
+        38 AskForHelp,
+        /// Says where the relay may write to somebody.
+        39 Reach,
     }
 }
 

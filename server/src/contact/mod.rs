@@ -9,8 +9,10 @@ use std::collections::BTreeMap;
 
 use jiashu_contact::standing::Thresholds;
 use jiashu_contact::week::Week;
-use jiashu_proto::entry::{Content, PAUSE_KEYS, PLACEMENT_KEY, PLAN_KEY, Placement, link_key};
-use jiashu_proto::id::{Millis, Role, Scope};
+use jiashu_proto::entry::{
+    Content, NUDGE_KEYS, Nudge, PAUSE_KEYS, PLACEMENT_KEY, PLAN_KEY, Placement, Seq, link_key,
+};
+use jiashu_proto::id::{MemberId, Millis, Role, Scope};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
@@ -18,7 +20,10 @@ use self::known::Known;
 use self::reckon::Setting;
 use self::rows::{FAMILIES, week_book};
 use crate::execute::{self, ATTEMPTS, Failure, standing_plan};
+use crate::family::help::{REACH, read_reach};
 use crate::family::ledger::{CLOSED, HEARD, Heard, INTENDED, Intended, SENT, Sent};
+use crate::family::{nudges, tasks};
+use crate::notify;
 use crate::programme::{self, ProgrammeFact as _, SiteFact, site_key};
 use crate::relay::Relay;
 use crate::store::{
@@ -69,9 +74,11 @@ async fn look_at(relay: &Relay, due: &Due, state: &ScopeState) -> Result<(), Fai
         return Ok(());
     };
     let (known, seen) = gather(relay, family, state, &placement).await?;
+    let (nudges, tasks) = (nudges(store, family).await?, execute::tasks(store, family).await?);
     let now = relay.clock.now();
     let setting = Setting { turn: family.0, ..setting(store, &placement).await? };
-    let reckoned = reckon::reckon(&known, &setting, now);
+    let mut reckoned = reckon::reckon(&known, &setting, now);
+    reckoned.row.tasks = tasks::open_after(&tasks, &reckoned.steps, now);
     let entered = |book, version, value| {
         let name = family.0.to_be_bytes().to_vec();
         Change::Enter(LedgerRow { book, name, version, value })
@@ -94,12 +101,40 @@ async fn look_at(relay: &Relay, due: &Due, state: &ScopeState) -> Result<(), Fai
         Some(next) => Change::SetDue(DueItem::Contact, next.max(now.saturating_add(1))),
         None => Change::ClearDue(DueItem::Contact),
     };
-    let requires = requires.into_iter().chain(seen).collect();
+    let nudges = nudges::follow(&nudges, &reckoned.steps);
+    let reached = reached(store, family, &known).await?;
+    let requires = requires.into_iter().chain(seen).chain(nudges.requires).collect();
     let closed = reckoned.weeks.iter().rev().find(|(_, row)| row.closed);
     let closed = closed.map(|(week, _)| Change::Enter(last_closed(*week)));
-    let changes = [again].into_iter().chain(closed).collect();
-    store.commit(family, Batch { requires, changes, ..Batch::new(now) }).await?;
+    let changes = [again].into_iter().chain(closed);
+    let changes = changes.chain(tasks::follow(&tasks, &reckoned.steps, now));
+    let mails = notify::nudge(family, reached.into_iter(), &nudges.begun, now);
+    let (entries, changes) = (nudges.entries, changes.chain(mails).collect());
+    store.commit(family, Batch { requires, entries, changes, ..Batch::new(now) }).await?;
     Ok(())
+}
+
+/// Whom the family's phones prompt, by place.
+async fn nudges(store: &dyn Store, family: Scope) -> Result<Vec<(Seq, Nudge)>, StoreError> {
+    let facts = store.facts(family, NUDGE_KEYS).await?;
+    let nudges =
+        facts.into_iter().filter_map(|(_, record)| match Content::from_bytes(&record.content) {
+            Ok(Content::Nudge(nudge)) => Some((record.seq, nudge)),
+            _ => None,
+        });
+    Ok(nudges.collect())
+}
+
+/// The parents that may be written to.
+async fn reached(
+    store: &dyn Store,
+    family: Scope,
+    known: &Known,
+) -> Result<Vec<MemberId>, StoreError> {
+    let rows = store.book(family, REACH).await?;
+    let reached = rows.iter().filter_map(read_reach).map(|(member, _)| member);
+    let is_parent = |member: &MemberId| known.roster.members().get(member) == Some(&Role::Parent);
+    Ok(reached.filter(is_parent).collect())
 }
 
 /// The version of what a closed week says: nothing comes over it.
@@ -233,4 +268,4 @@ async fn enrolled_at(store: &dyn Store, family: Scope) -> Result<Millis, StoreEr
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,5 +1,8 @@
 //! From what is known of a family to how it stands and what its weeks say, and until when that holds. Pure.
 
+use std::collections::BTreeMap;
+
+use jiashu_contact::escalation::Step;
 use jiashu_contact::figures::Band;
 use jiashu_contact::keeping::{Outcome, kept, missed_in_a_row};
 use jiashu_contact::ledger::{Contact, Way, of_child};
@@ -39,6 +42,8 @@ pub struct Setting {
 pub struct Reckoned {
     /// How it stands.
     pub row: FamilyRow,
+    /// Who is asked because of each child.
+    pub steps: BTreeMap<MemberId, Step>,
     /// What its weeks say that have not closed before, in order.
     pub weeks: Vec<(Week, WeekRow)>,
     /// When something of it changes if nothing happens, in ms; absent: never.
@@ -79,10 +84,16 @@ pub fn reckon(known: &Known, setting: &Setting, now: Millis) -> Reckoned {
         home_zone,
         phones: phones(known),
         as_of: now,
+        tasks: Vec::new(),
     };
+    let step = |child: &ChildRow| {
+        let missed = child.missed_in_a_row;
+        (child.member, Step::of(child.standing, missed, &setting.thresholds))
+    };
+    let steps = row.children.iter().map(step).collect();
     let weeks = family.weeks(&row);
     let next = known.counted_since.and_then(|_| family.next_look(intended));
-    Reckoned { row, weeks, next: next.map(Timestamp::as_millisecond) }
+    Reckoned { row, steps, weeks, next: next.map(Timestamp::as_millisecond) }
 }
 
 impl Family<'_> {

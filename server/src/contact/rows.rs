@@ -6,6 +6,7 @@ use jiashu_contact::week::Week;
 use jiashu_proto::id::{DeviceId, MemberId, Millis, Role};
 use minicbor::{Decode, Encode};
 
+use crate::family::tasks::Task;
 use crate::store::LedgerRow;
 
 /// The book of what each family's figures say of a week, by its number.
@@ -134,6 +135,9 @@ pub struct FamilyRow {
     /// When this was reckoned, in ms.
     #[n(9)]
     pub as_of: Millis,
+    /// What staff are asked to do for it, the most urgent first.
+    #[cbor(n(10), default)]
+    pub tasks: Vec<Task>,
 }
 
 /// How a child stands.
@@ -280,6 +284,7 @@ mod tests {
             away_zone: None,
             phones: vec![phone],
             as_of: 10,
+            tasks: Vec::new(),
         };
 
         let value = row.to_bytes();

@@ -18,32 +18,33 @@ use crate::execute;
 use crate::family::contact::look;
 use crate::family::ledger::{Heard, SENT, Sent};
 use crate::ngo::staff::{Staff, assign, caseload};
+use crate::notify;
 use crate::relay::Relay;
 use crate::scheduler;
 use crate::store::embedded::{EmbeddedStore, Options};
 use crate::store::{Batch, Change, NewEntry, Precondition, ScopeKind};
 
-const PROGRAMME: Scope = Scope(70);
-const MOTHER: MemberId = MemberId(1);
-const LILI: MemberId = MemberId(3);
+pub(crate) const PROGRAMME: Scope = Scope(70);
+pub(crate) const MOTHER: MemberId = MemberId(1);
+pub(crate) const LILI: MemberId = MemberId(3);
 const HOUR_MS: Millis = 60 * 60 * 1000;
 
 /// An instant in Gansu: `2026-11-02T19:30`.
-fn at(civil: &str) -> Millis {
+pub(crate) fn at(civil: &str) -> Millis {
     let zone = super::reckon::zone("Asia/Shanghai").unwrap();
     zone.to_timestamp(civil.parse().unwrap()).unwrap().as_millisecond()
 }
 
-struct Weeks {
-    relay: Relay,
-    family: Scope,
+pub(crate) struct Weeks {
+    pub(crate) relay: Relay,
+    pub(crate) family: Scope,
     letters: u8,
     _folder: TempDir,
 }
 
 impl Weeks {
     /// The family Li from Monday, 2 November on, which means to hear each other every evening.
-    async fn begin() -> Self {
+    pub(crate) async fn begin() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = Config { data: folder.path().to_owned(), ..Config::defaults() };
         let store = EmbeddedStore::open(folder.path(), Options::default()).unwrap();
@@ -78,7 +79,7 @@ impl Weeks {
         weeks
     }
 
-    async fn plan(&self, rules: Vec<IntendedRule>) {
+    pub(crate) async fn plan(&self, rules: Vec<IntendedRule>) {
         let now = self.relay.clock.now();
         let plan = Content::Plan(ContactPlan { by: MOTHER, rules });
         let batch = Batch {
@@ -90,17 +91,18 @@ impl Weeks {
     }
 
     /// Time goes by, an hour after the other, and what is due is done.
-    async fn until(&self, civil: &str) {
+    pub(crate) async fn until(&self, civil: &str) {
         let end = at(civil);
         while self.relay.clock.now() < end {
             let next = self.relay.clock.now().saturating_add(HOUR_MS).min(end);
             self.relay.clock.set(next);
             scheduler::settle_all(&self.relay).await;
+            notify::settle_all(&self.relay).await;
         }
     }
 
     /// Somebody wrote, and somebody heard it then, which the relay is told at another time.
-    async fn heard(&mut self, from: MemberId, by: MemberId, civil: &str, told: &str) {
+    pub(crate) async fn heard(&mut self, from: MemberId, by: MemberId, civil: &str, told: &str) {
         self.letters += 1;
         let (entry_ref, heard_at, told_at) = (Ref([self.letters; 12]), at(civil), at(told));
         let message = Message {
@@ -130,13 +132,13 @@ impl Weeks {
         self.relay.store.commit(self.family, batch).await.unwrap();
     }
 
-    async fn both_ways(&mut self, civil: &str) {
+    pub(crate) async fn both_ways(&mut self, civil: &str) {
         self.heard(MOTHER, LILI, civil, civil).await;
         self.heard(LILI, MOTHER, civil, civil).await;
     }
 
     /// Something else is recorded of Lili from now on.
-    async fn consent(&self, change: impl Fn(&mut Consent)) {
+    pub(crate) async fn consent(&self, change: impl Fn(&mut Consent)) {
         let standing = execute::staff::consents(&*self.relay.store, self.family).await.unwrap();
         let mut consent = standing[0].1.clone();
         change(&mut consent);
@@ -155,7 +157,7 @@ impl Weeks {
         self.week(week).await.unwrap().children.remove(0)
     }
 
-    async fn standing(&self) -> Standing {
+    pub(crate) async fn standing(&self) -> Standing {
         let rows = self.relay.store.book(PROGRAMME, FAMILIES).await.unwrap();
         FamilyRow::read(&rows[0]).unwrap().standing()
     }

@@ -35,6 +35,7 @@ pub fn is_for(content: &Content, members: &[MemberId]) -> bool {
         | Content::Proposal(_)
         | Content::Pause(_)
         | Content::Placement(_)
+        | Content::Nudge(_)
         | Content::Unknown(_) => true,
     }
 }

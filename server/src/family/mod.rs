@@ -21,6 +21,12 @@ pub mod ledger;
 
 pub mod contact;
 
+pub mod nudges;
+
+pub mod tasks;
+
+pub mod help;
+
 pub mod held;
 
 pub mod blob;

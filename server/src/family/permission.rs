@@ -202,6 +202,16 @@ pub const TABLE: &[Row] = &[
         kept: SUPERSEDED,
         to: "all",
     },
+    Row {
+        kind: kind::NUDGE,
+        name: "nudge",
+        form: "clear",
+        writer: "the relay, when what is intended was missed, and when there was contact",
+        precondition: "contact is counted; the version seen",
+        key: "nudge/N",
+        kept: SUPERSEDED,
+        to: "all",
+    },
 ];
 
 /// Whether a device may seal a body of this kind, with that key.

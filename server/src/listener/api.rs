@@ -11,7 +11,8 @@ use axum::{Extension, Router};
 use jiashu_api::family::{Pause, Plan};
 use jiashu_api::report::Thresholds;
 use jiashu_api::site::Site;
-use jiashu_api::staff::{Assign, New};
+use jiashu_api::staff::{Assign, Me, New};
+use jiashu_api::task::Done;
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::id::DeviceId;
 use serde::Serialize;
@@ -28,7 +29,7 @@ use crate::ngo::family::{pause, propose, resume};
 use crate::ngo::report::{self, By, Period};
 use crate::ngo::staff::{self, Staff};
 use crate::ngo::worklist::{USUAL, worklist};
-use crate::ngo::{audit, sites, thresholds};
+use crate::ngo::{audit, mail, sites, tasks, thresholds};
 use crate::relay::Relay;
 
 /// A wish of staff, in bytes.
@@ -44,7 +45,11 @@ pub(super) fn routes() -> Router<Door> {
         .route("/api/v1/report", get(report))
         .route("/api/v1/thresholds", get(show_thresholds).put(set_thresholds))
         .route("/api/v1/staff", get(list_staff).post(invite_staff))
+        .route("/api/v1/staff/me", put(set_me))
         .route("/api/v1/staff/{number}", delete(remove_staff))
+        .route("/api/v1/tasks", get(list_tasks))
+        .route("/api/v1/families/{case}/tasks/done", post(task_done))
+        .route("/api/v1/mail", get(list_mail))
         .route("/api/v1/sites", get(list_sites).post(put_site))
         .route("/api/v1/audit", get(audit_log))
 }
@@ -146,6 +151,31 @@ async fn remove_staff(
     let number = number.parse().map_err(|_| malformed("the number of a member of staff"))?;
     staff::remove(&door.relay, &staff, DeviceId(number)).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn set_me(State(door): State<Door>, staff: Staff, body: Body) -> Result<StatusCode, No> {
+    let me: Me = wish(&door.relay, body).await?;
+    staff::set_me(&door.relay, &staff, me).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn list_tasks(State(door): State<Door>, staff: Staff) -> Result<Response, No> {
+    Ok(json(&tasks::list(&door.relay, &staff).await?))
+}
+
+async fn task_done(
+    State(door): State<Door>,
+    staff: Staff,
+    Path(case): Path<String>,
+    body: Body,
+) -> Result<StatusCode, No> {
+    let done: Done = wish(&door.relay, body).await?;
+    tasks::done(&door.relay, &staff, &case, &done).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn list_mail(State(door): State<Door>, staff: Staff) -> Result<Response, No> {
+    Ok(json(&mail::list(&door.relay, &staff).await?))
 }
 
 async fn list_sites(State(door): State<Door>, staff: Staff) -> Result<Response, No> {

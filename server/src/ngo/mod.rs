@@ -14,6 +14,10 @@ pub mod sites;
 
 pub mod worklist;
 
+pub mod tasks;
+
+pub mod mail;
+
 pub mod report;
 
 pub mod thresholds;

@@ -9,6 +9,7 @@ use super::staff::{Staff, Wants, allow, is_plain};
 use super::thresholds::look_at_all;
 use crate::execute::Failure;
 use crate::family::Refusal;
+use crate::notify::digest;
 use crate::programme::{self, SiteFact, entry, site_key};
 use crate::relay::Relay;
 use crate::store::{Batch, StoreError};
@@ -50,6 +51,7 @@ pub async fn put(relay: &Relay, staff: &Staff, site: api::Site) -> Result<(), Fa
     let entries = vec![entry(site_key(&code), &SiteFact { name, zone, org_unit })];
     let batch = Batch { entries, ..Batch::new(relay.clock.now()) };
     store.commit(staff.programme, batch).await?;
+    digest::arrange(relay, staff.programme).await?;
     if moves {
         // The days of its families are others.
         look_at_all(relay, staff.programme).await?;

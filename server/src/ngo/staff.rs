@@ -11,6 +11,8 @@ use super::audit::{self, Asked};
 use crate::contact::placement;
 use crate::execute::{self, Failure};
 use crate::family::Refusal;
+use crate::family::help::check_email;
+use crate::notify::digest;
 use crate::programme::{self, Role, SiteFact, StaffFact, entry, site_key, staff_key};
 use crate::relay::Relay;
 use crate::store::{
@@ -329,6 +331,7 @@ pub async fn invite(relay: &Relay, staff: &Staff, new: api::New) -> Result<api::
             Err(StoreError::Stale { .. }) if attempts.next().is_some() => {}
             done => {
                 done?;
+                digest::arrange(relay, staff.programme).await?;
                 return Ok(api::Invited { number, expires_at });
             }
         }
@@ -350,13 +353,7 @@ fn checked(new: &api::New) -> Result<(StaffFact, CodeHash), Refusal> {
     let role = Role::from_name(&new.role)
         .ok_or_else(|| malformed("a role is coordinator, caseworker or auditor"))?;
     let hash = new.code_hash.parse().map_err(|_| malformed("a hash is 64 hexadecimal digits"))?;
-    let texts = [Some(&new.name), new.email.as_ref(), Some(&new.language)];
-    if texts.into_iter().flatten().any(|text| !is_plain(text)) {
-        return Err(malformed("a text is too long, or has a hidden character"));
-    }
-    if new.email.as_ref().is_some_and(|email| !is_email(email)) {
-        return Err(malformed("this is no address for e-mail"));
-    }
+    check_texts(&new.name, new.email.as_deref(), &new.language)?;
     if role == Role::Caseworker && new.sites.is_empty() {
         return Err(malformed("a caseworker has a site, at least one"));
     }
@@ -371,16 +368,17 @@ fn checked(new: &api::New) -> Result<(StaffFact, CodeHash), Refusal> {
     Ok((fact, hash))
 }
 
+fn check_texts(name: &str, email: Option<&str>, language: &str) -> Result<(), Refusal> {
+    if ![name, language].into_iter().all(is_plain) {
+        let text = "a text is too long, or has a hidden character";
+        return Err(Refusal::new(ErrorCode::Malformed, text));
+    }
+    email.map_or(Ok(()), check_email)
+}
+
 /// Nothing that would begin a line of its own in a letter or a list.
 pub(super) fn is_plain(text: &str) -> bool {
     text.len() <= MAX_TEXT && !text.chars().any(char::is_control)
-}
-
-/// One address, and nothing that a mail program reads as two.
-fn is_email(text: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_graphic() && !"<>()[],;:\\\"".contains(c);
-    let Some((local, domain)) = text.rsplit_once('@') else { return false };
-    !local.is_empty() && domain.contains('.') && text.chars().all(allowed) && !local.contains('@')
 }
 
 async fn sites_exist(store: &dyn Store, programme: Scope, codes: &[String]) -> Result<(), Failure> {
@@ -422,6 +420,55 @@ pub async fn remove(relay: &Relay, staff: &Staff, number: DeviceId) -> Result<()
     store.commit(staff.programme, batch).await?;
     tracing::info!(programme.id = %staff.programme, staff = %number, "a member of staff is out");
     Ok(())
+}
+
+/// Says of oneself how one is called, where letters go and in which language.
+///
+/// # Errors
+///
+/// [`Failure`].
+pub async fn set_me(relay: &Relay, staff: &Staff, me: api::Me) -> Result<(), Failure> {
+    let asked = Asked { action: "staff-me", ..Asked::default() };
+    audit::note(relay, staff.programme, staff.number, &asked, true).await?;
+    let store = &*relay.store;
+    let (programme, key) = (staff.programme, staff_key(staff.number));
+    let mut attempts = 0..execute::ATTEMPTS;
+    loop {
+        let record = store.fact(programme, &key).await?;
+        let fact = match programme::find(store, programme, &key).await? {
+            Some(fact) => fact,
+            // The first coordinator, of whom nothing was written down.
+            None => StaffFact {
+                role: staff.role,
+                sites: Vec::new(),
+                name: String::new(),
+                email: None,
+                language: "en".to_owned(),
+                left: false,
+            },
+        };
+        let name = me.name.clone().unwrap_or(fact.name);
+        let language = me.language.clone().unwrap_or(fact.language);
+        let email = match &me.email {
+            None => fact.email,
+            Some(email) if email.is_empty() => None,
+            Some(email) => Some(email.clone()),
+        };
+        check_texts(&name, email.as_deref(), &language)?;
+        let fact = StaffFact { name, email, language, ..fact };
+        let batch = Batch {
+            requires: vec![Precondition::FactAt(key.clone(), record.map(|record| record.seq))],
+            entries: vec![entry(key.clone(), &fact)],
+            ..Batch::new(relay.clock.now())
+        };
+        match store.commit(programme, batch).await {
+            Err(StoreError::Stale { .. }) if attempts.next().is_some() => {}
+            done => {
+                done?;
+                return Ok(digest::arrange(relay, programme).await?);
+            }
+        }
+    }
 }
 
 /// Comes in by a link that a coordinator made. `None` if the programme has no such link: it may be the relay's own.
@@ -497,25 +544,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_one_and_begins_no_header() {
-        for good in ["a@b.org", "first.last+x@sub.example.org"] {
-            assert!(is_email(good), "{good}");
-        }
-        let bad = [
-            "",
-            "a",
-            "@b.org",
-            "a@b",
-            "a@b.org,c@d.org",
-            "a b@c.org",
-            "a@b.org\r\nBcc: x@y.org",
-            "<a@b.org>",
-            "a@b@c.org",
-            "\"a\"@b.org",
-        ];
-        for bad in bad {
-            assert!(!is_email(bad), "{bad:?}");
-        }
+    fn a_text_begins_no_line_of_its_own() {
         assert!(!is_plain("a\nb") && !is_plain(&"x".repeat(201)) && is_plain("李老师"));
     }
 }

@@ -8,8 +8,10 @@ use jiff::Timestamp;
 
 use super::audit::Asked;
 use super::staff::{Staff, Wants, allow_quietly, caseload};
+use super::tasks;
 use crate::contact::rows::{ChildRow, FAMILIES, FamilyRow, PhoneRow};
 use crate::execute::Failure;
+use crate::family::tasks::TaskKind;
 use crate::relay::Relay;
 
 /// Milliseconds of a day.
@@ -38,9 +40,11 @@ pub async fn worklist(relay: &Relay, staff: &Staff, most: usize) -> Result<Workl
         staff.owns(caseload.get(&family).copied(), read.site.as_deref()).then_some(read)
     });
     let mut rows: Vec<_> = own.collect();
-    // Of equals whom nothing was heard of for longer; then by code, so that the list stands still.
+    // Who asks for help comes first. Of equals whom nothing was heard of for longer; then by code, so that the list stands still.
     rows.sort_by_cached_key(|row| {
-        (std::cmp::Reverse(row.standing()), longest_ago(row), row.case_code.clone())
+        let asks_for_help = row.tasks.iter().any(|task| task.kind == TaskKind::Help);
+        let standing = (asks_for_help, row.standing());
+        (std::cmp::Reverse(standing), longest_ago(row), row.case_code.clone())
     });
     let families = rows.iter().take(most).map(|row| listed(row, now)).collect();
     Ok(Worklist { as_of: text(now), total: rows.len(), families })
@@ -84,6 +88,7 @@ pub fn listed(row: &FamilyRow, now: Millis) -> Family {
         children: row.children.iter().map(child).collect(),
         phones: row.phones.iter().map(|phone| listed_phone(phone, row.counted, now)).collect(),
         as_of: text(row.as_of),
+        tasks: row.tasks.iter().map(|task| tasks::listed(task, &row.case_code)).collect(),
     }
 }
 

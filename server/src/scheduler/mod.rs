@@ -21,6 +21,7 @@ use crate::contact;
 use crate::execute::staff::finish_enrolment;
 use crate::execute::{self, Failure};
 use crate::family::{closing, expiry, retention};
+use crate::notify;
 use crate::relay::Relay;
 use crate::setup;
 use crate::store::{
@@ -172,6 +173,8 @@ async fn one(relay: &Relay, due: &Due) -> Result<(), Failure> {
         DueItem::Expiry(place) => expire_message(relay, due, *place).await,
         DueItem::Blob(id) => execute::blob::on_due(relay, due, *id).await,
         DueItem::Contact => contact::look(relay, due).await,
+        DueItem::Mail(id) => notify::on_due(relay, due, *id).await,
+        DueItem::Digest => notify::digest::on_due(relay, due).await,
         // Those are fired together.
         DueItem::Occurrence(_) => Ok(()),
     }

@@ -318,6 +318,12 @@ pub enum DueItem {
     /// A look at how the family stands.
     #[n(8)]
     Contact,
+    /// A try to send this e-mail.
+    #[n(9)]
+    Mail(#[n(0)] Ref),
+    /// The next Monday of a programme on which somebody is sent its digest.
+    #[n(10)]
+    Digest,
 }
 
 /// Something that is due.
@@ -335,10 +341,11 @@ pub struct Due {
 }
 
 impl DueItem {
-    /// Whether it stays due in a family that began anew elsewhere: what it has still grows old.
+    /// Whether it stays due in a family that began anew elsewhere: what it has still grows old, and what was to be told
+    /// is told.
     #[must_use]
     pub fn is_of_age(&self) -> bool {
-        matches!(self, Self::Retention | Self::Blob(_))
+        matches!(self, Self::Retention | Self::Blob(_) | Self::Mail(_))
     }
 }
 
@@ -368,6 +375,8 @@ mod tests {
             (DueItem::Expiry(7), "820607"),
             (DueItem::Blob(Ref([1; 12])), "82074c010101010101010101010101"),
             (DueItem::Contact, "8108"),
+            (DueItem::Mail(Ref([1; 12])), "82094c010101010101010101010101"),
+            (DueItem::Digest, "810a"),
         ];
 
         for (item, hex) in items {

@@ -1,0 +1,83 @@
+//! What staff are asked to do for their families, and that they have seen to it.
+
+use jiashu_api::task as api;
+use jiashu_proto::error::ErrorCode;
+use jiashu_proto::id::{MemberId, Scope};
+use jiashu_recurrence::utc_text;
+use jiff::Timestamp;
+
+use super::audit::Asked;
+use super::staff::{Staff, Wants, allow_family, allow_quietly, caseload};
+use crate::contact::rows::{FAMILIES, FamilyRow};
+use crate::execute::{Failure, tasks};
+use crate::family::Refusal;
+use crate::family::contact::look;
+use crate::family::tasks::{Task, TaskKind};
+use crate::relay::Relay;
+use crate::store::Batch;
+
+/// All that wait for a member of staff: calls for help first, then those that have waited for longest.
+///
+/// # Errors
+///
+/// [`Failure`].
+pub async fn list(relay: &Relay, staff: &Staff) -> Result<Vec<api::Task>, Failure> {
+    let asked = Asked { action: "tasks", ..Asked::default() };
+    allow_quietly(relay, staff, Wants::Families, asked).await?;
+    let caseload = caseload(&*relay.store, staff.programme).await?;
+    let rows = relay.store.book(staff.programme, FAMILIES).await?;
+    let mut open = Vec::new();
+    for row in &rows {
+        let Ok(name) = row.name.as_slice().try_into() else { continue };
+        let family = Scope(u64::from_be_bytes(name));
+        let Some(read) = FamilyRow::read(row) else { continue };
+        if staff.owns(caseload.get(&family).copied(), read.site.as_deref()) {
+            open.extend(read.tasks.iter().map(|task| (task.clone(), read.case_code.clone())));
+        }
+    }
+    open.sort_by_key(|(task, case)| (task.kind, task.opened_at, case.clone(), task.member));
+    Ok(open.iter().map(|(task, case_code)| listed(task, case_code)).collect())
+}
+
+/// A task as staff see it.
+#[must_use]
+pub fn listed(task: &Task, case_code: &str) -> api::Task {
+    let since = Timestamp::from_millisecond(task.opened_at).unwrap_or(Timestamp::UNIX_EPOCH);
+    api::Task {
+        case_code: case_code.to_owned(),
+        kind: task.kind.name().to_owned(),
+        member: task.member.0,
+        since: utc_text(since),
+    }
+}
+
+/// Somebody has seen to it. Where it was seen to already, nothing changes.
+///
+/// # Errors
+///
+/// [`Failure`]; [`ErrorCode::Unknown`] where there is no such task.
+pub async fn done(
+    relay: &Relay,
+    staff: &Staff,
+    case_code: &str,
+    wish: &api::Done,
+) -> Result<(), Failure> {
+    let kind = TaskKind::from_name(&wish.kind)
+        .ok_or_else(|| Refusal::new(ErrorCode::Malformed, "a task is help or missed"))?;
+    let asked =
+        Asked::of("task-done", case_code).saying(format!("{} {}", kind.name(), wish.member));
+    let family = allow_family(relay, staff, case_code, asked).await?;
+    let store = &*relay.store;
+    let stands = tasks(store, family).await?;
+    let is_it = |task: &&Task| task.kind == kind && task.member == MemberId(wish.member);
+    let task = stands.iter().find(is_it).ok_or_else(|| {
+        Refusal::new(ErrorCode::Unknown, "there is no such task: jiashu ngo tasks lists them")
+    })?;
+    if task.is_open() {
+        let now = relay.clock.now();
+        let done = Task { done_by: Some(staff.number), ..task.clone() };
+        let changes = vec![done.enter(), look(now)];
+        store.commit(family, Batch { changes, ..Batch::new(now) }).await?;
+    }
+    Ok(())
+}
