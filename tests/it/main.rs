@@ -86,6 +86,8 @@ mod story_schedules;
 
 mod story_contact;
 
+mod story_mail;
+
 mod story_reminders;
 
 mod story_banks;

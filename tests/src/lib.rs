@@ -20,6 +20,8 @@ pub mod redis;
 
 pub mod s3;
 
+pub mod smtpd;
+
 pub mod ground;
 
 pub mod sentinel;

@@ -323,7 +323,7 @@ fn before_data(failed: &Failed) -> Outcome {
     match failed {
         Failed::Late => Outcome::NotReached("the server was silent"),
         Failed::Smtp(error) => {
-            let why = if error.is_tls() {
+            let why = if error.is_tls() || is_handshake(error) {
                 "no TLS with a certificate that is trusted"
             } else if error.is_client() {
                 "the server offers no way to do it"
@@ -333,6 +333,16 @@ fn before_data(failed: &Failed) -> Outcome {
             answered(error).unwrap_or(Outcome::NotReached(why))
         }
     }
+}
+
+/// Whether TLS broke off, which the library counts among connections.
+fn is_handshake(error: &lettre::transport::smtp::Error) -> bool {
+    let first: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
+    let mut sources = std::iter::successors(first, |error| error.source());
+    sources.any(|source| {
+        let io = source.downcast_ref().and_then(std::io::Error::get_ref);
+        io.is_some_and(|inner| inner.is::<rustls::Error>())
+    })
 }
 
 /// What the server said, if it said anything.
