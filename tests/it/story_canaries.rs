@@ -5,10 +5,11 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use jiashu_tests::TestRelay;
 use jiashu_tests::sound::opus_by;
+use jiashu_tests::{TestRelay, until};
 
 use crate::story::{Journalled, Office, ask, ask_all, text as path_text};
+use crate::story_contact::COLUMNS;
 
 /// Stands in every name, label and text of the family.
 const CANARY: &str = "Zimtkanarie";
@@ -127,16 +128,20 @@ fn the_search_finds_a_word_in_every_form() {
 
 #[tokio::test]
 async fn what_a_family_writes_lies_nowhere_at_the_relay() {
-    let relay = TestRelay::with(&[("JIASHU_LOG", "trace")]).await;
+    let mail = tempfile::tempdir().unwrap();
+    let by_mail = format!("folder:{}", mail.path().display());
+    let relay = TestRelay::with(&[("JIASHU_LOG", "trace"), ("JIASHU_MAIL", &by_mail)]).await;
     let mut office = Office::on(relay).await;
     let (mama, kid, label) =
         (format!("{CANARY} Mama"), format!("{CANARY} Kid"), format!("{CANARY} phone"));
-    let cards = office
-        .enrol(&format!(
-            "{CASE},1,parent,{mama},Europe/Rome,it,{label},,2026-11-01,\n\
-             {CASE},2,child,{kid},Asia/Shanghai,zh,{label} 2,,2026-11-01,2026-11-01\n"
-        ))
-        .await;
+    let list = office.path("families.csv");
+    let rows = format!(
+        "{COLUMNS}\n{CASE},1,parent,{mama},Europe/Rome,it,{label},,2026-11-01,,,2026-11-01,,,\n\
+         {CASE},2,child,{kid},Asia/Shanghai,zh,{label} 2,,2026-11-01,2026-11-01,2017-03-04,2026-11-01,2026-11-01,,day 19:30\n"
+    );
+    std::fs::write(&list, rows).unwrap();
+    let _ = office.try_enrol(list.to_str().unwrap(), &[]).await.success();
+    let cards = office.cards();
     let mother = office.join("mother", &cards.link(CASE, &mama)).await;
     let home = office.join("home", &cards.link(CASE, &kid)).await;
     let text = |what: &str| format!("{what} {CANARY} {what}");
@@ -169,7 +174,27 @@ async fn what_a_family_writes_lies_nowhere_at_the_relay() {
     let (link, by_link) = (made["link"].as_str().unwrap(), path_text(&office.path("by link")));
     ask(&office.phone("nobody"), &["voice", "open", link, "--out", &by_link]).await;
 
-    let mut places = memory(office.relay.pid());
+    // What staff are told and may ask for.
+    let _ = office.worker.run(&["ngo", "me", "--email", "li@ngo.example"]).await.success();
+    let _ = ask(&home, &["ask-for-help", "--as", &kid, "--yes"]).await;
+    until("the e-mail to be there", async || (!files(mail.path()).is_empty()).then_some(())).await;
+    let mut places = Vec::new();
+    for verb in [
+        &["worklist"][..],
+        &["tasks"],
+        &["report"],
+        &["report", "--by", "corridor"],
+        &["staff", "list"],
+        &["mail"],
+        &["audit"],
+    ] {
+        let told = ask_all(&office.worker, &[&["ngo"], verb].concat()).await;
+        assert!(verb == ["mail"] || !told.is_empty(), "{verb:?}");
+        places.push((format!("{verb:?}"), serde_json::to_vec(&told).unwrap()));
+    }
+    places.extend(contents(mail.path()));
+
+    places.extend(memory(office.relay.pid()));
     for path in ["/metrics", "/healthz"] {
         places.push((path.into(), office.relay.raw().get(path).await.body));
     }

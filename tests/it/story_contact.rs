@@ -9,7 +9,7 @@ use crate::operator::{run, store_file};
 use crate::story::{Office, ask, ask_all, failure};
 
 /// A list with all that may be said of a family.
-const COLUMNS: &str = "case_code,member,role,name,time_zone,language,device,shared_device,\
+pub(crate) const COLUMNS: &str = "case_code,member,role,name,time_zone,language,device,shared_device,\
                        consent_on,assent_on,born_on,counting_on,counting_assent_on,site,plan";
 
 /// Two children who share their grandmother's phone; one family that does not want to be counted, one that may not
