@@ -11,7 +11,8 @@ use proptest::prelude::*;
 use crate::entry::{
     Adjust, Consent, ContactPlan, Content, Cursor, Fired, IntendedRule, LinkFact, MemberFact,
     Message, Notice, Noticed, Nudge, Nudged, Pause, PauseReason, Placement, Proposal, Receipt,
-    RequestFact, RuleText, Rung, Schedule, ScheduleState, Tombstone, WrapsFact, kind,
+    RequestFact, RuleText, Rung, Schedule, ScheduleState, SuspendedFor, Suspension,
+    SuspensionReason, Tombstone, WrapsFact, kind,
 };
 use crate::error::ErrorCode;
 use crate::frame::*;
@@ -414,6 +415,23 @@ fn of_contact() -> Vec<Content> {
             since: AT,
         }),
         Content::Nudge(Nudge { child: MemberId(3), whom: Nudged::Caregivers }),
+        Content::Suspension(Suspension {
+            member: MemberId(1),
+            times: vec![
+                SuspendedFor {
+                    from: AT,
+                    until: Some(AT + 1),
+                    reason: SuspensionReason::CourtOrder,
+                    staff: DeviceId(1),
+                },
+                SuspendedFor {
+                    from: AT + 2,
+                    until: None,
+                    reason: SuspensionReason::OwnWish,
+                    staff: DeviceId(2),
+                },
+            ],
+        }),
     ]
 }
 
@@ -521,7 +539,7 @@ fn relay_frames() -> Vec<(&'static str, u8, RelayFrame)> {
             0,
             RelayFrame::Entries(Entries {
                 after: 0,
-                upto: 7,
+                upto: 8,
                 tag: 17,
                 floor: 0,
                 entries: (1..)

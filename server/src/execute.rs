@@ -12,7 +12,7 @@ use jiashu_proto::frame::{
     ClientFrame, GiveBack, GivenBack, Hold, Intend, Plan, Posted, Preview, Previewed, Refused,
     Turn, Withdraw,
 };
-use jiashu_proto::id::{DeviceId, Epoch, LinkHash, Millis, N, Ref, Scope};
+use jiashu_proto::id::{DeviceId, Epoch, LinkHash, MemberId, Millis, N, Ref, Role, Scope};
 use jiashu_roster::{Link, Roster};
 
 use crate::family::contact::{StandingPlan, decide_intend};
@@ -119,6 +119,7 @@ fn stale(precondition: &Precondition) -> Refusal {
             Refusal::new(ErrorCode::TurnFirst, "a phone or card is to be closed first")
         }
         Precondition::Epoch(_) => Refusal::new(ErrorCode::EpochOld, "the family's key has changed"),
+        Precondition::NotSuspended(_) => suspended(),
         Precondition::HeldBelow(_) => {
             Refusal::new(ErrorCode::Full, "too many letters wait already")
         }
@@ -137,6 +138,13 @@ fn stale(precondition: &Precondition) -> Refusal {
         | Precondition::RowsAre(..)
         | Precondition::HeldAre { .. } => Refusal::new(ErrorCode::Stale, CHANGED),
     }
+}
+
+/// What a member is told who is suspended.
+#[must_use]
+pub fn suspended() -> Refusal {
+    let text = "this member is suspended by the programme's staff: ask them";
+    Refusal::new(ErrorCode::NotAllowed, text)
 }
 
 /// The counter and name of a device's command; `None` for any other frame.
@@ -475,6 +483,14 @@ async fn turn_batch(
 ) -> Result<Batch, Failure> {
     let state = relay.store.state(scope).await?.ok_or(StoreError::NoScope)?;
     let roster = roster(relay, scope, state.roster_head).await?;
+    // The roster is changed by whoever answers for the family, and that is nobody who is suspended.
+    let is_adult =
+        |member: &&MemberId| roster.members().get(*member).copied().is_some_and(Role::is_adult);
+    let adults: Vec<_> = sender.members.iter().filter(is_adult).copied().collect();
+    let speaker = adults.iter().find(|member| !state.is_suspended(**member)).copied();
+    if speaker.is_none() && !adults.is_empty() {
+        return Err(suspended().into());
+    }
     let (terms, now) = (relay.config.limits.invites(), relay.clock.now());
     // One that was handed in already has its invites among those that are open.
     if !Link::parse(&turn.link).is_ok_and(|link| roster.has(&link)) {
@@ -486,7 +502,9 @@ async fn turn_batch(
     } else {
         Vec::new()
     };
-    Ok(decide_turn(sender, &state, roster, &requests, turn, now)?)
+    let mut batch = decide_turn(sender, &state, roster, &requests, turn, now)?;
+    batch.requires.extend(speaker.map(Precondition::NotSuspended));
+    Ok(batch)
 }
 
 /// What new phones ask, whose key begins so.

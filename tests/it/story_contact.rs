@@ -469,3 +469,73 @@ async fn who_agreed_may_take_it_back_in_one_file() {
 async fn who_agreed_may_take_it_back_over_redis() {
     who_agreed_may_take_it_back(Ground::shared().await).await;
 }
+
+async fn a_suspended_member_is_given_nothing_and_writes_nothing(ground: Ground) {
+    let programme = Programme::on(&ground).await;
+    let Programme { office, mother, home, .. } = &programme;
+    let worker = &office.worker;
+    let answer = ["send", "--as", "Lili", "--to", "妈妈"];
+    let from_home = async |text: &str| ask(home, &[&answer[..], &[text]].concat()).await;
+    from_home("before").await;
+    let plan = ["schedule", "add", "--every", "day", "--at", "19:30", "--to", "Lili", "a story"];
+    let planned = ask(mother, &plan).await;
+
+    let suspend = ["ngo", "suspend", "GS-001", "1", "--reason", "court-order"];
+    let _ = worker.run(&suspend).await.success();
+    let _ = worker.run(&suspend).await.success();
+    from_home("meanwhile").await;
+    let _ = ask(home, &["send", "--as", "外婆", "to all of us"]).await;
+
+    // What was written before comes; nothing of what was written since, on whatever way it is asked for.
+    let came = ask_all(mother, &["inbox"]).await;
+    assert_eq!(crate::story::texts(&came), ["before"]);
+    let refused = failure(&mother.run(&["send", "--to", "Lili", "still here"]).await, 4);
+    assert!(refused.contains("not_allowed") || refused.contains("suspended"), "{refused}");
+    for verb in [
+        &["invite", "--for", "妈妈"][..],
+        &["schedule", "add", "--every", "day", "--at", "19:30", "--to", "Lili", "another"],
+        &["revoke", "2", "--yes"],
+        &["plan", "set", "--every", "day", "--at", "19:30"],
+    ] {
+        assert_ne!(mother.run(verb).await.code, 0, "{verb:?}");
+    }
+    let told = home.run(&["inbox"]).await;
+    assert!(told.stderr.contains("a court ordered it"), "{told:?}");
+    let family = ask(home, &["family"]).await;
+    assert_eq!(family["members"][0]["suspended"], true, "{family}");
+    let schedules = ask_all(home, &["schedule", "list"]).await;
+    assert_eq!(schedules[0]["state"], "paused", "{planned} {schedules:?}");
+    let _ = programme.once("GS-001", |one| one["standing"] == "paused").await;
+
+    // A second phone of the same member, which reads from the start, is given no more.
+    let card = ask(home, &["invite", "--for", "妈妈"]).await;
+    let second = office.join("second", card["link"].as_str().unwrap()).await;
+    let came = ask_all(&second, &["inbox"]).await;
+    assert_eq!(crate::story::texts(&came), ["before"]);
+
+    let _ = worker.run(&["ngo", "unsuspend", "GS-001", "1"]).await.success();
+    from_home("afterwards").await;
+    let came = ask_all(mother, &["inbox"]).await;
+    assert_eq!(crate::story::texts(&came), ["afterwards"], "and not what was written meanwhile");
+    assert_eq!(crate::story::texts(&ask_all(&second, &["inbox"]).await), ["afterwards"]);
+    let again = ask(mother, &["send", "--to", "Lili", "I am back"]).await;
+    assert_eq!(again["queued"], false);
+    assert_eq!(
+        worker.run(&["ngo", "suspend", "GS-001", "3", "--reason", "own-wish"]).await.code,
+        4
+    );
+    assert_eq!(
+        worker.run(&["ngo", "suspend", "GS-001", "9", "--reason", "own-wish"]).await.code,
+        4
+    );
+}
+
+#[tokio::test]
+async fn a_suspended_member_is_given_nothing_and_writes_nothing_from_one_file() {
+    a_suspended_member_is_given_nothing_and_writes_nothing(Ground::own()).await;
+}
+
+#[tokio::test]
+async fn a_suspended_member_is_given_nothing_and_writes_nothing_over_redis() {
+    a_suspended_member_is_given_nothing_and_writes_nothing(Ground::shared().await).await;
+}

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::changes::{self, ChangeJson};
 use super::letter::utc;
 use super::requests::{self, Asking, RequestJson};
-use super::{Context, View};
+use super::{Context, View, suspensions};
 use crate::clock::{now, now_ms};
 use crate::error::{ExitCode, Result};
 use crate::say::{self, People, on_clock, zone};
@@ -32,6 +32,7 @@ struct MemberJson {
     role: &'static str,
     zone: Option<String>,
     local: Option<String>,
+    suspended: bool,
 }
 
 #[derive(Serialize)]
@@ -79,6 +80,7 @@ pub(super) async fn run(context: &mut Context<'_>) -> Result<()> {
 /// The family as it stands.
 pub(super) fn describe(view: &View) -> Result<FamilyJson> {
     let View { people, family, state, .. } = view;
+    let suspended = suspensions::lasting(state.db())?;
     let members = people.roles().iter().map(|(member, role)| {
         let zone_name = people.zone(*member);
         MemberJson {
@@ -87,6 +89,7 @@ pub(super) fn describe(view: &View) -> Result<FamilyJson> {
             role: role.name(),
             zone: zone_name.map(ToOwned::to_owned),
             local: zone_name.map(|name| on_clock(now(), &zone(name))),
+            suspended: suspended.contains(member),
         }
     });
     let fork = forks::shown(state.db())?;
@@ -134,9 +137,10 @@ pub(super) fn fork_json(view: &View, from: Epoch, roster: &Roster) -> ForkJson {
 }
 
 fn print(context: &mut Context<'_>, view: &View, family: &FamilyJson) -> Result<()> {
-    for MemberJson { member, name, role, local, .. } in &family.members {
+    for MemberJson { member, name, role, local, suspended, .. } in &family.members {
         let local = local.as_ref().map(|local| format!("  now {local}")).unwrap_or_default();
-        writeln!(context.out, "{member}  {name}, {role}{local}")?;
+        let suspended = if *suspended { ", suspended by the staff" } else { "" };
+        writeln!(context.out, "{member}  {name}, {role}{local}{suspended}")?;
     }
     writeln!(context.out)?;
     for line in phones_and_cards(view, &family.devices, &family.cards) {

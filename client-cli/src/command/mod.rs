@@ -75,6 +75,8 @@ mod help;
 
 mod nudges;
 
+mod suspensions;
+
 pub mod status;
 
 pub mod export;

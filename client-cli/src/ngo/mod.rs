@@ -45,6 +45,7 @@ mod pause;
 mod people;
 mod plan;
 mod site;
+mod suspend;
 mod tasks;
 mod thresholds;
 mod worklist;
@@ -55,7 +56,7 @@ pub mod trial;
 use std::io::Write;
 use std::path::PathBuf;
 
-use jiashu_proto::entry::PauseReason;
+use jiashu_proto::entry::{PauseReason, SuspensionReason};
 use jiff::civil::Date;
 use jiff::tz::Offset;
 
@@ -100,6 +101,15 @@ pub enum NgoCommand {
         /// Case code of the family
         case: String,
     },
+    /// Suspend a parent or caregiver, as a court may order: given nothing that is written from then on
+    Suspend(SuspendArgs),
+    /// Let a suspended member back
+    Unsuspend {
+        /// Case code of the family
+        case: String,
+        /// The member's number
+        member: u32,
+    },
     /// Propose to a family when they could hear each other; it confirms with jiashu plan confirm
     Plan(PlanArgs),
     /// Show what came of contact in a week or month: of all, of each site, of each corridor
@@ -122,6 +132,39 @@ pub enum NgoCommand {
     Site(SiteCommand),
     /// Show who of the staff asked for what (coordinators, auditors)
     Audit,
+}
+
+/// Arguments of `jiashu ngo suspend`.
+#[derive(Debug, clap::Args)]
+pub struct SuspendArgs {
+    /// Case code of the family
+    pub case: String,
+    /// The member's number, as on the list
+    pub member: u32,
+    /// Why
+    #[arg(long)]
+    pub reason: SuspendWhy,
+}
+
+/// Why somebody is suspended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum SuspendWhy {
+    /// A court says so.
+    CourtOrder,
+    /// To protect somebody of the family.
+    Safeguarding,
+    /// The member asked for it.
+    OwnWish,
+}
+
+impl SuspendWhy {
+    fn reason(self) -> SuspensionReason {
+        match self {
+            Self::CourtOrder => SuspensionReason::CourtOrder,
+            Self::Safeguarding => SuspensionReason::Safeguarding,
+            Self::OwnWish => SuspensionReason::OwnWish,
+        }
+    }
 }
 
 /// Under `jiashu ngo tasks`.
@@ -519,6 +562,8 @@ pub async fn run(command: NgoCommand, globals: &Globals, out: &mut dyn Write) ->
         NgoCommand::Me(args) => people::me(args, globals, out).await,
         NgoCommand::Pause(args) => pause::pause(&args, globals, out).await,
         NgoCommand::Resume { case } => pause::resume(&case, globals, out).await,
+        NgoCommand::Suspend(args) => suspend::suspend(&args, globals, out).await,
+        NgoCommand::Unsuspend { case, member } => suspend::lift(&case, member, globals, out).await,
         NgoCommand::Plan(args) => plan::run(&args, globals, out).await,
         NgoCommand::Report(args) => figures::run(&args, globals, out).await,
         NgoCommand::Thresholds(args) => thresholds::run(&args, globals, out).await,

@@ -14,6 +14,9 @@ pub const NOTICE: &str = "notice";
 /// Up to which place of the log nudges were told.
 pub const NUDGE: &str = "nudge";
 
+/// Up to which place of the log suspensions were told.
+pub const SUSPENSION: &str = "suspension";
+
 /// Up to which removal the letters of phones that were removed were asked for, to be taken on.
 pub const TAKEN_ON: &str = "taken_on";
 

@@ -149,7 +149,8 @@ impl Reader<'_> {
                 | Content::Proposal(_)
                 | Content::Pause(_)
                 | Content::Placement(_)
-                | Content::Nudge(_)),
+                | Content::Nudge(_)
+                | Content::Suspension(_)),
             ) => {
                 if let Content::Schedule(schedule) = &clear {
                     self.met.insert(schedule.id);

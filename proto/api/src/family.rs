@@ -41,3 +41,11 @@ pub struct Rule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tolerance_min: Option<u32>,
 }
+
+/// A member is suspended: `PUT /api/v1/families/{case}/suspensions/{member}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Suspend {
+    /// `court-order`, `safeguarding` or `own-wish`.
+    pub reason: String,
+}

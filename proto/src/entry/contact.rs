@@ -191,3 +191,86 @@ pub struct Nudge {
     #[n(1)]
     pub whom: Nudged,
 }
+
+/// What the keys of all suspensions begin with.
+pub const SUSPENSION_KEYS: &str = "suspension/";
+
+/// Key of what is known of a member's suspension.
+#[must_use]
+pub fn suspension_key(member: MemberId) -> String {
+    format!("{SUSPENSION_KEYS}{member}")
+}
+
+/// Why a member was suspended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum SuspensionReason {
+    /// A court says so.
+    #[n(1)]
+    CourtOrder,
+    /// To protect somebody of the family.
+    #[n(2)]
+    Safeguarding,
+    /// The member asked for it.
+    #[n(3)]
+    OwnWish,
+}
+
+impl SuspensionReason {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::CourtOrder, Self::Safeguarding, Self::OwnWish];
+
+    /// The word that is typed, and in `--json`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CourtOrder => "court-order",
+            Self::Safeguarding => "safeguarding",
+            Self::OwnWish => "own-wish",
+        }
+    }
+
+    /// The reason of that word.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+}
+
+/// A time in which a member was given nothing that was written, and could write nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct SuspendedFor {
+    /// Since when, in ms.
+    #[n(0)]
+    pub from: Millis,
+    /// Until when; absent: it lasts.
+    #[n(1)]
+    pub until: Option<Millis>,
+    /// Why.
+    #[n(2)]
+    pub reason: SuspensionReason,
+    /// Who of the staff entered it.
+    #[n(3)]
+    pub staff: DeviceId,
+}
+
+/// When a member was suspended, and whether it is.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Suspension {
+    /// Who.
+    #[n(0)]
+    pub member: MemberId,
+    /// In order; only the last may last.
+    #[cbor(n(1), decode_with = "crate::frame::list::decode")]
+    pub times: Vec<SuspendedFor>,
+}
+
+impl Suspension {
+    /// The time that lasts.
+    #[must_use]
+    pub fn lasting(&self) -> Option<&SuspendedFor> {
+        self.times.last().filter(|time| time.until.is_none())
+    }
+}

@@ -9,7 +9,8 @@ use minicbor::{Decode, Decoder, Encode, Encoder};
 pub use blob::{BLOB_KEYS, BlobFact, BlobState, blob_key};
 pub use contact::{
     ContactPlan, IntendedRule, NUDGE_KEYS, Nudge, Nudged, PAUSE_KEYS, PLACEMENT_KEY, PLAN_KEY,
-    PROPOSAL_KEY, Pause, PauseReason, Placement, Proposal, nudge_key, pause_key,
+    PROPOSAL_KEY, Pause, PauseReason, Placement, Proposal, SUSPENSION_KEYS, SuspendedFor,
+    Suspension, SuspensionReason, nudge_key, pause_key, suspension_key,
 };
 pub use schedule::{
     Adjust, Fired, Notice, Noticed, RuleText, SCHEDULE_KEYS, Schedule, ScheduleState, Tombstone,
@@ -131,6 +132,8 @@ pub mod kind {
     pub const PLACEMENT: u32 = 29;
     /// [`super::Content::Nudge`].
     pub const NUDGE: u32 = 30;
+    /// [`super::Content::Suspension`].
+    pub const SUSPENSION: u32 = 31;
 }
 
 /// What an entry says.
@@ -168,6 +171,8 @@ pub enum Content {
     Placement(Placement),
     /// Whom the phones prompt to write: the fact `nudge/N`.
     Nudge(Nudge),
+    /// When a member was suspended: the fact `suspension/N`.
+    Suspension(Suspension),
     /// Written by a newer version: its kind.
     Unknown(u32),
 }
@@ -428,6 +433,7 @@ impl Content {
             Self::Pause(_) => kind::PAUSE,
             Self::Placement(_) => kind::PLACEMENT,
             Self::Nudge(_) => kind::NUDGE,
+            Self::Suspension(_) => kind::SUSPENSION,
         }
     }
 
@@ -451,6 +457,7 @@ impl Content {
             Self::Pause(pause) => Some(pause_key(pause.number)),
             Self::Placement(_) => Some(PLACEMENT_KEY.into()),
             Self::Nudge(nudge) => Some(nudge_key(nudge.child)),
+            Self::Suspension(suspension) => Some(suspension_key(suspension.member)),
         }
     }
 
@@ -477,6 +484,7 @@ impl Content {
             Self::Pause(body) => e.encode(body),
             Self::Placement(body) => e.encode(body),
             Self::Nudge(body) => e.encode(body),
+            Self::Suspension(body) => e.encode(body),
             Self::Unknown(_) => e.array(0),
         });
         written.expect("writing to memory cannot fail");
@@ -508,6 +516,7 @@ impl Content {
             kind::PAUSE => Self::Pause(d.decode()?),
             kind::PLACEMENT => Self::Placement(d.decode()?),
             kind::NUDGE => Self::Nudge(d.decode()?),
+            kind::SUSPENSION => Self::Suspension(d.decode()?),
             kind => {
                 d.skip()?;
                 Self::Unknown(kind)

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use jiashu_contact::ledger::{Contact, between};
 use jiashu_contact::plan::{Intended as InForce, Pause as Days, Plan};
 use jiashu_contact::week::Week;
-use jiashu_proto::entry::{Consent, Pause, Placement};
+use jiashu_proto::entry::{Consent, Pause, Placement, Suspension};
 use jiashu_proto::id::{DeviceId, MemberId, Millis, Ref, Role};
 use jiashu_roster::Roster;
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::family::contact::StandingPlan;
 use crate::family::ledger::{Heard, Intended, Sent};
@@ -32,6 +32,8 @@ pub struct Known {
     pub consents: Vec<Consent>,
     /// All of them, those that were taken back too.
     pub pauses: Vec<Pause>,
+    /// Who was suspended, and when.
+    pub suspensions: Vec<Suspension>,
     /// What is intended.
     pub plan: Option<StandingPlan>,
     /// What was intended before.
@@ -115,9 +117,10 @@ impl Known {
         used
     }
 
-    /// What is intended and was, each as long as it held, without the days of pauses.
+    /// What is intended and was, each as long as it held, without the days of pauses, and without those on which no parent
+    /// could write.
     #[must_use]
-    pub fn plan(&self) -> Plan {
+    pub fn plan(&self, now: Timestamp, zone: &TimeZone) -> Plan {
         let mut plan = Plan::default();
         for Intended { from, until, rules } in &self.past {
             let (from, until) = (timestamp(*from), timestamp(*until));
@@ -129,7 +132,27 @@ impl Known {
             plan.rules.extend(rules.filter_map(|rule| InForce::of(rule, from, until)));
         }
         plan.pauses = self.pauses.iter().filter_map(Days::of).collect();
+        let silenced = self.silenced(now).into_iter();
+        let day = |at: Timestamp| zone.to_datetime(at).date();
+        let days = |(from, until)| Days { first: day(from), last: day(until) };
+        plan.pauses.extend(silenced.map(days));
         plan
+    }
+
+    /// When every parent was suspended; one that lasts, for a year from now.
+    fn silenced(&self, now: Timestamp) -> Vec<(Timestamp, Timestamp)> {
+        let ahead = now.saturating_add(SignedDuration::from_hours(366 * 24)).unwrap_or(now);
+        let times = |parent: MemberId| -> Vec<(Timestamp, Timestamp)> {
+            let of = self.suspensions.iter().filter(|one| one.member == parent);
+            let times = of.flat_map(|one| &one.times);
+            times.map(|time| (timestamp(time.from), time.until.map_or(ahead, timestamp))).collect()
+        };
+        let both = |one: Vec<(Timestamp, Timestamp)>, other: Vec<(Timestamp, Timestamp)>| {
+            let pairs =
+                one.iter().flat_map(|a| other.iter().map(move |b| (a.0.max(b.0), a.1.min(b.1))));
+            pairs.filter(|(from, until)| from < until).collect()
+        };
+        self.of_role(Role::Parent).map(times).reduce(both).unwrap_or_default()
     }
 
     /// Every week since the family was enrolled, wherever that was, in which a row of it may stand.

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use jiashu_contact::standing::Thresholds;
 use jiashu_contact::week::Week;
 use jiashu_proto::entry::{
-    Content, NUDGE_KEYS, Nudge, PAUSE_KEYS, PLACEMENT_KEY, PLAN_KEY, Placement, Seq, link_key,
+    Content, NUDGE_KEYS, Nudge, PAUSE_KEYS, PLACEMENT_KEY, PLAN_KEY, Placement, SUSPENSION_KEYS,
+    Seq, link_key,
 };
 use jiashu_proto::id::{MemberId, Millis, Role, Scope};
 use jiff::civil::Date;
@@ -235,6 +236,7 @@ async fn gather(
         zones: BTreeMap::new(),
         consents: Vec::new(),
         pauses: Vec::new(),
+        suspensions: Vec::new(),
         plan,
         past: store.book(family, INTENDED).await?.iter().filter_map(Intended::read).collect(),
         sent: store.book(family, SENT).await?.iter().filter_map(Sent::read).collect(),
@@ -246,7 +248,7 @@ async fn gather(
             .first()
             .and_then(|row| std::str::from_utf8(&row.value).ok()?.parse().ok()),
     };
-    for prefix in ["member/", "consent/", PAUSE_KEYS] {
+    for prefix in ["member/", "consent/", PAUSE_KEYS, SUSPENSION_KEYS] {
         for (_, record) in store.facts(family, prefix).await? {
             match Content::from_bytes(&record.content) {
                 Ok(Content::Member(fact)) => {
@@ -254,6 +256,7 @@ async fn gather(
                 }
                 Ok(Content::Consent(consent)) => known.consents.push(consent),
                 Ok(Content::Pause(pause)) => known.pauses.push(pause),
+                Ok(Content::Suspension(suspension)) => known.suspensions.push(suspension),
                 _ => {}
             }
         }

@@ -70,7 +70,8 @@ pub fn reckon(known: &Known, setting: &Setting, now: Millis) -> Reckoned {
     let zone = zone.unwrap_or(TimeZone::UTC);
     let counted = known.contacts(&zone);
     let ledger = counted.iter().map(|counted| counted.contact).collect();
-    let (plan, now_at) = (known.plan(), timestamp(now));
+    let now_at = timestamp(now);
+    let plan = known.plan(now_at, &zone);
     let family = Family { known, setting, zone, plan, counted, ledger, now: now_at };
     let intended = family.plan.expected(now_at, &family.zone).next().map(|next| next.at);
     let row = FamilyRow {

@@ -62,7 +62,7 @@ pub fn decide_intend(
     changes.push(look(now));
     Ok(Batch {
         author: Some(Author { device: sender.device, n, entry_ref }),
-        requires: vec![Precondition::FactAt(PLAN_KEY.into(), seen)],
+        requires: vec![Precondition::NotSuspended(by), Precondition::FactAt(PLAN_KEY.into(), seen)],
         entries: vec![NewEntry::of(&Content::Plan(ContactPlan { by, rules }))],
         changes,
         ..Batch::new(now)
@@ -207,7 +207,8 @@ mod tests {
         let decide = |intend| decide_intend(&sender, intend, Some(&standing), role_of, 50);
 
         let batch = decide(intend(2, Some(7))).unwrap();
-        assert_eq!(batch.requires, [Precondition::FactAt("plan".into(), Some(7))]);
+        let seen = Precondition::FactAt("plan".into(), Some(7));
+        assert_eq!(batch.requires, [Precondition::NotSuspended(MemberId(2)), seen]);
         let Some(Change::Count { row, .. }) = batch.changes.first() else { panic!("{batch:?}") };
         let past = Intended { from: 40, until: 50, rules: vec![sundays()] };
         assert_eq!(Intended::read(row), Some(past), "what was intended until now is not forgotten");

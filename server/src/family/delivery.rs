@@ -36,8 +36,15 @@ pub fn is_for(content: &Content, members: &[MemberId]) -> bool {
         | Content::Pause(_)
         | Content::Placement(_)
         | Content::Nudge(_)
+        | Content::Suspension(_)
         | Content::Unknown(_) => true,
     }
+}
+
+/// Whether it is what members write and hear, and no fact about the family.
+#[must_use]
+pub fn is_of_members(content: &Content) -> bool {
+    matches!(content, Content::Message(..) | Content::Receipt(_) | Content::Notice(_))
 }
 
 /// Whether a message is worth nothing any more. A fact stays worth what it is.

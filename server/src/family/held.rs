@@ -45,6 +45,7 @@ pub fn decide_hold(
     check_schedule(&hold, standing, held)?;
     let mut requires = vec![
         Precondition::Active,
+        Precondition::NotSuspended(hold.from),
         Precondition::ToCloseWithin(ToClose::default()),
         Precondition::Epoch(hold.epoch),
         Precondition::FactAt(schedule_key(hold.schedule), standing.map(|standing| standing.seq)),

@@ -60,6 +60,7 @@ pub fn decide_post(
         author: Some(Author { device: sender.device, n: post.n, entry_ref: post.entry_ref }),
         requires: vec![
             Precondition::Active,
+            Precondition::NotSuspended(post.from),
             Precondition::ToCloseWithin(ToClose::default()),
             Precondition::Epoch(post.epoch),
         ],
@@ -107,6 +108,7 @@ pub fn decide_report(sender: &Sender, report: Report, now: Millis) -> Result<Bat
     let content = Content::Receipt(receipt);
     Ok(Batch {
         author: Some(Author { device: sender.device, n: report.n, entry_ref: report.entry_ref }),
+        requires: vec![Precondition::NotSuspended(report.from)],
         entries: vec![NewEntry { key: content.key(), rank, content: content.to_bytes() }],
         changes: heard.into_iter().collect(),
         ..Batch::new(now)

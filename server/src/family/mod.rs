@@ -27,6 +27,8 @@ pub mod tasks;
 
 pub mod help;
 
+pub mod suspension;
+
 pub mod held;
 
 pub mod blob;

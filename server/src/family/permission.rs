@@ -212,6 +212,16 @@ pub const TABLE: &[Row] = &[
         kept: SUPERSEDED,
         to: "all",
     },
+    Row {
+        kind: kind::SUSPENSION,
+        name: "suspension",
+        form: "clear",
+        writer: "staff, with a coded reason",
+        precondition: "of an adult; the version seen",
+        key: "suspension/N",
+        kept: SUPERSEDED,
+        to: "all",
+    },
 ];
 
 /// Whether a device may seal a body of this kind, with that key.

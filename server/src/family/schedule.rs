@@ -59,6 +59,7 @@ pub fn decide_plan(
     let schedule = Schedule { id, device: sender.device, from, to, rule, state, bank, version };
     let mut requires = vec![
         Precondition::Active,
+        Precondition::NotSuspended(from),
         Precondition::FactAt(schedule_key(id), standing.map(|standing| standing.seq)),
     ];
     if goes_on(state, standing) {

@@ -8,13 +8,13 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use axum::{Extension, Router};
-use jiashu_api::family::{Pause, Plan};
+use jiashu_api::family::{Pause, Plan, Suspend};
 use jiashu_api::report::Thresholds;
 use jiashu_api::site::Site;
 use jiashu_api::staff::{Assign, Me, New};
 use jiashu_api::task::Done;
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::id::DeviceId;
+use jiashu_proto::id::{DeviceId, MemberId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
@@ -29,7 +29,7 @@ use crate::ngo::family::{pause, propose, resume};
 use crate::ngo::report::{self, By, Period};
 use crate::ngo::staff::{self, Staff};
 use crate::ngo::worklist::{USUAL, worklist};
-use crate::ngo::{audit, mail, sites, tasks, thresholds};
+use crate::ngo::{audit, mail, sites, suspension, tasks, thresholds};
 use crate::relay::Relay;
 
 /// A wish of staff, in bytes.
@@ -41,6 +41,7 @@ pub(super) fn routes() -> Router<Door> {
         .route("/api/v1/worklist", get(list))
         .route("/api/v1/families/{case}/pause", post(begin_pause).delete(end_pause))
         .route("/api/v1/families/{case}/plan", post(propose_plan))
+        .route("/api/v1/families/{case}/suspensions/{member}", put(suspend).delete(unsuspend))
         .route("/api/v1/families/{case}/worker", put(assign))
         .route("/api/v1/report", get(report))
         .route("/api/v1/thresholds", get(show_thresholds).put(set_thresholds))
@@ -120,6 +121,30 @@ async fn propose_plan(
     let wish: Plan = wish(&door.relay, body).await?;
     propose(&door.relay, &staff, &case, wish).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn suspend(
+    State(door): State<Door>,
+    staff: Staff,
+    Path((case, member)): Path<(String, String)>,
+    body: Body,
+) -> Result<StatusCode, No> {
+    let wish: Suspend = wish(&door.relay, body).await?;
+    suspension::suspend(&door.relay, &staff, &case, number(&member)?, &wish).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn unsuspend(
+    State(door): State<Door>,
+    staff: Staff,
+    Path((case, member)): Path<(String, String)>,
+) -> Result<StatusCode, No> {
+    suspension::lift(&door.relay, &staff, &case, number(&member)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn number(member: &str) -> Result<MemberId, No> {
+    Ok(MemberId(member.parse().map_err(|_| malformed("the number of a member"))?))
 }
 
 async fn assign(

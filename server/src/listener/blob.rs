@@ -29,11 +29,12 @@ use super::routes::{Door, admit};
 use crate::access::{self, Who};
 use crate::blobs::uploads::Adding;
 use crate::blobs::{BlobError, BlobName};
-use crate::execute::Failure;
 use crate::execute::blob::{begin_upload, end_upload, look};
+use crate::execute::{self, Failure};
 use crate::family::blob::{StandingBlob, Upload};
 use crate::family::{Refusal, Sender};
 use crate::relay::Relay;
+use crate::store::StoreError;
 
 /// How long one request may bring bytes: longer ago than an upload is given up, none still does.
 const LONGEST_UPLOAD: Duration = Duration::from_secs(20 * 60);
@@ -78,7 +79,14 @@ pub(super) async fn asked(
     let access = access.map_err(|error| error.refusal())?;
     ticket.come_in();
     match access.who {
-        Who::Device(sender) => Ok(Asked { scope: access.scope, sender, id }),
+        Who::Device(sender) => {
+            let state = relay.store.state(access.scope).await.map_err(Failure::from)?;
+            let state = state.ok_or(Failure::Store(StoreError::NoScope))?;
+            if sender.members.iter().all(|member| state.is_suspended(*member)) {
+                return Err(execute::suspended().into());
+            }
+            Ok(Asked { scope: access.scope, sender, id })
+        }
         Who::Staff(_) => {
             Err(Refusal::new(ErrorCode::Unauthorised, "a family's phone alone").into())
         }

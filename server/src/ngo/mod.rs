@@ -16,6 +16,8 @@ pub mod worklist;
 
 pub mod tasks;
 
+pub mod suspension;
+
 pub mod mail;
 
 pub mod report;

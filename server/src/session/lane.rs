@@ -8,8 +8,9 @@ use jiashu_proto::id::{DeviceId, MemberId, Millis};
 use tokio::time::Instant;
 
 use crate::access::{Access, Who};
-use crate::family::delivery::{is_for, tombstone};
-use crate::store::{PageLimit, Record, Store, StoreError};
+use crate::family::delivery::{is_for, is_of_members, tombstone};
+use crate::family::suspension::served_at;
+use crate::store::{PageLimit, Record, ScopeState, Store, StoreError};
 
 /// Places that were not for this device are passed over; after so many the client's cursor is moved
 /// all the same, lest it read them again at every hello.
@@ -160,7 +161,9 @@ impl OpenLane {
             self.at_head = page.upto.seq >= page.head;
             self.read = page.upto;
             let own = page.records.iter().any(|record| self.answered.contains(&record.seq));
-            let entries = for_device(page.records, device, &members, &self.answered, now);
+            // Looked at after the page: what was written after a suspension is in no page before it.
+            let state = store.state(self.access.scope).await?.ok_or(StoreError::NoScope)?;
+            let entries = for_device(page.records, &state, device, &members, &self.answered, now);
             self.answered = self.answered.split_off(&page.upto.seq.saturating_add(1));
             let passed_over = page.upto.seq.saturating_sub(self.sent.seq);
             if !entries.is_empty() || passed_over >= PASSED_OVER {
@@ -211,6 +214,7 @@ impl OpenLane {
 /// of what is worth nothing any more stands that it was there.
 fn for_device(
     records: Vec<Record>,
+    state: &ScopeState,
     device: DeviceId,
     members: &[MemberId],
     answered: &BTreeSet<Seq>,
@@ -222,7 +226,9 @@ fn for_device(
             let read = Content::from_bytes(&content).ok()?;
             // The answer to a receipt that another outranks names the place of that other.
             let is_own = answered.contains(&seq) && is_by(&read, device);
-            if !is_for(&read, members) || is_own {
+            let served = served_at(state, members, seq);
+            let is_given = !served.is_empty() || !is_of_members(&read);
+            if !is_given || !is_for(&read, &served) || is_own {
                 return None;
             }
             let content = tombstone(&read, now).map_or(content, |stone| stone.to_bytes());

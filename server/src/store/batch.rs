@@ -76,6 +76,8 @@ pub enum Precondition {
     Absent,
     /// Letters may move.
     Active,
+    /// The member is not suspended.
+    NotSuspended(MemberId),
     /// Nothing is to be closed but perhaps these.
     ToCloseWithin(ToClose),
     /// The tickets are just these.
@@ -113,6 +115,7 @@ impl fmt::Display for Precondition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Absent => f.write_str("that the scope is new"),
+            Self::NotSuspended(member) => write!(f, "that member {member} is not suspended"),
             Self::Active => f.write_str("that the family takes part"),
             Self::ToCloseWithin(_) => f.write_str("that nothing else is to be closed"),
             Self::Tickets(_) => f.write_str("the tickets"),
@@ -145,6 +148,10 @@ pub enum Change {
     },
     /// Whether letters may move.
     SetActive(bool),
+    /// What comes behind the batch's first entry is not given to this member.
+    Suspend(MemberId),
+    /// What comes behind the batch's first entry is given to this member again.
+    Lift(MemberId),
     /// What happens is counted from then on, in ms, or already since before; or not any more.
     SetCounted(Option<Millis>),
     /// Lets a device (or a member of staff) in, with counter 0.

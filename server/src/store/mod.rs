@@ -19,7 +19,7 @@ pub use batch::{
     Author, Batch, Change, Due, DueItem, HeldBody, LedgerRow, LedgerVersion, NEVER, NewEntry,
     Precondition,
 };
-pub use scope::{Invite, InviteState, ScopeKind, ScopeState, Seat, Ticket, short_name};
+pub use scope::{Invite, InviteState, ScopeKind, ScopeState, Seat, Suspended, Ticket, short_name};
 pub use snapshot::{Card, DueAt, FactAt, Place, Snapshot};
 
 use status::StoreStatus;

@@ -73,9 +73,43 @@ pub struct ScopeState {
     #[n(12)]
     #[cbor(default)]
     pub counted_since: Option<Millis>,
+    /// When members were suspended, in order.
+    #[n(13)]
+    #[cbor(default)]
+    pub suspended: Vec<Suspended>,
+}
+
+/// A stretch of the log that is not given to a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Suspended {
+    /// To whom.
+    #[n(0)]
+    pub member: MemberId,
+    /// It begins behind this place.
+    #[n(1)]
+    pub after: Seq,
+    /// And ends with this one; absent: it lasts.
+    #[n(2)]
+    pub until: Option<Seq>,
+}
+
+impl Suspended {
+    /// Whether a place is in it.
+    #[must_use]
+    pub fn holds(&self, seq: Seq) -> bool {
+        self.after < seq && self.until.is_none_or(|until| seq <= until)
+    }
 }
 
 impl ScopeState {
+    /// Whether a member is suspended now.
+    #[must_use]
+    pub fn is_suspended(&self, member: MemberId) -> bool {
+        let lasts = |one: &Suspended| one.member == member && one.until.is_none();
+        self.suspended.iter().any(lasts)
+    }
+
     /// A scope that was just made.
     #[must_use]
     pub fn new(kind: ScopeKind, generation: Generation) -> Self {
@@ -93,6 +127,7 @@ impl ScopeState {
             superseded: false,
             floor: 0,
             counted_since: None,
+            suspended: Vec::new(),
         }
     }
 }
@@ -207,6 +242,7 @@ mod tests {
         assert_eq!((state.epoch, state.seats[&DeviceId(1)].last_n), (2, 7));
         assert_eq!(state.invites[&InviteId(1)].code_hash, Some(CodeHash([2; 32])));
         assert!(state.to_close.is_empty() && state.tickets.is_empty() && !state.superseded);
+        assert!(state.suspended.is_empty());
         let again: ScopeState = minicbor::decode(&minicbor::to_vec(&state).unwrap()).unwrap();
         assert_eq!(again, state);
     }

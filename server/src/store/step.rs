@@ -8,7 +8,7 @@ use jiashu_proto::id::{LinkHash, Millis, Ref};
 
 use super::{
     Author, Batch, Change, DueItem, HeldBody, Invite, InviteState, Precondition, ScopeKind,
-    ScopeState, Seat, StoreError, short_name,
+    ScopeState, Seat, StoreError, Suspended, short_name,
 };
 
 /// What a store looks up for a precondition, where the state alone does not tell.
@@ -111,6 +111,9 @@ fn holds<B: Beside>(
     Ok(match precondition {
         Precondition::Absent => state.is_none(),
         Precondition::Active => state.is_some_and(|state| state.active),
+        Precondition::NotSuspended(member) => {
+            state.is_none_or(|state| !state.is_suspended(*member))
+        }
         Precondition::ToCloseWithin(these) => state.is_none_or(|state| {
             let asked = &state.to_close;
             asked.devices.iter().all(|device| these.devices.contains(device))
@@ -153,6 +156,8 @@ pub(super) fn changes_access(change: &Change) -> bool {
         Change::Create(_)
         | Change::Turn { .. }
         | Change::SetActive(_)
+        | Change::Suspend(_)
+        | Change::Lift(_)
         | Change::SetCounted(_)
         | Change::AddSeat { .. }
         | Change::RevokeSeat(_)
@@ -187,6 +192,14 @@ pub(super) fn apply(state: &mut ScopeState, first: Seq, change: &Change) {
     match change {
         Change::Turn { epoch, head } => (state.epoch, state.roster_head) = (*epoch, *head),
         Change::SetActive(active) => state.active = *active,
+        Change::Suspend(member) if !state.is_suspended(*member) => {
+            state.suspended.push(Suspended { member: *member, after: first, until: None });
+        }
+        Change::Lift(member) => {
+            for one in state.suspended.iter_mut().filter(|one| one.member == *member) {
+                one.until.get_or_insert(first);
+            }
+        }
         Change::SetCounted(since) => {
             state.counted_since = since.map(|since| state.counted_since.unwrap_or(since));
         }
@@ -236,6 +249,7 @@ pub(super) fn apply(state: &mut ScopeState, first: Seq, change: &Change) {
         Change::Restore(snapshot) => state.clone_from(&snapshot.state),
         // Done when the state was made; and what stands beside it.
         Change::Create(_)
+        | Change::Suspend(_)
         | Change::Forget { .. }
         | Change::DropFact(_)
         | Change::Enter(_)

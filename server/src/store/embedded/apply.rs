@@ -221,6 +221,8 @@ fn apply_change(
         Change::Create(_)
         | Change::Turn { .. }
         | Change::SetActive(_)
+        | Change::Suspend(_)
+        | Change::Lift(_)
         | Change::SetCounted(_)
         | Change::AddSeat { .. }
         | Change::RevokeSeat(_)
