@@ -3,8 +3,9 @@
 //!
 //! Read in this order: who somebody is and what they may ask for (`staff`), that they asked
 //! (`audit`), and what they are answered: whom to ring first (`worklist`), what is done for one family (`family`), the
-//! programme's places (`sites`), what came of contact (`report`) and by what it is judged (`thresholds`). Shapes are `jiashu_api`'s, `listener::api` speaks HTTP, and what the answers are
-//! reckoned from is `contact`'s.
+//! programme's places (`sites`), what came of contact (`report`, of weeks and months (`period`) added up (`sums`)) and by what
+//! it is judged (`thresholds`). Shapes are `jiashu_api`'s, `listener::api` speaks
+//! HTTP, and what the answers are reckoned from is `contact`'s.
 
 pub mod staff;
 
@@ -19,6 +20,10 @@ pub mod tasks;
 pub mod suspension;
 
 pub mod mail;
+
+pub mod period;
+
+pub mod sums;
 
 pub mod report;
 

@@ -1,7 +1,5 @@
-//! What came of contact, summed up: the one place where figures of families become figures of many. A screen, an
-//! e-mail and a file are all made of this, so they cannot differ.
-
-use std::collections::BTreeMap;
+//! What came of contact, summed up, and what of that may be seen: the one place where figures of families become figures
+//! of many. A screen, an e-mail and a file are all made of this, so they cannot differ.
 
 use jiashu_api::report as api;
 use jiashu_contact::figures::{Band, Tally};
@@ -9,216 +7,24 @@ use jiashu_contact::standing::Standing;
 use jiashu_contact::suppress::{Table, suppress_within};
 use jiashu_contact::week::Week;
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::id::{Millis, Scope};
+use jiashu_proto::id::Millis;
 use jiashu_recurrence::utc_text;
 use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::{Offset, TimeZone};
 
 use super::audit::Asked;
+pub use super::period::{By, Period};
 use super::staff::{Staff, Wants, allow_quietly};
-use crate::contact::rows::{WeekRow, week_book};
+pub use super::sums::{Summed, Sums, rows, sum};
 use crate::execute::Failure;
 use crate::family::Refusal;
 use crate::programme::Role;
 use crate::relay::Relay;
-use crate::store::{Store, StoreError};
 
 /// Counts below this are not shown to readers who may not open the rows.
 pub const WITHIN: u32 = 5;
 
 /// Counts below this leave nowhere.
 pub const OUTSIDE: u32 = 10;
-
-/// A stretch of whole weeks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Period {
-    /// As DHIS2 names it.
-    pub name: String,
-    /// In order; never empty.
-    pub weeks: Vec<Week>,
-}
-
-impl Period {
-    /// One week.
-    #[must_use]
-    pub fn week(week: Week) -> Self {
-        Self { name: week.to_string(), weeks: vec![week] }
-    }
-
-    /// The last week that has closed everywhere, then.
-    #[must_use]
-    pub fn last_closed(now: Millis) -> Self {
-        // Midnight comes last to the west, twelve hours after Greenwich's.
-        let west = TimeZone::fixed(Offset::constant(-12));
-        let now = Timestamp::from_millisecond(now).unwrap_or(Timestamp::UNIX_EPOCH);
-        Self::week(Week::at(now, &west).before().before())
-    }
-
-    /// The weeks whose Thursday is in a month, `2026-11` or `202611`.
-    #[must_use]
-    pub fn month(text: &str) -> Option<Self> {
-        let digits: String = text.chars().filter(|c| *c != '-').collect();
-        let is_month = digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_digit());
-        let (year, month) = digits.split_at_checked(4).filter(|_| is_month)?;
-        let first = Date::new(year.parse().ok()?, month.parse().ok()?, 1).ok()?;
-        let weeks = std::iter::successors(Some(Week::of(first)), |week| Some(week.next()));
-        let of_month = |week: &Week| {
-            let thursday = week.thursday();
-            (thursday.year(), thursday.month()) == (first.year(), first.month())
-        };
-        let weeks = weeks.skip_while(|week| !of_month(week)).take_while(of_month).collect();
-        Some(Self { name: digits, weeks })
-    }
-}
-
-/// By what families are put together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
-    /// All of them.
-    Programme,
-    /// Where they live.
-    Site,
-    /// From where to where they hear each other.
-    Corridor,
-}
-
-impl By {
-    /// The word in JSON.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Programme => "programme",
-            Self::Site => "site",
-            Self::Corridor => "corridor",
-        }
-    }
-
-    /// What that word means.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Programme, Self::Site, Self::Corridor].into_iter().find(|by| by.name() == name)
-    }
-
-    fn group(self, row: &WeekRow) -> Option<String> {
-        match self {
-            Self::Programme => None,
-            Self::Site => row.site.clone(),
-            Self::Corridor => {
-                Some(format!("{}>{}", row.away_zone.as_deref()?, row.home_zone.as_deref()?))
-            }
-        }
-    }
-}
-
-/// The sums of a group. Of what stands for a moment, those of the last week.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sums {
-    /// Families that are counted.
-    pub families: u32,
-    /// Children, by [`Standing::ALL`].
-    pub standing: [u32; 8],
-    /// Children, by [`Band::ALL`].
-    pub band: [u32; 5],
-    /// What was expected, and what of it was kept.
-    pub tally: Tally,
-    /// How often a parent was heard at home.
-    pub home: u32,
-    /// How often a child was heard by a parent.
-    pub away: u32,
-    /// Of these two, what came late.
-    pub late: u32,
-    /// Phones of households.
-    pub shared_phones: u32,
-    /// Of these, the idle ones.
-    pub idle_phones: u32,
-}
-
-impl Sums {
-    fn add_flow(&mut self, row: &WeekRow) {
-        for child in &row.children {
-            let (expected, kept, both_ways) = (child.expected, child.kept, child.both_ways);
-            self.tally = self.tally.and(Tally { expected, kept, both_ways });
-            self.home += child.home;
-            self.away += child.away;
-            self.late += child.late;
-        }
-    }
-
-    fn add_stock(&mut self, row: &WeekRow) {
-        self.families += u32::from(!row.children.is_empty());
-        self.shared_phones += row.shared_phones;
-        self.idle_phones += row.idle_phones;
-        for child in &row.children {
-            let standing = Standing::ALL.iter().position(|one| *one == child.standing);
-            let band = Band::ALL.iter().position(|one| *one == child.band);
-            if let Some(count) = standing.and_then(|place| self.standing.get_mut(place)) {
-                *count += 1;
-            }
-            if let Some(count) = band.and_then(|place| self.band.get_mut(place)) {
-                *count += 1;
-            }
-        }
-    }
-
-    fn children(&self) -> u32 {
-        self.standing.iter().sum()
-    }
-
-    fn and(mut self, other: &Self) -> Self {
-        self.families += other.families;
-        self.tally = self.tally.and(other.tally);
-        self.home += other.home;
-        self.away += other.away;
-        self.late += other.late;
-        self.shared_phones += other.shared_phones;
-        self.idle_phones += other.idle_phones;
-        self.standing.iter_mut().zip(other.standing).for_each(|(sum, count)| *sum += count);
-        self.band.iter_mut().zip(other.band).for_each(|(sum, count)| *sum += count);
-        self
-    }
-}
-
-/// What a period comes to, a group each, and whether all of it has closed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Summed {
-    /// By name; what has none is the first.
-    pub groups: BTreeMap<Option<String>, Sums>,
-    /// Whether it will stay so.
-    pub closed: bool,
-}
-
-/// Sums up the weeks of a period.
-#[must_use]
-pub fn sum(weeks: &[Vec<WeekRow>], by: By) -> Summed {
-    let rows = weeks.iter().flatten();
-    let mut summed = Summed { groups: BTreeMap::new(), closed: rows.clone().all(|row| row.closed) };
-    for row in rows {
-        summed.groups.entry(by.group(row)).or_default().add_flow(row);
-    }
-    for row in weeks.last().into_iter().flatten() {
-        summed.groups.entry(by.group(row)).or_default().add_stock(row);
-    }
-    summed
-}
-
-/// The rows of each week of a period.
-///
-/// # Errors
-///
-/// [`StoreError`].
-pub async fn rows(
-    store: &dyn Store,
-    programme: Scope,
-    period: &Period,
-) -> Result<Vec<Vec<WeekRow>>, StoreError> {
-    let mut weeks = Vec::new();
-    for week in &period.weeks {
-        let rows = store.book(programme, &week_book(*week)).await?;
-        weeks.push(rows.iter().filter_map(WeekRow::read).collect());
-    }
-    Ok(weeks)
-}
 
 /// The figures of a period, for a member of staff.
 ///
@@ -233,24 +39,16 @@ pub async fn report(
 ) -> Result<api::Report, Failure> {
     allow_quietly(relay, staff, Wants::Figures, Asked::of("report", &*period.name)).await?;
     let now = relay.clock.now();
-    let has_closed = |week: &Week| week.closes(&TimeZone::UTC).as_millisecond() < now;
-    if period
-        .weeks
-        .first()
-        .is_some_and(|week| week.begins(&TimeZone::UTC).as_millisecond() > now + DAY_MS)
-    {
+    if !period.has_begun(now) {
         return Err(Refusal::new(ErrorCode::Malformed, "that has not begun yet").into());
     }
     let rows = rows(&*relay.store, staff.programme, period).await?;
     let mut summed = sum(&rows, by);
-    summed.closed &= period.weeks.iter().all(has_closed);
+    summed.closed &= period.has_closed(now);
     // Who may open the rows is spared nothing by a gap here.
     let least = (staff.role != Role::Coordinator).then_some(WITHIN);
     Ok(shown(period, by, &summed, least, now))
 }
-
-/// Milliseconds of a day: somewhere it may be tomorrow.
-const DAY_MS: Millis = 24 * 60 * 60 * 1000;
 
 /// What may be seen of it where counts below `least` single out somebody.
 #[must_use]
@@ -263,7 +61,7 @@ pub fn shown(
 ) -> api::Report {
     let groups: Vec<_> = summed.groups.iter().collect();
     let total = groups.iter().fold(Sums::default(), |sum, (_, sums)| sum.and(sums));
-    let seen = Seen::of(&groups, least.unwrap_or(0));
+    let seen = Seen::of_period(summed, &groups, least.unwrap_or(0));
     let place =
         |place: usize, name: &Option<String>, sums: &Sums| seen.group(place, name.clone(), sums);
     api::Report {
@@ -294,7 +92,22 @@ struct Seen {
 }
 
 impl Seen {
-    fn of(groups: &[(&Option<String>, &Sums)], least: u32) -> Self {
+    /// A group that is left out of one of the weeks is left out of all together, or the others tell what that week says.
+    fn of_period(summed: &Summed, groups: &[(&Option<String>, &Sums)], least: u32) -> Self {
+        let mut hidden = vec![false; groups.len() + 1];
+        for week in &summed.weeks {
+            let none = Sums::default();
+            let of_week = |(name, _): &(&Option<String>, _)| week.get(*name).unwrap_or(&none);
+            let of_week: Vec<_> = groups.iter().map(|group| (group.0, of_week(group))).collect();
+            let seen = Self::of(&of_week, &vec![false; groups.len() + 1], least);
+            let seen = seen.children.iter().map(|seen| !seen);
+            hidden.iter_mut().zip(seen).for_each(|(hidden, also)| *hidden |= also);
+        }
+        Self::of(groups, &hidden, least)
+    }
+
+    /// `before` says which groups are left out whatever they hold, and last whether all together are.
+    fn of(groups: &[(&Option<String>, &Sums)], before: &[bool], least: u32) -> Self {
         let table = |cells: &dyn Fn(&Sums) -> Vec<u32>| Table {
             rows: groups.iter().map(|(_, sums)| cells(sums)).collect(),
         };
@@ -307,12 +120,13 @@ impl Seen {
         ];
         // A group that one table hides all of is hidden in all of them: else one would give away what the other does not
         // say.
-        let mut hidden = vec![false; groups.len()];
+        let mut hidden: Vec<_> = before.iter().copied().take(groups.len()).collect();
         loop {
             let shown: Vec<_> =
                 tables.iter().map(|table| suppress_within(table, &hidden, least)).collect();
             let is_hidden = |place: usize| {
-                shown.iter().take(4).any(|table| table.row_sums.get(place) == Some(&None))
+                before.get(place) == Some(&true)
+                    || shown.iter().take(4).any(|table| table.row_sums.get(place) == Some(&None))
             };
             let again: Vec<_> = (0..groups.len()).map(is_hidden).collect();
             if again != hidden {
@@ -327,9 +141,11 @@ impl Seen {
                 of.rows.iter().chain([&of.column_sums]).map(seen).collect()
             };
             // All together likewise: what one table hides all of is not seen in any.
-            let is_seen = shown.iter().take(4).all(|table| table.sum.is_some());
+            let is_seen = before.last() != Some(&true)
+                && shown.iter().take(4).all(|table| table.sum.is_some());
             let first = |of: &jiashu_contact::suppress::Shown| -> Vec<bool> {
-                let rows = of.row_sums.iter().map(Option::is_some);
+                let rows = of.row_sums.iter().zip(&hidden);
+                let rows = rows.map(|(sum, hidden)| sum.is_some() && !hidden);
                 rows.chain([is_seen && of.sum.is_some()]).collect()
             };
             let idle = cells(phones).into_iter().map(|row| row.first() == Some(&true));
@@ -405,7 +221,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::contact::rows::ChildWeek;
+    use crate::contact::rows::{ChildWeek, WeekRow};
 
     fn child(standing: Standing, expected: u32, kept: u32) -> ChildWeek {
         ChildWeek {
@@ -434,24 +250,6 @@ mod tests {
             closed: true,
             as_of: 5,
         }
-    }
-
-    #[test]
-    fn a_month_is_the_weeks_whose_thursday_is_in_it() {
-        let november = Period::month("2026-11").unwrap();
-        let weeks: Vec<_> = november.weeks.iter().map(Week::to_string).collect();
-        assert_eq!(
-            (november.name.as_str(), weeks),
-            ("202611", ["2026W45", "2026W46", "2026W47", "2026W48"].map(String::from).to_vec())
-        );
-        let december = Period::month("202612").unwrap();
-        assert_eq!(december.weeks.last().unwrap().to_string(), "2026W53");
-        assert_eq!(Period::month("2027-01").unwrap().weeks[0].to_string(), "2027W1");
-        assert!(
-            ["2026-13", "2026", "20261", "2026-1a", ""]
-                .iter()
-                .all(|bad| Period::month(bad).is_none())
-        );
     }
 
     #[test]
@@ -485,6 +283,34 @@ mod tests {
         assert_eq!(report.groups[0].kept, None);
         assert_eq!(report.groups[1].kept, None, "or the few follow from the total");
         assert_eq!((report.total.children, report.total.kept), (Some(102), Some(510)));
+    }
+
+    #[test]
+    fn a_month_does_not_tell_what_one_of_its_weeks_leaves_out() {
+        let of = |site: &str, count: usize| {
+            (0..count).map(|_| row(site, vec![child(Standing::OnTrack, 7, 5)])).collect::<Vec<_>>()
+        };
+        // Few in its first week; moved away before its last; enough all the time.
+        let weeks = [
+            [of("grows", 4), of("leaves", 3), of("stays", 40), of("other", 50)].concat(),
+            [of("grows", 20), of("stays", 40), of("other", 50)].concat(),
+        ];
+        let month = Period::month("202611").unwrap();
+        let month = Period { weeks: month.weeks[..2].to_vec(), ..month };
+        let report = shown(&month, By::Site, &sum(&weeks, By::Site), Some(5), 5);
+        let kept = report.groups.iter().map(|group| (group.name.as_deref().unwrap(), group.kept));
+        assert_eq!(
+            kept.collect::<Vec<_>>(),
+            [("grows", None), ("leaves", None), ("other", Some(500)), ("stays", Some(400))]
+        );
+        assert_eq!(report.total.kept, Some(5 * (97 + 110)));
+
+        // The whole programme was small, once; then there was nobody.
+        let weeks = [of("one", 3), Vec::new()];
+        let report = shown(&month, By::Site, &sum(&weeks, By::Site), Some(5), 5);
+        assert_eq!((report.groups[0].kept, report.total.kept), (None, None));
+        let report = shown(&month, By::Site, &sum(&weeks, By::Site), None, 5);
+        assert_eq!((report.groups[0].kept, report.total.kept), (Some(15), Some(15)));
     }
 
     proptest! {

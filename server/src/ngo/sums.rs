@@ -1,0 +1,138 @@
+//! Figures of families, added up.
+
+use std::collections::BTreeMap;
+
+use jiashu_contact::figures::{Band, Tally};
+use jiashu_contact::standing::Standing;
+use jiashu_proto::id::Scope;
+
+use super::period::{By, Period};
+use crate::contact::rows::{WeekRow, week_book};
+use crate::store::{Store, StoreError};
+
+/// The sums of a group. Of what stands for a moment, those of the last week.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Families that are counted.
+    pub families: u32,
+    /// Children, by [`Standing::ALL`].
+    pub standing: [u32; 8],
+    /// Children, by [`Band::ALL`].
+    pub band: [u32; 5],
+    /// What was expected, and what of it was kept.
+    pub tally: Tally,
+    /// How often a parent was heard at home.
+    pub home: u32,
+    /// How often a child was heard by a parent.
+    pub away: u32,
+    /// Of these two, what came late.
+    pub late: u32,
+    /// Phones of households.
+    pub shared_phones: u32,
+    /// Of these, the idle ones.
+    pub idle_phones: u32,
+}
+
+impl Sums {
+    fn add_flow(&mut self, row: &WeekRow) {
+        for child in &row.children {
+            let (expected, kept, both_ways) = (child.expected, child.kept, child.both_ways);
+            self.tally = self.tally.and(Tally { expected, kept, both_ways });
+            self.home += child.home;
+            self.away += child.away;
+            self.late += child.late;
+        }
+    }
+
+    fn add_stock(&mut self, row: &WeekRow) {
+        self.families += u32::from(!row.children.is_empty());
+        self.shared_phones += row.shared_phones;
+        self.idle_phones += row.idle_phones;
+        for child in &row.children {
+            let standing = Standing::ALL.iter().position(|one| *one == child.standing);
+            let band = Band::ALL.iter().position(|one| *one == child.band);
+            if let Some(count) = standing.and_then(|place| self.standing.get_mut(place)) {
+                *count += 1;
+            }
+            if let Some(count) = band.and_then(|place| self.band.get_mut(place)) {
+                *count += 1;
+            }
+        }
+    }
+
+    /// How many children.
+    #[must_use]
+    pub fn children(&self) -> u32 {
+        self.standing.iter().sum()
+    }
+
+    /// The two together.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.families += other.families;
+        self.tally = self.tally.and(other.tally);
+        self.home += other.home;
+        self.away += other.away;
+        self.late += other.late;
+        self.shared_phones += other.shared_phones;
+        self.idle_phones += other.idle_phones;
+        self.standing.iter_mut().zip(other.standing).for_each(|(sum, count)| *sum += count);
+        self.band.iter_mut().zip(other.band).for_each(|(sum, count)| *sum += count);
+        self
+    }
+}
+
+/// What a period comes to, a group each, and whether all of it has closed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summed {
+    /// By name; what has none is the first.
+    pub groups: BTreeMap<Option<String>, Sums>,
+    /// Whether it will stay so.
+    pub closed: bool,
+    /// Of several weeks each by itself: what is left out of one of them is not told by all together.
+    pub weeks: Vec<BTreeMap<Option<String>, Sums>>,
+}
+
+/// Sums up the weeks of a period.
+#[must_use]
+pub fn sum(weeks: &[Vec<WeekRow>], by: By) -> Summed {
+    let rows = weeks.iter().flatten();
+    let mut summed = Summed { closed: rows.clone().all(|row| row.closed), ..Summed::default() };
+    for row in rows {
+        summed.groups.entry(by.group(row)).or_default().add_flow(row);
+    }
+    for row in weeks.last().into_iter().flatten() {
+        summed.groups.entry(by.group(row)).or_default().add_stock(row);
+    }
+    if weeks.len() > 1 {
+        summed.weeks = weeks.iter().map(|week| stock(week, by)).collect();
+    }
+    summed
+}
+
+/// How families and children of a week stood.
+fn stock(week: &[WeekRow], by: By) -> BTreeMap<Option<String>, Sums> {
+    let mut groups: BTreeMap<_, Sums> = BTreeMap::new();
+    for row in week {
+        groups.entry(by.group(row)).or_default().add_stock(row);
+    }
+    groups
+}
+
+/// The rows of each week of a period.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn rows(
+    store: &dyn Store,
+    programme: Scope,
+    period: &Period,
+) -> Result<Vec<Vec<WeekRow>>, StoreError> {
+    let mut weeks = Vec::new();
+    for week in &period.weeks {
+        let rows = store.book(programme, &week_book(*week)).await?;
+        weeks.push(rows.iter().filter_map(WeekRow::read).collect());
+    }
+    Ok(weeks)
+}
