@@ -19,6 +19,8 @@ pub mod task;
 
 pub mod mail;
 
+pub mod export;
+
 /// Why something was refused (RFC 9457).
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Problem {

@@ -55,6 +55,8 @@ pub struct Counted {
     pub contact: Contact,
     /// Whether it counts when it came.
     pub late: bool,
+    /// Of which kind the message was.
+    pub kind: u32,
 }
 
 impl Known {
@@ -78,6 +80,13 @@ impl Known {
         self.of_role(role).find_map(|member| self.zones.get(&member)).map(String::as_str)
     }
 
+    /// The clock that counts: that of the site, where it has one, else that of the first child.
+    #[must_use]
+    pub fn clock(&self, of_site: Option<&str>) -> TimeZone {
+        let zone = of_site.or(self.zone_of(Role::Child)).and_then(super::reckon::zone);
+        zone.unwrap_or(TimeZone::UTC)
+    }
+
     /// Every contact between a child and a parent, each message once, in any order.
     ///
     /// When it was heard is what the phone says, but not before it was sent, nor after the relay was told. Of what came
@@ -95,7 +104,8 @@ impl Known {
             let heard_at = timestamp(heard.claimed.clamp(sent.at.min(heard.at), heard.at));
             let late = Week::at(heard_at, zone).closes(zone) <= came;
             let heard_at = if late { came } else { heard_at };
-            let counted = Counted { contact: Contact { heard_at, child, way }, late };
+            let (contact, kind) = (Contact { heard_at, child, way }, sent.kind);
+            let counted = Counted { contact, late, kind };
             let earliest = first.entry((*message, child)).or_insert(counted);
             *earliest = (*earliest).min(counted);
         }
@@ -161,6 +171,19 @@ impl Known {
         let last = Week::at(timestamp(now), &TimeZone::UTC).next();
         std::iter::successors(Some(first), |week| Some(week.next()))
             .take_while(move |week| *week <= last)
+    }
+
+    /// Those contacts that its figures count, in order.
+    #[must_use]
+    pub fn counted(&self, zone: &TimeZone, now: Millis) -> Vec<Counted> {
+        let is_counted = |counted: &Counted| {
+            let Contact { heard_at, child, .. } = counted.contact;
+            let ends = Week::at(heard_at, zone).next().begins(zone);
+            heard_at <= timestamp(now) && self.since(child, zone).is_some_and(|since| since < ends)
+        };
+        let mut counted: Vec<_> = self.contacts(zone).into_iter().filter(is_counted).collect();
+        counted.sort_unstable();
+        counted
     }
 
     /// Since when a child is counted: the day by which all had agreed, and not before anything was counted, as who records

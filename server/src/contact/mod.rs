@@ -17,7 +17,7 @@ use jiashu_proto::id::{MemberId, Millis, Role, Scope};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use self::known::Known;
+use self::known::{Counted, Known};
 use self::reckon::Setting;
 use self::rows::{FAMILIES, week_book};
 use crate::execute::{self, ATTEMPTS, Failure, standing_plan};
@@ -212,6 +212,30 @@ pub async fn placement(store: &dyn Store, family: Scope) -> Result<Option<Placem
         Ok(Content::Placement(placement)) => Some(placement),
         _ => None,
     }))
+}
+
+/// The contacts of a family that its programme's figures count, in order, and the clock that they are counted on. Nothing
+/// of a family that is not counted, or is another programme's by now.
+///
+/// # Errors
+///
+/// [`Failure`].
+pub async fn counted(
+    relay: &Relay,
+    programme: Scope,
+    family: Scope,
+) -> Result<(Vec<Counted>, TimeZone), Failure> {
+    let (store, none) = (&*relay.store, || (Vec::new(), TimeZone::UTC));
+    let Some(state) = store.state(family).await? else { return Ok(none()) };
+    let placement = placement(store, family).await?.filter(|one| one.programme == programme);
+    let Some(placement) = placement.filter(|_| state.counted_since.is_some()) else {
+        return Ok(none());
+    };
+    let (mut known, _) = gather(relay, family, &state, &placement).await?;
+    // Of a family that began anew, or takes part no more, the weeks before stay in the figures.
+    known.active = true;
+    let zone = known.clock(setting(store, &placement).await?.zone.as_deref());
+    Ok((known.counted(&zone, relay.clock.now()), zone))
 }
 
 /// What there is to know of a family, and what must still hold where somebody relies on it.

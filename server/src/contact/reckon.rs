@@ -66,8 +66,7 @@ struct Family<'a> {
 #[must_use]
 pub fn reckon(known: &Known, setting: &Setting, now: Millis) -> Reckoned {
     let home_zone = known.zone_of(Role::Child).map(str::to_owned);
-    let zone = setting.zone.as_deref().or(home_zone.as_deref()).and_then(zone);
-    let zone = zone.unwrap_or(TimeZone::UTC);
+    let zone = known.clock(setting.zone.as_deref());
     let counted = known.contacts(&zone);
     let ledger = counted.iter().map(|counted| counted.contact).collect();
     let now_at = timestamp(now);

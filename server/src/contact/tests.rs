@@ -1,5 +1,6 @@
 //! Weeks go by on an injected clock, with the real store and the real loop.
 
+use jiashu_contact::ledger::Way;
 use jiashu_contact::standing::Standing;
 use jiashu_contact::week::Week;
 use jiashu_proto::entry::{
@@ -329,4 +330,38 @@ async fn an_agreement_that_is_recorded_weeks_later_tells_of_no_weeks_before() {
     weeks.consent(|consent| consent.counting_assent_on = Some("2026-11-05".into())).await;
     weeks.until("2026-12-09T14:00").await;
     assert_eq!(weeks.standing().await, Standing::AtRisk);
+}
+
+#[tokio::test]
+async fn the_contacts_that_leave_as_rows_are_those_that_the_weeks_count() {
+    let mut weeks = Weeks::begin().await;
+    for (day, hour) in [("02", "19:40"), ("05", "23:59"), ("09", "00:00"), ("12", "08:00")] {
+        weeks.until(&format!("2026-11-{day}T{hour}")).await;
+        weeks.both_ways(&format!("2026-11-{day}T{hour}")).await;
+    }
+    weeks.until("2026-11-18T09:00").await;
+    weeks.heard(LILI, MOTHER, "2026-11-06T20:00", "2026-11-18T09:00").await;
+    weeks.until("2026-11-30T06:30").await;
+
+    let (contacts, zone) = super::counted(&weeks.relay, PROGRAMME, weeks.family).await.unwrap();
+
+    assert_eq!(contacts.len(), 9);
+    for week in ["2026W45", "2026W46", "2026W47", "2026W48"] {
+        let of_week = contacts
+            .iter()
+            .filter(|counted| Week::at(counted.contact.heard_at, &zone) == week.parse().unwrap());
+        let of_way = |way| of_week.clone().filter(|counted| counted.contact.way == way).count();
+        let (home, away) = (of_way(Way::Home), of_way(Way::Away));
+        let late = of_week.clone().filter(|counted| counted.late).count();
+        let child = weeks.child(week).await;
+        let counts = [child.home, child.away, child.late].map(|count| count as usize);
+        assert_eq!([home, away, late], counts, "{week}");
+    }
+    assert!(contacts.iter().all(|counted| counted.kind == 1));
+    let anothers = super::counted(&weeks.relay, Scope(71), weeks.family).await.unwrap();
+    assert_eq!(anothers.0, []);
+
+    weeks.consent(|consent| consent.counting_withdrawn_on = Some("2026-11-30".into())).await;
+    let after = super::counted(&weeks.relay, PROGRAMME, weeks.family).await.unwrap();
+    assert_eq!(after.0, [], "what is taken back leaves no more");
 }

@@ -32,6 +32,8 @@ use crate::ngo::worklist::{USUAL, worklist};
 use crate::ngo::{audit, mail, sites, suspension, tasks, thresholds};
 use crate::relay::Relay;
 
+mod export;
+
 /// A wish of staff, in bytes.
 const MAX_WISH: usize = 64 * 1024;
 
@@ -53,6 +55,7 @@ pub(super) fn routes() -> Router<Door> {
         .route("/api/v1/mail", get(list_mail))
         .route("/api/v1/sites", get(list_sites).post(put_site))
         .route("/api/v1/audit", get(audit_log))
+        .merge(export::routes())
 }
 
 impl FromRequestParts<Door> for Staff {
@@ -259,15 +262,15 @@ async fn set_thresholds(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// What stands behind the question mark: words of letters and digits, none twice.
+/// What stands behind the question mark: words of letters, digits, - and _, none twice.
 fn query(uri: &Uri) -> Result<Vec<(&str, &str)>, No> {
     let Some(text) = uri.query() else { return Ok(Vec::new()) };
     let mut found: Vec<(&str, &str)> = Vec::new();
     for pair in text.split('&') {
         let (key, value) = pair.split_once('=').ok_or_else(|| malformed("?key=value&key=value"))?;
-        let is_plain = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        if !is_plain || found.iter().any(|(known, _)| *known == key) {
-            return Err(malformed("a value is letters, digits and -, and no key stands twice"));
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        if !value.bytes().all(is_plain) || found.iter().any(|(known, _)| *known == key) {
+            return Err(malformed("a value is letters, digits, - and _, and no key stands twice"));
         }
         found.push((key, value));
     }
