@@ -223,11 +223,26 @@ pub async fn ask(
     request: hyper::http::request::Builder,
     body: Vec<u8>,
 ) -> Result<(StatusCode, Vec<u8>), HttpError> {
+    ask_within(ROUND_TIMEOUT, origin, ca, request, body).await
+}
+
+/// As [`ask`], of somebody who takes longer by nature.
+///
+/// # Errors
+///
+/// [`HttpError`], within `limit`.
+pub async fn ask_within(
+    limit: Duration,
+    origin: &Origin,
+    ca: Option<&Path>,
+    request: hyper::http::request::Builder,
+    body: Vec<u8>,
+) -> Result<(StatusCode, Vec<u8>), HttpError> {
     let exchange = async {
         let stream = connect_stream(origin, ca).await?;
         exchange(origin, stream, request, body).await
     };
-    match timeout(ROUND_TIMEOUT, exchange).await {
+    match timeout(limit, exchange).await {
         Ok(answer) => answer,
         Err(_) => Err(HttpError::TooSlow { origin: origin.clone() }),
     }

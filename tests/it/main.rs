@@ -88,6 +88,8 @@ mod story_contact;
 
 mod story_mail;
 
+mod story_exports;
+
 mod story_reminders;
 
 mod story_banks;

@@ -70,6 +70,8 @@ pub mod still;
 
 pub mod sound;
 
+pub mod dhis2;
+
 pub mod port;
 
 pub mod dice;

@@ -1,11 +1,21 @@
 //! What staff ask of the relay as JSON, and what its refusals mean.
 
+use std::io::Write;
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::Bytes;
+use hyper::http::request;
 use hyper::{Method, Request, StatusCode, header};
+use hyper_util::rt::TokioIo;
 use jiashu_api::Problem;
+use jiashu_proto::bounds;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::staff::Staff;
 use crate::args::Globals;
@@ -82,23 +92,66 @@ async fn ask(
     path: &str,
     body: Vec<u8>,
 ) -> Result<Vec<u8>> {
-    let bearer = format!("Bearer {}", URL_SAFE_NO_PAD.encode(staff.token.to_bytes()));
-    let mut request =
-        Request::builder().method(method).uri(path).header(header::AUTHORIZATION, bearer);
+    let mut request = request(staff, method, path);
     if !body.is_empty() {
         request = request.header(header::CONTENT_TYPE, "application/json");
     }
     let (status, answer) = http::ask(&staff.origin, globals.ca.as_deref(), request, body).await?;
-    if status.is_success() {
-        return Ok(answer);
-    }
-    let problem: Problem = serde_json::from_slice(&answer).unwrap_or_default();
+    if status.is_success() { Ok(answer) } else { Err(refused(staff, status, &answer)) }
+}
+
+fn request(staff: &Staff, method: Method, path: &str) -> request::Builder {
+    let bearer = format!("Bearer {}", URL_SAFE_NO_PAD.encode(staff.token.to_bytes()));
+    Request::builder().method(method).uri(path).header(header::AUTHORIZATION, bearer)
+}
+
+fn refused(staff: &Staff, status: StatusCode, answer: &[u8]) -> CliError {
+    let problem: Problem = serde_json::from_slice(answer).unwrap_or_default();
     if problem.title.is_empty() {
-        return Err(HttpError::Status { origin: staff.origin.clone(), status }.into());
+        return HttpError::Status { origin: staff.origin.clone(), status }.into();
     }
     let code = match status {
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => ExitCode::Offline,
         _ => ExitCode::Refused,
     };
-    Err(CliError::new(code, format!("the relay refused: {}", one_line(&problem.title))))
+    CliError::new(code, format!("the relay refused: {}", one_line(&problem.title)))
+}
+
+/// A relay that makes a file says nothing for so long at most.
+const SILENCE_MAX: Duration = Duration::from_secs(120);
+
+/// Asks for a file of any length, and writes it as it comes. If this fails, what was written is not all of it.
+pub(super) async fn save(
+    staff: &Staff,
+    globals: &Globals,
+    path: &str,
+    file: &mut impl Write,
+) -> Result<()> {
+    let (origin, broken) = (&staff.origin, |source| {
+        CliError::from(HttpError::BrokenOff { origin: staff.origin.clone(), source })
+    });
+    let silent = |_| {
+        let text = format!("{origin} has said nothing for two minutes: try again");
+        CliError::new(ExitCode::Offline, text)
+    };
+    let stream = http::connect_stream(origin, globals.ca.as_deref()).await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    let mut driver = JoinSet::new();
+    driver.spawn(connection);
+    let request = request(staff, Method::GET, path).header(header::HOST, origin.authority());
+    let request = request.body(Empty::<Bytes>::new()).expect("a checked host makes a header");
+    let asked = timeout(SILENCE_MAX, sender.send_request(request)).await;
+    let response = asked.map_err(silent)?.map_err(broken)?;
+    let (status, mut body) = (response.status(), response.into_body());
+    let mut problem = Vec::new();
+    while let Some(frame) = timeout(SILENCE_MAX, body.frame()).await.map_err(silent)? {
+        let Ok(piece) = frame.map_err(broken)?.into_data() else { continue };
+        if status.is_success() {
+            file.write_all(&piece)?;
+        } else if problem.len() < bounds::MAX_ANSWER {
+            problem.extend_from_slice(&piece);
+        }
+    }
+    if status.is_success() { Ok(()) } else { Err(refused(staff, status, &problem)) }
 }

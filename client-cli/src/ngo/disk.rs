@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -41,23 +41,61 @@ pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    // Of a fixed name, so that what a crash left behind, with secrets in it, is taken away.
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    match std::fs::remove_file(&beside) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&beside)?;
+    let mut file = Unfinished::beside(path)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
-    drop(file);
-    std::fs::rename(&beside, path)?;
-    sync_dir(path.parent())
+    file.finish()
+}
+
+/// A file that is being written, mode 0600, beside the one whose place it takes once it is whole. Where it never is, it
+/// goes.
+pub(super) struct Unfinished {
+    path: PathBuf,
+    beside: PathBuf,
+    file: File,
+}
+
+impl Unfinished {
+    /// Begins it.
+    pub(super) fn beside(path: &Path) -> std::io::Result<Self> {
+        // Of a fixed name, so that what a crash left behind, with secrets in it, is taken away.
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".new");
+        let beside = PathBuf::from(beside);
+        match std::fs::remove_file(&beside) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&beside)?;
+        Ok(Self { path: path.to_owned(), beside, file })
+    }
+
+    /// It takes its place, and is on disk when this returns.
+    pub(super) fn finish(self) -> std::io::Result<()> {
+        self.file.sync_all()?;
+        std::fs::rename(&self.beside, &self.path)?;
+        sync_dir(self.path.parent())
+    }
+}
+
+impl std::io::Write for Unfinished {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // Once it has its place there is nothing here.
+        let _ = std::fs::remove_file(&self.beside);
+    }
 }
 
 /// Makes a rename last; only Unix lets a folder be synced.

@@ -11,7 +11,7 @@
 //! What staff see of contact and do about it is asked of the relay as JSON (`api`): whom to ring first (`worklist`), a
 //! plan that the family may confirm (`plan`), days on which nothing is expected (`pause`), who works for the programme
 //! (`people`), where (`site`), what came of contact (`figures`), by what it is judged (`thresholds`), and who asked for
-//! what (`audit`).
+//! what (`audit`). Figures are saved as files (`export`) and sent to DHIS2 from here (`dhis2`).
 
 mod setup;
 mod staff;
@@ -32,6 +32,9 @@ mod send;
 
 mod page;
 mod wording;
+
+mod dhis2;
+mod export;
 
 mod consent;
 
@@ -114,6 +117,15 @@ pub enum NgoCommand {
     Plan(PlanArgs),
     /// Show what came of contact in a week or month: of all, of each site, of each corridor
     Report(ReportArgs),
+    /// Save figures as a file: of families under pseudonyms (coordinators), or of sites
+    Export(ExportArgs),
+    /// Show what the columns of a file mean
+    Codebook {
+        /// Of which file
+        file: CodebookOf,
+    },
+    /// Make a data value set for DHIS2, and send it there
+    Dhis2(Box<Dhis2Args>),
     /// Show or set where one standing ends and the next begins
     Thresholds(ThresholdsArgs),
     /// Who works for the programme (coordinators)
@@ -218,10 +230,10 @@ pub struct MeArgs {
 #[derive(Debug, clap::Args)]
 pub struct ReportArgs {
     /// Which week: 2026W48 [default: the last that has closed]
-    #[arg(long, value_name = "WEEK", conflicts_with = "month")]
+    #[arg(long, value_name = "WEEK", conflicts_with = "month", value_parser = export::period)]
     pub week: Option<String>,
     /// Which month: 2026-11
-    #[arg(long, value_name = "MONTH")]
+    #[arg(long, value_name = "MONTH", value_parser = export::period)]
     pub month: Option<String>,
     /// Put together by what
     #[arg(long)]
@@ -246,6 +258,116 @@ impl ReportBy {
             Self::Corridor => "corridor",
         }
     }
+}
+
+/// Arguments of `jiashu ngo export`.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+family-week and contact-events are rows of single families: personal data, for coordinators alone.
+They name no one and hold no case code, but who knows a family may recognise it. Keep them as you keep
+the families' list, and delete them once they are used. Each that is asked for stands in the audit log.")]
+pub struct ExportArgs {
+    /// Which
+    pub file: ExportFile,
+    /// Of when
+    #[command(flatten)]
+    pub span: SpanArgs,
+    /// Folder for the file and its codebook; made if it is not there
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Of sites: also what has not closed, and may still change
+    #[arg(long)]
+    pub provisional: bool,
+}
+
+/// Of when figures are.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct SpanArgs {
+    /// One week: 2026W48 [default: the last that has closed]
+    #[arg(long, value_name = "WEEK", conflicts_with_all = ["month", "from"], value_parser = export::period)]
+    pub week: Option<String>,
+    /// One month: 2026-11
+    #[arg(long, value_name = "MONTH", conflicts_with = "from", value_parser = export::period)]
+    pub month: Option<String>,
+    /// The first of several weeks or months
+    #[arg(long, value_name = "PERIOD", requires = "until", value_parser = export::period)]
+    pub from: Option<String>,
+    /// The last of them
+    #[arg(long, value_name = "PERIOD", requires = "from", value_parser = export::period)]
+    pub until: Option<String>,
+}
+
+/// A file of figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ExportFile {
+    /// What each week says of each child (coordinators).
+    FamilyWeek,
+    /// Each contact by itself (coordinators).
+    ContactEvents,
+    /// The sums of each site, of each week or month.
+    SitePeriod,
+}
+
+/// What has a codebook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum CodebookOf {
+    /// What each week says of each child.
+    FamilyWeek,
+    /// Each contact by itself.
+    ContactEvents,
+    /// The sums of each site.
+    SitePeriod,
+    /// The data elements of DHIS2.
+    Dhis2,
+}
+
+/// Arguments of `jiashu ngo dhis2`.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+The login for --send is user:password, or a personal access token (d2pat_…). It stands in the variable
+JIASHU_DHIS2_LOGIN, or in the file of --login-file; never on the command line. DHIS2 finds data elements
+and organisation units by their codes: jiashu ngo codebook dhis2 lists the ones, jiashu ngo site the
+others. It is safe to send again.")]
+pub struct Dhis2Args {
+    /// A week or month: 2026W48, 2026-11 [default: the last week that has closed]
+    #[arg(long, value_name = "PERIOD", conflicts_with = "from", value_parser = export::period)]
+    pub period: Option<String>,
+    /// The first of several
+    #[arg(long, value_name = "PERIOD", requires = "until", value_parser = export::period)]
+    pub from: Option<String>,
+    /// The last of them
+    #[arg(long, value_name = "PERIOD", requires = "from", value_parser = export::period)]
+    pub until: Option<String>,
+    /// Also what has not closed, and may still change
+    #[arg(long)]
+    pub provisional: bool,
+    /// In which form
+    #[arg(long, default_value = "json")]
+    pub format: Dhis2Format,
+    /// What the codes of the data elements begin with
+    #[arg(long, default_value = "JIASHU_", value_name = "TEXT", value_parser = export::prefix)]
+    pub prefix: String,
+    /// Show what would be in it; with --send DHIS2 checks it and stores nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write it there [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Send it to that DHIS2: its address up to where /api begins
+    #[arg(long, value_name = "URL")]
+    pub send: Option<String>,
+    /// The file in which the login for it stands
+    #[arg(long, value_name = "FILE", requires = "send")]
+    pub login_file: Option<PathBuf>,
+}
+
+/// The form of a data value set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Dhis2Format {
+    /// JSON.
+    Json,
+    /// DHIS2's columns.
+    Csv,
 }
 
 /// Arguments of `jiashu ngo thresholds`.
@@ -566,6 +688,9 @@ pub async fn run(command: NgoCommand, globals: &Globals, out: &mut dyn Write) ->
         NgoCommand::Unsuspend { case, member } => suspend::lift(&case, member, globals, out).await,
         NgoCommand::Plan(args) => plan::run(&args, globals, out).await,
         NgoCommand::Report(args) => figures::run(&args, globals, out).await,
+        NgoCommand::Export(args) => export::run(&args, globals, out).await,
+        NgoCommand::Codebook { file } => export::codebook(file, globals, out).await,
+        NgoCommand::Dhis2(args) => dhis2::run(&args, globals, out).await,
         NgoCommand::Thresholds(args) => thresholds::run(&args, globals, out).await,
         NgoCommand::Staff(command) => people::run(&command, globals, out).await,
         NgoCommand::Assign { case, staff } => people::assign(&case, staff, globals, out).await,
