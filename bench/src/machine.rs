@@ -8,8 +8,17 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Resident memory of a process, in KiB.
 pub(crate) fn resident_kib(pid: u32) -> Result<u64> {
+    status_kib(pid, "VmRSS:")
+}
+
+/// The most that it ever was.
+pub(crate) fn most_resident_kib(pid: u32) -> Result<u64> {
+    status_kib(pid, "VmHWM:")
+}
+
+fn status_kib(pid: u32, field: &'static str) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).context(field)?;
     Ok(line.trim().trim_end_matches("kB").trim().parse()?)
 }
 

@@ -1,4 +1,4 @@
-//! (j) What staff ask of a programme of 100,000 families: a report of a week, and the worklist.
+//! (j) What staff ask of a programme of 100,000 families: a report of a week, the worklist, and weeks as a file of rows.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -21,6 +21,7 @@ use jiashu_server::store::redis::{Options as RedisOptions, RedisStore};
 use jiashu_server::store::{Batch, Change, LedgerRow, Precondition, ScopeKind, Store};
 
 use crate::figures::Effort;
+use crate::machine;
 use crate::redis::Server;
 use crate::relay::Relay;
 use crate::report::Report;
@@ -28,8 +29,17 @@ use crate::report::Report;
 /// Families of the programme.
 const COUNT: u64 = 100_000;
 
-/// Rows written in one step.
-const AT_ONCE: u64 = 1_000;
+/// Children of each of them.
+const CHILDREN: u64 = 2;
+
+/// Weeks of which their rows stand.
+const WEEKS: usize = 4;
+
+/// Bytes that no row of a file is shorter than.
+const SHORTEST: u64 = 80;
+
+/// Families written in one step.
+const AT_ONCE: u64 = 500;
 
 const PROGRAMME: Scope = Scope(0x7070);
 
@@ -48,7 +58,7 @@ pub(crate) fn figures(binary: &Path, effort: Effort, report: &mut Report) -> Res
         anyhow::Ok(())
     })?;
     let relay = Relay::start(binary, folder.path(), &[])?;
-    measure(relay.address, "from one file", 1_000.0, week, effort, report)?;
+    measure(&relay, "from one file", 1_000.0, week, effort, report)?;
     drop(relay);
 
     let (redis, folder) = (tempfile::tempdir()?, tempfile::tempdir()?);
@@ -60,17 +70,18 @@ pub(crate) fn figures(binary: &Path, effort: Effort, report: &mut Report) -> Res
         anyhow::Ok(())
     })?;
     let relay = Relay::start(binary, folder.path(), &[("JIASHU_STORE", Path::new(server.url()))])?;
-    measure(relay.address, "over Redis", 2_000.0, week, effort, report)
+    measure(&relay, "over Redis", 2_000.0, week, effort, report)
 }
 
 fn measure(
-    address: SocketAddr,
+    relay: &Relay,
     store: &str,
     aim: f64,
     week: Week,
     effort: Effort,
     report: &mut Report,
 ) -> Result<()> {
+    let address = relay.address;
     let of_week = format!("/api/v1/report?week={week}&by=site");
     let asked = [
         (format!("a report over {COUNT} families by site, {store}"), of_week, aim),
@@ -90,18 +101,67 @@ fn measure(
         }
         report.add(what, "ms", [runs, Vec::new()], Some((aim, aim)));
     }
+    rows_of_weeks(relay, store, week, effort, report)
+}
+
+/// Rows a second of `family_week.csv`, and how much more memory four weeks of it take than one.
+fn rows_of_weeks(
+    relay: &Relay,
+    store: &str,
+    week: Week,
+    effort: Effort,
+    report: &mut Report,
+) -> Result<()> {
+    let first = weeks(week).last().context("a week")?;
+    let file = |from: Week| format!("/api/v1/exports/family-week?from={from}&until={week}");
+    drain(relay.address, &file(week), COUNT * CHILDREN)?;
+    let after_one = machine::most_resident_kib(relay.pid())?;
+    let mut runs = Vec::new();
+    for _ in 0..effort.runs {
+        let began = Instant::now();
+        let rows = COUNT * CHILDREN * u64::try_from(WEEKS)?;
+        drain(relay.address, &file(first), rows)?;
+        runs.push(figure(rows) / began.elapsed().as_secs_f64());
+    }
+    let what = format!("family_week.csv of {COUNT} families and {WEEKS} weeks, {store}");
+    report.add(what, "rows/s", [runs, Vec::new()], Some((20_000.0, 20_000.0)));
+    let grown = machine::most_resident_kib(relay.pid())?.saturating_sub(after_one);
+    let what = format!("memory of {WEEKS} weeks of it beyond that of one, {store}");
+    report.add(what, "MiB", [vec![figure(grown) / 1024.0], Vec::new()], None);
+    Ok(())
+}
+
+fn figure(count: u64) -> f64 {
+    u32::try_from(count).map_or(f64::INFINITY, f64::from)
+}
+
+/// The last weeks up to that one, the newest first.
+fn weeks(week: Week) -> impl Iterator<Item = Week> {
+    std::iter::successors(Some(week), |week| Some(week.before())).take(WEEKS)
+}
+
+/// Reads a file of so many rows to its end, and keeps nothing of it.
+fn drain(address: SocketAddr, path: &str, rows: u64) -> Result<()> {
+    let mut stream = ask(address, path)?;
+    let (mut piece, mut last, mut length) = (vec![0; 1 << 16], Vec::new(), 0_u64);
+    loop {
+        let count = stream.read(&mut piece)?;
+        let Some(came) = piece.get(..count).filter(|came| !came.is_empty()) else { break };
+        if length == 0 {
+            ensure!(came.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(came));
+        }
+        length += u64::try_from(count)?;
+        last = [&last[..], came].concat();
+        last.drain(..last.len().saturating_sub(8));
+    }
+    ensure!(last.ends_with(b"0\r\n\r\n"), "the file has no end");
+    ensure!(length > rows * SHORTEST, "{length} bytes are not {rows} rows");
     Ok(())
 }
 
 /// Length of the answer's body, in bytes.
 fn get(address: SocketAddr, path: &str) -> Result<usize> {
-    let token = Token { scope: PROGRAMME, device: DeviceId(1), secret: [7; 16] };
-    let bearer = URL_SAFE_NO_PAD.encode(token.to_bytes());
-    let mut stream = TcpStream::connect(address)?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nhost: relay\r\nauthorization: Bearer {bearer}\r\nconnection: close\r\n\r\n"
-    )?;
+    let mut stream = ask(address, path)?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     ensure!(
@@ -111,6 +171,17 @@ fn get(address: SocketAddr, path: &str) -> Result<usize> {
     );
     let head = answer.windows(4).position(|window| window == b"\r\n\r\n").context("a head")?;
     Ok(answer.len() - head - 4)
+}
+
+fn ask(address: SocketAddr, path: &str) -> Result<TcpStream> {
+    let token = Token { scope: PROGRAMME, device: DeviceId(1), secret: [7; 16] };
+    let bearer = URL_SAFE_NO_PAD.encode(token.to_bytes());
+    let mut stream = TcpStream::connect(address)?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: relay\r\nauthorization: Bearer {bearer}\r\nconnection: close\r\n\r\n"
+    )?;
+    Ok(stream)
 }
 
 async fn fill(store: &dyn Store, week: Week) -> Result<()> {
@@ -132,8 +203,8 @@ async fn fill(store: &dyn Store, week: Week) -> Result<()> {
     Ok(())
 }
 
-/// How a family of two children stands, and what its week says.
-fn rows(family: u64, week: Week) -> [Change; 2] {
+/// How a family of two children stands, and what its weeks say.
+fn rows(family: u64, week: Week) -> Vec<Change> {
     let pick = |of: usize| usize::try_from(family).unwrap_or(0) % of;
     let site = Some(format!("site-{}", pick(40)));
     let (home, away) = (Some("Asia/Shanghai".to_owned()), Some("Europe/Rome".to_owned()));
@@ -198,5 +269,6 @@ fn rows(family: u64, week: Week) -> [Change; 2] {
         let name = family.to_be_bytes().to_vec();
         Change::Enter(LedgerRow { book, name, version: (1, 1), value })
     };
-    [row(FAMILIES.to_owned(), stands.to_bytes()), row(week_book(week), of_week.to_bytes())]
+    let of_weeks = weeks(week).map(|week| row(week_book(week), of_week.to_bytes()));
+    [row(FAMILIES.to_owned(), stands.to_bytes())].into_iter().chain(of_weeks).collect()
 }

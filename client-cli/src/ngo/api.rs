@@ -118,7 +118,7 @@ fn refused(staff: &Staff, status: StatusCode, answer: &[u8]) -> CliError {
 }
 
 /// A relay that makes a file says nothing for so long at most.
-const SILENCE_MAX: Duration = Duration::from_secs(120);
+const SILENCE_MAX: Duration = Duration::from_secs(300);
 
 /// Asks for a file of any length, and writes it as it comes. If this fails, what was written is not all of it.
 pub(super) async fn save(
@@ -131,7 +131,7 @@ pub(super) async fn save(
         CliError::from(HttpError::BrokenOff { origin: staff.origin.clone(), source })
     });
     let silent = |_| {
-        let text = format!("{origin} has said nothing for two minutes: try again");
+        let text = format!("{origin} has said nothing for five minutes: try again");
         CliError::new(ExitCode::Offline, text)
     };
     let stream = http::connect_stream(origin, globals.ca.as_deref()).await?;
@@ -154,4 +154,59 @@ pub(super) async fn save(
         }
     }
     if status.is_success() { Ok(()) } else { Err(refused(staff, status, &problem)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiashu_proto::id::{DeviceId, Scope, Token};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::ngo::disk::Unfinished;
+
+    /// A relay that gives one answer.
+    async fn relay_once(answer: &'static [u8]) -> Staff {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"\r\n\r\n") {
+                asked.push(stream.read_u8().await.unwrap());
+            }
+            stream.write_all(answer).await.unwrap();
+        });
+        Staff { origin, token: Token { scope: Scope(1), device: DeviceId(1), secret: [1; 16] } }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_breaks_off_is_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("family_week.csv");
+        let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\na\r\n\r\n";
+        let staff = relay_once(head).await;
+        let mut file = Unfinished::beside(&path).unwrap();
+
+        let error = save(&staff, &Globals::default(), "/x", &mut file).await.unwrap_err();
+        drop(file);
+
+        assert!(error.message.contains("broke off"), "{error}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_whole_file_is_there_and_a_refusal_is_none() {
+        let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\na\r\n\r\n0\r\n\r\n";
+        let mut file = Vec::new();
+        save(&relay_once(head).await, &Globals::default(), "/x", &mut file).await.unwrap();
+        assert_eq!(file, b"a\r\n");
+
+        let head = b"HTTP/1.1 403 No\r\ncontent-length: 16\r\n\r\n{\"title\":\"no\\n\"}";
+        let mut file = Vec::new();
+        let error = save(&relay_once(head).await, &Globals::default(), "/x", &mut file).await;
+        let error = error.unwrap_err();
+        assert_eq!((error.code, file), (ExitCode::Refused, Vec::new()));
+        assert_eq!(error.message, "the relay refused: no\u{fffd}");
+    }
 }

@@ -347,5 +347,34 @@ mod tests {
                 }
             }
         }
+
+        #[test]
+        fn no_week_of_a_group_that_is_left_out_follows_from_the_month(
+            weeks in prop::collection::vec(prop::collection::vec(0_usize..12, 4), 2..5),
+        ) {
+            // So many families at each of four sites, each week others.
+            let rows: Vec<Vec<WeekRow>> = weeks
+                .iter()
+                .map(|sites| {
+                    let of_site = |(site, count): (usize, &usize)| {
+                        let one = move |_| row(&format!("s{site}"), vec![child(Standing::New, 7, 3)]);
+                        (0..*count).map(one).collect::<Vec<_>>()
+                    };
+                    sites.iter().enumerate().flat_map(of_site).collect()
+                })
+                .collect();
+            let month = Period::month("202611").unwrap();
+            let all = shown(&month, By::Site, &sum(&rows, By::Site), Some(5), 5);
+            for (week, of) in rows.iter().zip(&month.weeks) {
+                let of = Period::week(*of);
+                let week = std::slice::from_ref(week);
+                let week = shown(&of, By::Site, &sum(week, By::Site), Some(5), 5);
+                for group in week.groups.iter().filter(|group| group.kept.is_none()) {
+                    let whole = all.groups.iter().find(|whole| whole.name == group.name);
+                    prop_assert_eq!(whole.unwrap().kept, None);
+                }
+                prop_assert!(week.total.kept.is_some() || all.total.kept.is_none());
+            }
+        }
     }
 }

@@ -1,16 +1,15 @@
 //! `contact_events.csv`: each contact that the figures count, by itself.
 
 use std::collections::BTreeSet;
-use std::ops::RangeInclusive;
+use std::future::ready;
 use std::sync::Arc;
 
-use futures_util::stream;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiashu_contact::ledger::{Contact, Way};
 use jiashu_contact::week::Week;
 use jiashu_proto::entry::MessageKind;
 use jiashu_proto::id::Scope;
 use jiashu_recurrence::utc_text;
-use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::pseudonym::Pseudonyms;
@@ -18,6 +17,7 @@ use super::sheet::Kind::{Date as Day, Integer, OneOf, Period, Text, Time, YesNo}
 use super::sheet::{Column, Lines, header, yes_no};
 use super::{Pieces, Wish, allow_file};
 use crate::contact;
+use crate::contact::known::Counted;
 use crate::contact::rows::week_book;
 use crate::execute::Failure;
 use crate::ngo::staff::{Staff, Wants};
@@ -25,6 +25,9 @@ use crate::relay::Relay;
 
 /// What it is asked for by.
 pub const NAME: &str = "contact-events";
+
+/// Families whose ledgers are in memory at once.
+const AT_ONCE: usize = 16;
 
 /// A row: a contact.
 pub struct Row {
@@ -126,59 +129,39 @@ pub async fn file(relay: Arc<Relay>, staff: &Staff, wish: &Wish) -> Result<impl 
         let number = |name: Vec<u8>| name.try_into().ok().map(u64::from_be_bytes);
         families.extend(rows.into_iter().filter_map(|row| number(row.name)));
     }
-    let now = relay.clock.now();
-    let walk = Walk {
-        names: Pseudonyms::of(&*relay.store, staff.programme, now).await?,
+    let gatherer = Arc::new(Gatherer {
+        names: Pseudonyms::of(&*relay.store, staff.programme, relay.clock.now()).await?,
         relay,
         programme: staff.programme,
-        header: Some(header(&COLUMNS)),
-        weeks: weeks.first().zip(weeks.last()).map(|(first, last)| *first..=*last),
-        families,
-    };
-    Ok(stream::try_unfold(walk, |mut walk| async move {
-        Ok(walk.next().await?.map(|piece| (piece, walk)))
-    }))
+        weeks: weeks.into_iter().collect(),
+    });
+    let head = stream::once(ready(Ok(header(&COLUMNS))));
+    let rows = stream::iter(families).map(move |family| {
+        let gatherer = Arc::clone(&gatherer);
+        async move { gatherer.rows(Scope(family)).await }
+    });
+    Ok(head.chain(rows.buffered(AT_ONCE)).try_filter(|piece| ready(!piece.is_empty())))
 }
 
-/// Goes through the families. Of one at a time the ledger is in memory.
-struct Walk {
+/// Writes the rows of one family after the other.
+struct Gatherer {
     relay: Arc<Relay>,
     programme: Scope,
     names: Pseudonyms,
-    header: Option<Vec<u8>>,
-    weeks: Option<RangeInclusive<Week>>,
-    families: BTreeSet<u64>,
+    weeks: BTreeSet<Week>,
 }
 
-impl Walk {
-    /// The next piece that is not empty.
-    async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
-        if let Some(header) = self.header.take() {
-            return Ok(Some(header));
-        }
-        while let Some(family) = self.families.pop_first().map(Scope) {
-            let (contacts, zone) = contact::counted(&self.relay, self.programme, family).await?;
-            let name = self.names.name(family);
-            let mut lines = Lines::default();
-            for counted in contacts {
-                let on = |at: Timestamp| zone.to_datetime(at).date();
-                let row = Row {
-                    family: name.clone(),
-                    contact: counted.contact,
-                    on: on(counted.contact.heard_at),
-                    kind: counted.kind,
-                    late: counted.late,
-                };
-                let week = Week::of(row.on);
-                if self.weeks.as_ref().is_some_and(|weeks| weeks.contains(&week)) {
-                    lines.row(&COLUMNS, &row);
-                }
-            }
-            let piece = lines.into_bytes();
-            if !piece.is_empty() {
-                return Ok(Some(piece));
+impl Gatherer {
+    async fn rows(&self, family: Scope) -> Result<Vec<u8>, Failure> {
+        let (contacts, zone) = contact::counted(&self.relay, self.programme, family).await?;
+        let name = self.names.name(family);
+        let mut lines = Lines::default();
+        for Counted { contact, late, kind } in contacts {
+            let on = zone.to_datetime(contact.heard_at).date();
+            if self.weeks.contains(&Week::of(on)) {
+                lines.row(&COLUMNS, &Row { family: name.clone(), contact, on, kind, late });
             }
         }
-        Ok(None)
+        Ok(lines.into_bytes())
     }
 }
