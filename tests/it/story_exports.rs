@@ -210,6 +210,18 @@ async fn dhis2_is_told_what_may_be_seen_and_what_may_not_any_more(ground: Ground
     assert_eq!((&again["updated"], &again["imported"]), (&json!(24), &json!(0)));
     assert_eq!(dhis2.values(), values, "the same in either form, and as often as one likes");
 
+    let file = office.path("set.json");
+    let path = text(&file);
+    let to_file = ["--prefix", "OTHER_", "--out", &path];
+    let write = ["ngo", "dhis2", "--period", week, "--provisional"];
+    let _ = office.worker.run(&[&write[..], &to_file].concat()).await.success();
+    let set: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    assert_eq!((set["dataValues"].as_array().unwrap().len(), mode(&file)), (24, 0o600));
+    assert_eq!(set["dataValues"][0]["dataElement"], "OTHER_AWAY");
+    let printed = office.worker.run(&[&write[..], &["--format", "csv"]].concat()).await.success();
+    let first = format!("JIASHU_AWAY,{week},OU_T,,,0,,,,,false");
+    assert_eq!(printed.stdout.lines().nth(1), Some(&*first));
+
     // Three take counting back: nine are too few to be seen.
     for (number, mother) in mothers.iter().enumerate() {
         let kid = format!("{CANARY} Kid GS-{number:03}");
@@ -258,6 +270,9 @@ async fn a_dhis2_that_says_no_is_understood() {
     let conflict = with(LOGIN, &dhis2.url).await;
     assert_eq!(conflict.code, 4, "{conflict:?}");
     assert!(conflict.stderr.contains("OU_T: not found"), "{conflict:?}");
+    let mut command = office.worker.command(&[&args[..], &["--send", &dhis2.url]].concat());
+    let by_variable = command.env("JIASHU_DHIS2_LOGIN", LOGIN).output().await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&by_variable.stderr), conflict.stderr, "the same login");
     let unknown = with("jiashu:wrong", &dhis2.url).await;
     assert!(
         unknown.code == 4 && told(&unknown).contains("does not know this login"),

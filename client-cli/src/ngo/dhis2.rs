@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -14,13 +14,62 @@ use jiashu_api::export::Preview;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::export::path_of;
+use super::export::{SpanArgs, path_of, period, prefix};
 use super::staff::Staff;
-use super::{Dhis2Args, Dhis2Format, SpanArgs, api, disk};
+use super::{api, disk};
 use crate::args::Globals;
 use crate::error::{CliError, ExitCode, Result};
 use crate::http::{self, HttpError, Origin};
 use crate::say::{json_line, note, one_line, warn};
+
+/// Arguments of `jiashu ngo dhis2`.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+The login for --send is user:password, or a personal access token (d2pat_…). It stands in the variable
+JIASHU_DHIS2_LOGIN, or in the file of --login-file; never on the command line. DHIS2 finds data elements
+and organisation units by their codes: jiashu ngo codebook dhis2 lists the ones, jiashu ngo site the
+others. It is safe to send again.")]
+pub struct Dhis2Args {
+    /// A week or month: 2026W48, 2026-11 [default: the last week that has closed]
+    #[arg(long, value_name = "PERIOD", conflicts_with = "from", value_parser = period)]
+    pub period: Option<String>,
+    /// The first of several
+    #[arg(long, value_name = "PERIOD", requires = "until", value_parser = period)]
+    pub from: Option<String>,
+    /// The last of them
+    #[arg(long, value_name = "PERIOD", requires = "from", value_parser = period)]
+    pub until: Option<String>,
+    /// Also what has not closed, and may still change
+    #[arg(long)]
+    pub provisional: bool,
+    /// In which form
+    #[arg(long, default_value = "json")]
+    pub format: Dhis2Format,
+    /// What the codes of the data elements begin with
+    #[arg(long, default_value = "JIASHU_", value_name = "TEXT", value_parser = prefix)]
+    pub prefix: String,
+    /// Show what would be in it; with --send DHIS2 checks it and stores nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write it there [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Send it to that DHIS2: its address up to where /api begins
+    #[arg(long, value_name = "URL")]
+    pub send: Option<String>,
+    /// The file in which the login for it stands
+    #[arg(long, value_name = "FILE", requires = "send")]
+    pub login_file: Option<PathBuf>,
+}
+
+/// The form of a data value set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Dhis2Format {
+    /// JSON.
+    Json,
+    /// DHIS2's columns.
+    Csv,
+}
 
 /// Where the login stands, unless in a file.
 const LOGIN: &str = "JIASHU_DHIS2_LOGIN";

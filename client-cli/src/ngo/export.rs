@@ -1,18 +1,79 @@
 //! `jiashu ngo export` and `codebook`: figures as files, and what their columns mean.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiashu_api::export::{Codebook, Column};
 use serde_json::json;
 
+use super::api;
 use super::disk::{self, Unfinished};
 use super::staff::Staff;
-use super::{CodebookOf, ExportArgs, ExportFile, SpanArgs, api};
 use crate::args::Globals;
 use crate::error::{CliError, ExitCode, Result};
 use crate::home::make_private_dir;
 use crate::say::{json_line, note, one_line, table};
+
+/// Arguments of `jiashu ngo export`.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+family-week and contact-events are rows of single families: personal data, for coordinators alone.
+They name no one and hold no case code, but who knows a family may recognise it. Keep them as you keep
+the families' list, and delete them once they are used. Each that is asked for stands in the audit log.")]
+pub struct ExportArgs {
+    /// Which
+    pub file: ExportFile,
+    /// Of when
+    #[command(flatten)]
+    pub span: SpanArgs,
+    /// Folder for the file and its codebook; made if it is not there
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Of sites: also what has not closed, and may still change
+    #[arg(long)]
+    pub provisional: bool,
+}
+
+/// Of when figures are.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct SpanArgs {
+    /// One week: 2026W48 [default: the last that has closed]
+    #[arg(long, value_name = "WEEK", conflicts_with_all = ["month", "from"], value_parser = period)]
+    pub week: Option<String>,
+    /// One month: 2026-11
+    #[arg(long, value_name = "MONTH", conflicts_with = "from", value_parser = period)]
+    pub month: Option<String>,
+    /// The first of several weeks or months
+    #[arg(long, value_name = "PERIOD", requires = "until", value_parser = period)]
+    pub from: Option<String>,
+    /// The last of them
+    #[arg(long, value_name = "PERIOD", requires = "from", value_parser = period)]
+    pub until: Option<String>,
+}
+
+/// A file of figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ExportFile {
+    /// What each week says of each child (coordinators).
+    FamilyWeek,
+    /// Each contact by itself (coordinators).
+    ContactEvents,
+    /// The sums of each site, of each week or month.
+    SitePeriod,
+}
+
+/// What has a codebook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum CodebookOf {
+    /// What each week says of each child.
+    FamilyWeek,
+    /// Each contact by itself.
+    ContactEvents,
+    /// The sums of each site.
+    SitePeriod,
+    /// The data elements of DHIS2.
+    Dhis2,
+}
 
 impl ExportFile {
     fn of(self) -> CodebookOf {

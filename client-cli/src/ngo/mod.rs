@@ -63,6 +63,8 @@ use jiashu_proto::entry::{PauseReason, SuspensionReason};
 use jiff::civil::Date;
 use jiff::tz::Offset;
 
+pub use self::dhis2::{Dhis2Args, Dhis2Format};
+pub use self::export::{CodebookOf, ExportArgs, ExportFile, SpanArgs};
 use crate::args::Globals;
 use crate::clock;
 use crate::error::Result;
@@ -258,116 +260,6 @@ impl ReportBy {
             Self::Corridor => "corridor",
         }
     }
-}
-
-/// Arguments of `jiashu ngo export`.
-#[derive(Debug, clap::Args)]
-#[command(after_long_help = "\
-family-week and contact-events are rows of single families: personal data, for coordinators alone.
-They name no one and hold no case code, but who knows a family may recognise it. Keep them as you keep
-the families' list, and delete them once they are used. Each that is asked for stands in the audit log.")]
-pub struct ExportArgs {
-    /// Which
-    pub file: ExportFile,
-    /// Of when
-    #[command(flatten)]
-    pub span: SpanArgs,
-    /// Folder for the file and its codebook; made if it is not there
-    #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
-    /// Of sites: also what has not closed, and may still change
-    #[arg(long)]
-    pub provisional: bool,
-}
-
-/// Of when figures are.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub struct SpanArgs {
-    /// One week: 2026W48 [default: the last that has closed]
-    #[arg(long, value_name = "WEEK", conflicts_with_all = ["month", "from"], value_parser = export::period)]
-    pub week: Option<String>,
-    /// One month: 2026-11
-    #[arg(long, value_name = "MONTH", conflicts_with = "from", value_parser = export::period)]
-    pub month: Option<String>,
-    /// The first of several weeks or months
-    #[arg(long, value_name = "PERIOD", requires = "until", value_parser = export::period)]
-    pub from: Option<String>,
-    /// The last of them
-    #[arg(long, value_name = "PERIOD", requires = "from", value_parser = export::period)]
-    pub until: Option<String>,
-}
-
-/// A file of figures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum ExportFile {
-    /// What each week says of each child (coordinators).
-    FamilyWeek,
-    /// Each contact by itself (coordinators).
-    ContactEvents,
-    /// The sums of each site, of each week or month.
-    SitePeriod,
-}
-
-/// What has a codebook.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum CodebookOf {
-    /// What each week says of each child.
-    FamilyWeek,
-    /// Each contact by itself.
-    ContactEvents,
-    /// The sums of each site.
-    SitePeriod,
-    /// The data elements of DHIS2.
-    Dhis2,
-}
-
-/// Arguments of `jiashu ngo dhis2`.
-#[derive(Debug, clap::Args)]
-#[command(after_long_help = "\
-The login for --send is user:password, or a personal access token (d2pat_…). It stands in the variable
-JIASHU_DHIS2_LOGIN, or in the file of --login-file; never on the command line. DHIS2 finds data elements
-and organisation units by their codes: jiashu ngo codebook dhis2 lists the ones, jiashu ngo site the
-others. It is safe to send again.")]
-pub struct Dhis2Args {
-    /// A week or month: 2026W48, 2026-11 [default: the last week that has closed]
-    #[arg(long, value_name = "PERIOD", conflicts_with = "from", value_parser = export::period)]
-    pub period: Option<String>,
-    /// The first of several
-    #[arg(long, value_name = "PERIOD", requires = "until", value_parser = export::period)]
-    pub from: Option<String>,
-    /// The last of them
-    #[arg(long, value_name = "PERIOD", requires = "from", value_parser = export::period)]
-    pub until: Option<String>,
-    /// Also what has not closed, and may still change
-    #[arg(long)]
-    pub provisional: bool,
-    /// In which form
-    #[arg(long, default_value = "json")]
-    pub format: Dhis2Format,
-    /// What the codes of the data elements begin with
-    #[arg(long, default_value = "JIASHU_", value_name = "TEXT", value_parser = export::prefix)]
-    pub prefix: String,
-    /// Show what would be in it; with --send DHIS2 checks it and stores nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Write it there [default: standard output]
-    #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-    /// Send it to that DHIS2: its address up to where /api begins
-    #[arg(long, value_name = "URL")]
-    pub send: Option<String>,
-    /// The file in which the login for it stands
-    #[arg(long, value_name = "FILE", requires = "send")]
-    pub login_file: Option<PathBuf>,
-}
-
-/// The form of a data value set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Dhis2Format {
-    /// JSON.
-    Json,
-    /// DHIS2's columns.
-    Csv,
 }
 
 /// Arguments of `jiashu ngo thresholds`.
