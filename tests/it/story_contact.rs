@@ -143,6 +143,21 @@ async fn a_family_means_something_by_itself_and_staff_may_only_propose(ground: G
     let _ = programme.once("GS-001", |one| one["standing"] == "new").await;
     assert_eq!(ask(mother, &["plan"]).await["pauses"], json!([]), "as if it had never been");
 
+    let case = ask(&office.worker, &["ngo", "family", "GS-001"]).await;
+    assert_eq!(case["plan"][0]["rrule"], "FREQ=DAILY", "{case}");
+    assert_eq!(case["pauses"][0]["withdrawn"], true);
+    assert_eq!(case["members"][2]["role"], "child");
+    assert_eq!(case["weeks"][0]["children"][0]["member"], 3);
+    for canary in ["Lili", "Bao", "妈妈", "外婆", "2017"] {
+        assert!(!case.to_string().contains(canary), "{canary} is seen: {case}");
+    }
+    let shown = office.worker.run(&["ngo", "family", "GS-001"]).await.success().stdout;
+    assert!(shown.contains("child 3  [") && shown.contains("plan: FREQ=DAILY at 19:30"), "{shown}");
+    let log = ask_all(&office.worker, &["ngo", "audit"]).await;
+    assert_eq!(log.last().unwrap()["action"], "family", "who looked is noted: {log:?}");
+    let nobody = failure(&office.worker.run(&["ngo", "family", "GS-999"]).await, 4);
+    assert!(nobody.contains("there is no such case"));
+
     let unknown = office.worker.run(&["ngo", "resume", "GS-999"]).await;
     assert!(failure(&unknown, 4).contains("there is no such case"));
 }

@@ -79,10 +79,15 @@ pub(super) async fn delete(staff: &Staff, globals: &Globals, path: &str) -> Resu
     ask(staff, globals, Method::DELETE, path, Vec::new()).await.map(|_| ())
 }
 
+/// The address of a family.
+pub(super) fn family(case_code: &str) -> String {
+    // What a case code may hold beside letters and digits stands in a path as it is, but for the slash.
+    format!("/api/v1/families/{}", case_code.replace('/', "%2F"))
+}
+
 /// The address of what belongs to a family.
 pub(super) fn of_family(case_code: &str, what: &str) -> String {
-    // What a case code may hold beside letters and digits stands in a path as it is, but for the slash.
-    format!("/api/v1/families/{}/{what}", case_code.replace('/', "%2F"))
+    format!("{}/{what}", family(case_code))
 }
 
 async fn ask(

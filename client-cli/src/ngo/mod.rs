@@ -43,6 +43,7 @@ mod void;
 
 mod api;
 mod audit;
+mod case;
 mod figures;
 mod pause;
 mod people;
@@ -88,6 +89,11 @@ pub enum NgoCommand {
         /// So many families at most [default: 200]
         #[arg(long, value_name = "N")]
         limit: Option<u32>,
+    },
+    /// Show all that staff see of one family: its weeks, plan, pauses, members, phones. It is noted who looked
+    Family {
+        /// Case code of the family
+        case: String,
     },
     /// Show what is to be done: who asked for help, of whom contact was missed again and again
     Tasks {
@@ -571,6 +577,7 @@ pub async fn run(command: NgoCommand, globals: &Globals, out: &mut dyn Write) ->
         NgoCommand::Void(args) => void::run(&args, globals, out).await,
         NgoCommand::Reissue(args) => reissue::run(&args, globals, out).await,
         NgoCommand::Worklist { limit } => worklist::run(limit, globals, out).await,
+        NgoCommand::Family { case } => case::run(&case, globals, out).await,
         NgoCommand::Tasks { command } => tasks::run(command.as_ref(), globals, out).await,
         NgoCommand::Mail => tasks::mail(globals, out).await,
         NgoCommand::Me(args) => people::me(args, globals, out).await,

@@ -22,16 +22,22 @@ pub(super) async fn run(limit: Option<u32>, globals: &Globals, out: &mut dyn Wri
         writeln!(out, "No family yet: jiashu ngo enrol FAMILIES.CSV --out cards/")?;
         return Ok(());
     }
-    let heads =
-        ["case", "stands", "both heard", "missed", "often", "next at home", "phones", "to do"];
-    let mut rows = vec![heads.map(str::to_owned)];
-    rows.extend(worklist.families.iter().map(cells));
-    for line in table(&rows) {
-        writeln!(out, "{line}")?;
-    }
+    show(&worklist.families, out)?;
     let left = worklist.total.saturating_sub(worklist.families.len());
     if left > 0 {
         note(&format!("({left} more: jiashu ngo worklist --limit {})", worklist.total));
+    }
+    Ok(())
+}
+
+/// A line each.
+pub(super) fn show(families: &[Family], out: &mut dyn Write) -> Result<()> {
+    let heads =
+        ["case", "stands", "both heard", "missed", "often", "next at home", "phones", "to do"];
+    let mut rows = vec![heads.map(str::to_owned)];
+    rows.extend(families.iter().map(cells));
+    for line in table(&rows) {
+        writeln!(out, "{line}")?;
     }
     Ok(())
 }

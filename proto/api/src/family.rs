@@ -3,6 +3,8 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::worklist::Family;
+
 /// Days on which nothing is expected: `POST /api/v1/families/{case}/pause`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,4 +50,97 @@ pub struct Rule {
 pub struct Suspend {
     /// `court-order`, `safeguarding` or `own-wish`.
     pub reason: String,
+}
+
+/// All that staff see of a family: `GET /api/v1/families/{case}`. No name, and nothing that was said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    /// How it stands, as on the worklist.
+    pub stands: Family,
+    /// Whose it is, by the number of a member of staff; absent: its site's caseworkers'.
+    pub worker: Option<u32>,
+    /// Who is in it, ascending.
+    pub members: Vec<Member>,
+    /// What it intends.
+    pub plan: Vec<Rule>,
+    /// What staff have proposed and nobody has answered yet.
+    pub proposed: Option<Vec<Rule>>,
+    /// Days on which nothing is expected, in the order they were entered.
+    pub pauses: Vec<Paused>,
+    /// Up to twelve weeks, the oldest first; none where contact is not counted.
+    pub weeks: Vec<Week>,
+}
+
+/// A member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its number in the family.
+    pub member: u32,
+    /// `parent`, `caregiver` or `child`.
+    pub role: String,
+    /// IANA.
+    pub zone: Option<String>,
+    /// BCP 47.
+    pub language: Option<String>,
+    /// Why it is suspended, if it is, as of a [`Suspend`].
+    pub suspended: Option<String>,
+    /// What is recorded of taking part, and of counting; days.
+    pub consent_on: Option<String>,
+    /// Of the child itself.
+    pub assent_on: Option<String>,
+    /// When taking part was taken back.
+    pub withdrawn_on: Option<String>,
+    /// That contact is counted.
+    pub counting_on: Option<String>,
+    /// The same of the child itself.
+    pub counting_assent_on: Option<String>,
+    /// When counting was taken back.
+    pub counting_withdrawn_on: Option<String>,
+}
+
+/// Days on which nothing is expected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paused {
+    /// The first.
+    pub first: String,
+    /// The last.
+    pub last: String,
+    /// As of a [`Pause`].
+    pub reason: String,
+    /// Whether it was taken back, as if it had never been.
+    pub withdrawn: bool,
+}
+
+/// What a family's figures say of a week.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Week {
+    /// `2026W48`.
+    pub week: String,
+    /// Whether it will stay so.
+    pub closed: bool,
+    /// Of its site then.
+    pub site: Option<String>,
+    /// Its children that were counted.
+    pub children: Vec<ChildWeek>,
+}
+
+/// What a child's figures say of a week.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChildWeek {
+    /// Its number in the family.
+    pub member: u32,
+    /// Evenings of the plan that are decided.
+    pub expected: u32,
+    /// Of these, kept.
+    pub kept: u32,
+    /// How often a parent was heard at home.
+    pub home: u32,
+    /// How often the child was heard by a parent.
+    pub away: u32,
+    /// Of these two, what came late.
+    pub late: u32,
+    /// On how many days something was heard.
+    pub days: u32,
+    /// How it stood at the end.
+    pub standing: String,
 }

@@ -71,6 +71,12 @@ impl Sender {
     }
 }
 
+/// What staff are told of a case that is not theirs, not their programme's, or not there: all the same.
+#[must_use]
+pub fn no_such_case() -> Refusal {
+    Refusal::new(ErrorCode::Unknown, "there is no such case")
+}
+
 /// A no, with what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {

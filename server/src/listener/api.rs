@@ -29,7 +29,7 @@ use crate::ngo::family::{pause, propose, resume};
 use crate::ngo::report::{self, By, Period};
 use crate::ngo::staff::{self, Staff};
 use crate::ngo::worklist::{USUAL, worklist};
-use crate::ngo::{audit, mail, sites, suspension, tasks, thresholds};
+use crate::ngo::{audit, case, mail, sites, suspension, tasks, thresholds};
 use crate::relay::Relay;
 
 mod export;
@@ -41,6 +41,7 @@ const MAX_WISH: usize = 64 * 1024;
 pub(super) fn routes() -> Router<Door> {
     Router::new()
         .route("/api/v1/worklist", get(list))
+        .route("/api/v1/families/{case}", get(show_case))
         .route("/api/v1/families/{case}/pause", post(begin_pause).delete(end_pause))
         .route("/api/v1/families/{case}/plan", post(propose_plan))
         .route("/api/v1/families/{case}/suspensions/{member}", put(suspend).delete(unsuspend))
@@ -93,6 +94,14 @@ async fn list(State(door): State<Door>, staff: Staff, uri: Uri) -> Result<Respon
         _ => return Err(no()),
     };
     Ok(json(&worklist(&door.relay, &staff, most).await?))
+}
+
+async fn show_case(
+    State(door): State<Door>,
+    staff: Staff,
+    Path(case): Path<String>,
+) -> Result<Response, No> {
+    Ok(json(&case::show(&door.relay, &staff, &case).await?))
 }
 
 async fn begin_pause(

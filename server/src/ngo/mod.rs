@@ -17,6 +17,8 @@ pub mod worklist;
 
 pub mod tasks;
 
+pub mod case;
+
 pub mod suspension;
 
 pub mod mail;

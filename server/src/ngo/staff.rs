@@ -10,8 +10,8 @@ use jiashu_proto::id::{CodeHash, DeviceId, InviteId, Millis, Scope};
 use super::audit::{self, Asked};
 use crate::contact::placement;
 use crate::execute::{self, Failure};
-use crate::family::Refusal;
 use crate::family::help::check_email;
+use crate::family::{Refusal, no_such_case};
 use crate::notify::digest;
 use crate::programme::{self, Role, SiteFact, StaffFact, entry, site_key, staff_key};
 use crate::relay::Relay;
@@ -191,10 +191,6 @@ fn not_yours() -> Refusal {
     Refusal::new(ErrorCode::NotAllowed, "this is not yours to do: ask a coordinator")
 }
 
-fn no_such_case() -> Refusal {
-    Refusal::new(ErrorCode::Unknown, "there is no such case")
-}
-
 /// Whose each family is, of those whose it was said.
 ///
 /// # Errors
@@ -212,12 +208,18 @@ pub async fn caseload(
     Ok(rows.into_iter().filter_map(read).collect())
 }
 
-async fn worker_of(
+/// Whose a family is, if it was said.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn worker_of(
     store: &dyn Store,
     programme: Scope,
     family: Scope,
 ) -> Result<Option<DeviceId>, StoreError> {
-    Ok(caseload(store, programme).await?.get(&family).copied())
+    let row = store.row(programme, CASELOAD, &family.0.to_be_bytes()).await?;
+    Ok(row.and_then(|row| minicbor::decode(&row.value).ok()))
 }
 
 /// Whose a family is from that version on.

@@ -210,8 +210,7 @@ pub async fn figures(
     programme: Scope,
     name: &str,
 ) -> Result<Option<Figures>, StoreError> {
-    let rows = store.book(programme, FIGURES).await?;
-    let row = rows.iter().find(|row| row.name == name.as_bytes());
+    let row = store.row(programme, FIGURES, name.as_bytes()).await?;
     Ok(row.and_then(|row| minicbor::decode(&row.value).ok()))
 }
 

@@ -20,6 +20,7 @@ use self::undelivered::{Undelivered, Why};
 use crate::contact;
 use crate::execute::Failure;
 use crate::family::help::{REACH, read_reach};
+use crate::ngo::staff::worker_of;
 use crate::programme::{self, Role, StaffFact, staff_key};
 use crate::relay::Relay;
 use crate::store::{Batch, Change, Due, DueItem, Precondition, Store, StoreError};
@@ -106,8 +107,8 @@ async fn send_all(relay: &Arc<Relay>, mut jobs: mpsc::Receiver<Job>, stop: &Canc
 /// [`Failure`]; [`StoreError::Stale`] where another relay was first.
 pub async fn on_due(relay: &Relay, due: &Due, id: Ref) -> Result<(), Failure> {
     let (store, scope, now) = (&*relay.store, due.scope, relay.clock.now());
-    let row = store.book(scope, &Mail::book(id)).await?;
-    let changes = match row.first().and_then(Mail::read) {
+    let row = store.row(scope, &Mail::book(id), &[]).await?;
+    let changes = match row.as_ref().and_then(Mail::read) {
         None => Mail::drop(id).to_vec(),
         Some(mail) if mail.to == Recipient::Responsible => {
             return hand_round(relay, due, id, &mail).await;
@@ -153,7 +154,7 @@ async fn hand_round(relay: &Relay, due: &Due, id: Ref, mail: &Mail) -> Result<()
 async fn responsible(store: &dyn Store, family: Scope) -> Result<Vec<DeviceId>, Failure> {
     let Some(placement) = contact::placement(store, family).await? else { return Ok(Vec::new()) };
     let facts: Vec<(String, StaffFact)> = programme::all(store, placement.programme).await?;
-    let worker = crate::ngo::staff::caseload(store, placement.programme).await?.remove(&family);
+    let worker = worker_of(store, placement.programme, family).await?;
     let is_of_site = |fact: &StaffFact| {
         worker.is_none() && placement.site.as_ref().is_some_and(|site| fact.sites.contains(site))
     };
@@ -208,8 +209,8 @@ async fn reach(
     family: Scope,
     member: MemberId,
 ) -> Result<Option<String>, StoreError> {
-    let rows = store.book(family, REACH).await?;
-    Ok(rows.iter().filter_map(read_reach).find(|(of, _)| *of == member).map(|(_, email)| email))
+    let row = store.row(family, REACH, &member.0.to_be_bytes()).await?;
+    Ok(row.as_ref().and_then(read_reach).map(|(_, email)| email))
 }
 
 /// The programme that a family is in; of a programme itself.

@@ -200,6 +200,16 @@ impl Store for BadLine {
         self.read(|store| async move { store.book(scope, &book).await }).await
     }
 
+    async fn row(
+        &self,
+        scope: Scope,
+        book: &str,
+        name: &[u8],
+    ) -> Result<Option<LedgerRow>, StoreError> {
+        let (book, name) = (book.to_owned(), name.to_owned());
+        self.read(|store| async move { store.row(scope, &book, &name).await }).await
+    }
+
     async fn held(&self, scope: Scope, schedule: Ref) -> Result<Vec<HeldBody>, StoreError> {
         self.read(|store| async move { store.held(scope, schedule).await }).await
     }

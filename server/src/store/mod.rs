@@ -207,6 +207,14 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The rows of a book of the ledger, ascending by name.
     async fn book(&self, scope: Scope, book: &str) -> Result<Vec<LedgerRow>, StoreError>;
 
+    /// One row of a book, by its name, without a look at the others.
+    async fn row(
+        &self,
+        scope: Scope,
+        book: &str,
+        name: &[u8],
+    ) -> Result<Option<LedgerRow>, StoreError>;
+
     /// The bodies that this schedule will release, in the order they were first held.
     async fn held(&self, scope: Scope, schedule: Ref) -> Result<Vec<HeldBody>, StoreError>;
 

@@ -58,6 +58,11 @@ pub(crate) async fn books_are_apart_and_their_rows_ascend(home: &dyn Home) {
     assert_eq!(found.iter().map(|(name, _)| &name[..]).collect::<Vec<_>>(), expected);
     assert!(found.iter().all(|(name, value)| name == value));
     assert_eq!(values(&*store, "week").await, one(b"a", b"other"));
+    for name in names {
+        let row = store.row(FAMILY, "week/1", name).await.unwrap();
+        assert_eq!(row.map(|row| (row.book, row.value)), Some(("week/1".into(), name.to_vec())));
+    }
+    assert_eq!(store.row(FAMILY, "week", b"b").await.unwrap(), None, "of another book");
     assert_eq!(values(&*store, "never").await, []);
 }
 

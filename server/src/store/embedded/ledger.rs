@@ -25,6 +25,25 @@ pub(super) fn book(tx: &Connection, scope: Scope, book: &str) -> Result<Vec<Ledg
     Ok(found)
 }
 
+/// One row of it.
+pub(super) fn row(
+    tx: &Connection,
+    scope: Scope,
+    book: &str,
+    name: &[u8],
+) -> Result<Option<LedgerRow>, Failure> {
+    let mut one = tx.prepare_cached(
+        "SELECT scope, book, name, version, value, sum FROM ledger
+         WHERE scope = ?1 AND book = ?2 AND name = ?3",
+    )?;
+    let mut rows = one.query((scope.0.cast_signed(), book, name))?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    if !LEDGER.holds(row)? {
+        return Err(Failure::DamagedRow { table: LEDGER.name, scope });
+    }
+    Ok(Some(read(row)?))
+}
+
 /// A row of the table, by its columns as they are checked.
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<LedgerRow> {
     let version: [[u8; 8]; 2] = {

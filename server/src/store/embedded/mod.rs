@@ -382,6 +382,17 @@ impl Store for EmbeddedStore {
         self.readers.read(move |tx| ledger::book(tx, scope, &book)).await
     }
 
+    async fn row(
+        &self,
+        scope: Scope,
+        book: &str,
+        name: &[u8],
+    ) -> Result<Option<LedgerRow>, StoreError> {
+        self.shared.damaged.check(scope)?;
+        let (book, name) = (book.to_owned(), name.to_owned());
+        self.readers.read(move |tx| ledger::row(tx, scope, &book, &name)).await
+    }
+
     async fn held(&self, scope: Scope, schedule: Ref) -> Result<Vec<HeldBody>, StoreError> {
         self.shared.damaged.check(scope)?;
         self.readers.read(move |tx| reader::held(tx, scope, schedule)).await

@@ -293,6 +293,20 @@ impl Store for RedisStore {
         Ok(rows)
     }
 
+    async fn row(
+        &self,
+        scope: Scope,
+        book: &str,
+        name: &[u8],
+    ) -> Result<Option<LedgerRow>, StoreError> {
+        let mut pipe = redis::pipe();
+        pipe.cmd("HGET").arg(Keys::of(scope).book(book)).arg(name);
+        let answer = self.link.ask(&pipe).await?.pop().unwrap_or_default();
+        let value = bytes(answer).map_err(Failure::from)?;
+        let row = value.map(|value| read_row(book, name, &value)).transpose();
+        Ok(row.map_err(Failure::from)?)
+    }
+
     async fn held(&self, scope: Scope, schedule: Ref) -> Result<Vec<HeldBody>, StoreError> {
         let keys = Keys::of(scope);
         for _ in 0..TRIES {

@@ -1,0 +1,164 @@
+//! All that staff see of one family. Whoever looks stands in the audit log.
+
+use jiashu_api::family as api;
+use jiashu_contact::week::Week;
+use jiashu_proto::entry::{
+    Consent, Content, IntendedRule, PAUSE_KEYS, PLAN_KEY, PROPOSAL_KEY, SUSPENSION_KEYS, Seq,
+};
+use jiashu_proto::id::{MemberId, Scope};
+
+use super::audit::Asked;
+use super::staff::{Staff, allow_family, worker_of};
+use super::worklist::listed;
+use crate::contact::rows::{ChildWeek, FAMILIES, FamilyRow, WeekRow, week_book};
+use crate::contact::{self, placement};
+use crate::execute::{self, Failure};
+use crate::family::no_such_case;
+use crate::relay::Relay;
+use crate::store::{Store, StoreError};
+
+/// Weeks that are shown.
+const WEEKS: usize = 12;
+
+/// What there is to see of a case.
+///
+/// # Errors
+///
+/// [`Failure`].
+pub async fn show(relay: &Relay, staff: &Staff, case_code: &str) -> Result<api::Case, Failure> {
+    let family = allow_family(relay, staff, case_code, Asked::of("family", case_code)).await?;
+    let (store, now) = (&*relay.store, relay.clock.now());
+    let row = store.row(staff.programme, FAMILIES, &family.0.to_be_bytes()).await?;
+    let row = row.as_ref().and_then(FamilyRow::read).ok_or_else(no_such_case)?;
+    let facts = Facts::of(store, family).await?;
+    Ok(api::Case {
+        stands: listed(&row, now),
+        worker: worker_of(store, staff.programme, family).await?.map(|number| number.0),
+        members: members(relay, family, &facts).await?,
+        plan: facts.plan.iter().map(rule).collect(),
+        proposed: facts.proposed.as_ref().map(|rules| rules.iter().map(rule).collect()),
+        pauses: facts.pauses,
+        weeks: if row.counted { weeks(relay, staff.programme, family).await? } else { Vec::new() },
+    })
+}
+
+/// What the family's log says.
+#[derive(Default)]
+struct Facts {
+    plan: Vec<IntendedRule>,
+    proposed: Option<Vec<IntendedRule>>,
+    pauses: Vec<api::Paused>,
+    suspended: Vec<(MemberId, &'static str)>,
+    consents: Vec<(Seq, Consent)>,
+}
+
+impl Facts {
+    async fn of(store: &dyn Store, family: Scope) -> Result<Self, StoreError> {
+        let mut facts =
+            Self { consents: execute::staff::consents(store, family).await?, ..Self::default() };
+        let content = |record: &crate::store::Record| Content::from_bytes(&record.content).ok();
+        let plan = store.fact(family, PLAN_KEY).await?;
+        let since = plan.as_ref().map_or(0, |record| record.seq);
+        if let Some(Content::Plan(plan)) = plan.as_ref().and_then(content) {
+            facts.plan = plan.rules;
+        }
+        let proposal = store.fact(family, PROPOSAL_KEY).await?.filter(|record| record.seq > since);
+        if let Some(Content::Proposal(proposal)) = proposal.as_ref().and_then(content) {
+            facts.proposed = Some(proposal.rules);
+        }
+        for prefix in [PAUSE_KEYS, SUSPENSION_KEYS] {
+            for (_, record) in store.facts(family, prefix).await? {
+                match content(&record) {
+                    Some(Content::Pause(pause)) => facts.pauses.push(api::Paused {
+                        first: pause.first,
+                        last: pause.last,
+                        reason: pause.reason.name().to_owned(),
+                        withdrawn: pause.withdrawn,
+                    }),
+                    Some(Content::Suspension(suspension)) => {
+                        let lasting = suspension.lasting().map(|time| time.reason.name());
+                        facts.suspended.extend(lasting.map(|reason| (suspension.member, reason)));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(facts)
+    }
+}
+
+async fn members(relay: &Relay, family: Scope, facts: &Facts) -> Result<Vec<api::Member>, Failure> {
+    let store = &*relay.store;
+    let state = store.state(family).await?.ok_or(StoreError::NoScope)?;
+    let roster = execute::roster(relay, family, state.roster_head).await?;
+    let mut members = Vec::new();
+    for (member, role) in roster.members() {
+        let fact = store.fact(family, &format!("member/{member}")).await?;
+        let (zone, language) = match fact.map(|record| Content::from_bytes(&record.content)) {
+            Some(Ok(Content::Member(fact))) => (Some(fact.zone), Some(fact.language)),
+            _ => (None, None),
+        };
+        let consent = facts.consents.iter().find(|(_, consent)| consent.member == *member);
+        let consent = consent.map_or_else(|| Consent::none(*member), |(_, one)| one.clone());
+        let suspended = facts.suspended.iter().find(|(of, _)| of == member);
+        members.push(api::Member {
+            member: member.0,
+            role: role.name().to_owned(),
+            zone,
+            language,
+            suspended: suspended.map(|(_, reason)| (*reason).to_owned()),
+            consent_on: consent.consent_on,
+            assent_on: consent.assent_on,
+            withdrawn_on: consent.withdrawn_on,
+            counting_on: consent.counting_on,
+            counting_assent_on: consent.counting_assent_on,
+            counting_withdrawn_on: consent.counting_withdrawn_on,
+        });
+    }
+    Ok(members)
+}
+
+fn rule(intended: &IntendedRule) -> api::Rule {
+    let IntendedRule { rule, tolerance_min } = intended;
+    api::Rule {
+        start: rule.start.clone(),
+        zone: Some(rule.zone.clone()),
+        rrule: rule.rrule.clone(),
+        tolerance_min: *tolerance_min,
+    }
+}
+
+/// The last weeks of which there are figures, the oldest first.
+async fn weeks(relay: &Relay, programme: Scope, family: Scope) -> Result<Vec<api::Week>, Failure> {
+    let store = &*relay.store;
+    if placement(store, family).await?.is_none_or(|placement| placement.programme != programme) {
+        return Ok(Vec::new());
+    }
+    let mut weeks = Vec::new();
+    let mut week = Week::of(contact::today(relay, family).await?);
+    for _ in 0..WEEKS {
+        let row = store.row(programme, &week_book(week), &family.0.to_be_bytes()).await?;
+        weeks.extend(row.as_ref().and_then(WeekRow::read).map(|row| api::Week {
+            week: week.to_string(),
+            closed: row.closed,
+            site: row.site,
+            children: row.children.iter().map(child).collect(),
+        }));
+        week = week.before();
+    }
+    weeks.reverse();
+    Ok(weeks)
+}
+
+fn child(row: &ChildWeek) -> api::ChildWeek {
+    api::ChildWeek {
+        member: row.member.0,
+        expected: row.expected,
+        kept: row.kept,
+        home: row.home,
+        away: row.away,
+        late: row.late,
+        days: row.days,
+        standing: row.standing.name().to_owned(),
+    }
+}
