@@ -71,13 +71,16 @@ pub enum ErrorCode {
     /// The stored bytes that it names are not all there: store them, then the same command goes again.
     #[n(21)]
     StoreFirst,
+    /// All of the family was deleted: say so, and ask no more. What is on this phone stays there.
+    #[n(22)]
+    Erased,
     /// A reason that this version does not know: show the text, keep the command.
     #[n(0)]
     Newer,
 }
 
 /// The codes that this version knows, by their number on the wire.
-const KNOWN: [ErrorCode; 21] = [
+const KNOWN: [ErrorCode; 22] = [
     ErrorCode::Malformed,
     ErrorCode::UnknownKind,
     ErrorCode::TooLarge,
@@ -99,6 +102,7 @@ const KNOWN: [ErrorCode; 21] = [
     ErrorCode::TurnFirst,
     ErrorCode::NewChain,
     ErrorCode::StoreFirst,
+    ErrorCode::Erased,
 ];
 
 impl<'b, C> Decode<'b, C> for ErrorCode {
@@ -136,6 +140,7 @@ impl ErrorCode {
             Self::TurnFirst => "turn_first",
             Self::NewChain => "new_chain",
             Self::StoreFirst => "store_first",
+            Self::Erased => "erased",
             Self::Newer => "newer",
         }
     }

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use crate::entry::{
-    Adjust, Consent, ContactPlan, Content, Cursor, Fired, IntendedRule, LinkFact, MemberFact,
-    Message, Notice, Noticed, Nudge, Nudged, Pause, PauseReason, Placement, Proposal, Receipt,
-    RequestFact, RuleText, Rung, Schedule, ScheduleState, SuspendedFor, Suspension,
+    Adjust, Consent, ContactPlan, Content, Cursor, Fired, IntendedRule, Leaving, LinkFact,
+    MemberFact, Message, Notice, Noticed, Nudge, Nudged, Pause, PauseReason, Placement, Proposal,
+    Receipt, RequestFact, RuleText, Rung, Schedule, ScheduleState, SuspendedFor, Suspension,
     SuspensionReason, Tombstone, WrapsFact, kind,
 };
 use crate::error::ErrorCode;
@@ -317,6 +317,16 @@ fn client_frames() -> Vec<(&'static str, u8, ClientFrame)> {
                 email: None,
             }),
         ),
+        (
+            "leave",
+            0,
+            ClientFrame::Leave(Leave {
+                n: 14,
+                entry_ref: Ref([9; 12]),
+                from: MemberId(1),
+                what: LeaveWhat::InTime,
+            }),
+        ),
         ("void", 0, ClientFrame::Void(Void { case_code: "GS-001".into(), to_close: to_close() })),
         (
             "reissue",
@@ -361,6 +371,11 @@ fn client_frames() -> Vec<(&'static str, u8, ClientFrame)> {
 
 fn to_close() -> ToClose {
     ToClose { devices: vec![DeviceId(2)], invites: vec![InviteId(3), InviteId(4)] }
+}
+
+fn leaving() -> Content {
+    let until = Some(AT);
+    Content::Leaving(Leaving { by: MemberId(1), until, agreed: vec![MemberId(1)] })
 }
 
 fn request() -> Content {
@@ -560,6 +575,17 @@ fn relay_frames() -> Vec<(&'static str, u8, RelayFrame)> {
             }),
         ),
         (
+            "entries, a family leaves",
+            0,
+            RelayFrame::Entries(Entries {
+                after: 0,
+                upto: 1,
+                tag: 17,
+                floor: 0,
+                entries: vec![WireEntry { seq: 1, at: AT, content: leaving().to_bytes() }],
+            }),
+        ),
+        (
             "posted",
             0,
             RelayFrame::Posted(Posted { n: 1, entry_ref: Ref([1; 12]), seq: 301, at: AT }),
@@ -664,7 +690,7 @@ fn every_frame_reads_back() {
     for (name, lane, frame) in relay_frames() {
         assert_eq!(RelayFrame::from_bytes(&frame.to_bytes(lane)), Ok((lane, frame)), "{name}");
     }
-    for content in contents().into_iter().chain(of_contact()).chain([request()]) {
+    for content in contents().into_iter().chain(of_contact()).chain([request(), leaving()]) {
         assert_eq!(Content::from_bytes(&content.to_bytes()).unwrap(), content);
     }
 }

@@ -6,7 +6,7 @@ use jiashu_proto::id::{DeviceId, N, Scope, Token};
 use jiashu_roster::token_hash;
 use subtle::ConstantTimeEq;
 
-use crate::family::{Refusal, Sender, new_chain};
+use crate::family::{Refusal, Sender, erased, new_chain};
 use crate::store::{ScopeKind, ScopeState, Store, StoreError};
 
 /// Who speaks on a lane.
@@ -70,6 +70,9 @@ pub enum AccessError {
     /// The token held until the family began anew.
     #[error("the family began anew")]
     NewChain,
+    /// All of the family was deleted.
+    #[error("the family was deleted")]
+    Erased,
     /// It could not be looked up.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -85,6 +88,7 @@ impl AccessError {
                 "this phone is not, or no longer, part of the family: ask for a new card",
             ),
             Self::NewChain => new_chain(),
+            Self::Erased => erased(),
             Self::Store(error) => {
                 tracing::error!(error = error as &dyn std::error::Error, "cannot look who it is");
                 Refusal::new(ErrorCode::Unavailable, "try again later")
@@ -101,6 +105,10 @@ impl AccessError {
 pub async fn authenticate(store: &dyn Store, token: &Token) -> Result<Access, AccessError> {
     let hash = token_hash(&token.secret);
     let state = store.state(token.scope).await?.ok_or(AccessError::Unauthorised)?;
+    if state.erased_at.is_some() {
+        // Nothing is left to tell a token by: whoever knows the number is told.
+        return Err(AccessError::Erased);
+    }
     let seat = state.seats.get(&token.device).ok_or(AccessError::Unauthorised)?;
     if bool::from(seat.token_hash.0.ct_eq(&hash.0)) {
         seated(&state, token.scope, token.device)
@@ -124,6 +132,9 @@ pub async fn look(
 }
 
 fn seated(state: &ScopeState, scope: Scope, device: DeviceId) -> Result<Access, AccessError> {
+    if state.erased_at.is_some() {
+        return Err(AccessError::Erased);
+    }
     let seat = state.seats.get(&device).filter(|seat| !seat.revoked);
     let seat = seat.ok_or(AccessError::Unauthorised)?;
     let members = seat.members.clone();

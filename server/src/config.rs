@@ -116,6 +116,16 @@ pub struct Config {
     #[config(env = "JIASHU_BLOB_DAYS", default = 90)]
     pub blob_days: u32,
 
+    /// How many days after one parent or caregiver asked for it a family is deleted; until then any of them may take it
+    /// back: 1 to 30.
+    #[config(env = "JIASHU_LEAVING_DAYS", default = 7)]
+    pub leaving_days: u32,
+
+    /// How many minutes after a family was deleted the store cleans its files of it (a deleted row may stand in their log
+    /// until then): 0 to 1200.
+    #[config(env = "JIASHU_CLEAN_MINUTES", default = 60)]
+    pub clean_minutes: u32,
+
     /// How much and how long.
     #[config(nested)]
     pub limits: Limits,
@@ -196,6 +206,12 @@ impl Config {
         if !(30..=400).contains(&self.blob_days) {
             return wrong("blob_days", "is 30 to 400");
         }
+        if !(1..=30).contains(&self.leaving_days) {
+            return wrong("leaving_days", "is 1 to 30");
+        }
+        if self.clean_minutes > 1_200 {
+            return wrong("clean_minutes", "is 0 to 1200");
+        }
         if !(100..=600_000).contains(&self.mail_timeout_ms) {
             return wrong("mail_timeout_ms", "is 100 ms to ten minutes");
         }
@@ -225,6 +241,14 @@ impl Config {
 
     pub(crate) fn blob_keep_ms(&self) -> Millis {
         Millis::from(self.blob_days) * 24 * 60 * 60 * 1000
+    }
+
+    pub(crate) fn leaving_ms(&self) -> Millis {
+        Millis::from(self.leaving_days) * 24 * 60 * 60 * 1000
+    }
+
+    pub(crate) fn clean_ms(&self) -> Millis {
+        Millis::from(self.clean_minutes) * 60 * 1000
     }
 
     pub(crate) fn mail_timeout(&self) -> Duration {
@@ -269,6 +293,9 @@ mod tests {
             ("retention_days", Config { retention_days: 401, ..base() }),
             ("blob_days", Config { blob_days: 29, ..base() }),
             ("blob_days", Config { blob_days: 401, ..base() }),
+            ("leaving_days", Config { leaving_days: 0, ..base() }),
+            ("leaving_days", Config { leaving_days: 31, ..base() }),
+            ("clean_minutes", Config { clean_minutes: 1_201, ..base() }),
             ("mail_timeout_ms", Config { mail_timeout_ms: 99, ..base() }),
             ("mail_timeout_ms", Config { mail_timeout_ms: 600_001, ..base() }),
             ("mail_retry_ms", Config { mail_retry_ms: 99, ..base() }),

@@ -9,22 +9,24 @@ use jiashu_proto::entry::{
 };
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{
-    ClientFrame, GiveBack, GivenBack, Hold, Intend, Plan, Posted, Preview, Previewed, Refused,
-    Turn, Withdraw,
+    ClientFrame, GiveBack, GivenBack, Hold, Intend, Leave, Plan, Posted, Preview, Previewed,
+    Refused, Turn, Withdraw,
 };
 use jiashu_proto::id::{DeviceId, Epoch, LinkHash, MemberId, Millis, N, Ref, Role, Scope};
 use jiashu_roster::{Link, Roster};
 
+use crate::erasing;
 use crate::family::contact::{StandingPlan, decide_intend};
 use crate::family::enrolment::decide_withdrawal;
 use crate::family::held::{decide_hold, give_back};
 use crate::family::help::{decide_help, decide_reach};
 use crate::family::invites::check_invites;
+use crate::family::leaving::{Household, decide_leave};
 use crate::family::message::{decide_post, decide_report};
 use crate::family::roster::decide_turn;
 use crate::family::schedule::{Standing, decide_plan, preview};
 use crate::family::tasks::{TASKS, Task};
-use crate::family::{Refusal, Sender, new_chain, no_such_invite};
+use crate::family::{Refusal, Sender, erased, new_chain, no_such_invite};
 use crate::relay::Relay;
 use crate::store::{Author, Batch, Precondition, Record, Store, StoreError};
 
@@ -80,6 +82,7 @@ impl Failure {
             }
             Self::Store(StoreError::Stale { precondition }) => refused(stale(&precondition)),
             Self::Store(StoreError::Superseded) => refused(new_chain()),
+            Self::Store(StoreError::Erased) => refused(erased()),
             Self::Store(StoreError::NotLive | StoreError::NoScope) => {
                 let text = "this phone is not, or no longer, part of the family";
                 (ErrorCode::Unauthorised, text.into(), None, None)
@@ -160,6 +163,7 @@ pub fn name_of(command: &ClientFrame) -> Option<(N, Ref)> {
         ClientFrame::Withdraw(withdraw) => Some((withdraw.n, withdraw.entry_ref)),
         ClientFrame::AskForHelp(ask) => Some((ask.n, ask.entry_ref)),
         ClientFrame::Reach(reach) => Some((reach.n, reach.entry_ref)),
+        ClientFrame::Leave(leave) => Some((leave.n, leave.entry_ref)),
         _ => None,
     }
 }
@@ -270,6 +274,7 @@ async fn decided_by_what_stands(
         ClientFrame::Turn(turn) => turn_batch(relay, scope, sender, turn).await,
         ClientFrame::Intend(intend) => intend_batch(relay, scope, sender, intend).await,
         ClientFrame::Withdraw(withdraw) => withdrawal(relay, scope, sender, &withdraw).await,
+        ClientFrame::Leave(leave) => leave_batch(relay, scope, sender, &leave).await,
         ClientFrame::AskForHelp(ask) => {
             let tasks = tasks(&*relay.store, scope).await?;
             Ok(decide_help(sender, &ask, &tasks, relay.clock.now())?)
@@ -382,6 +387,21 @@ async fn withdrawal(
     let roster = roster(relay, scope, state.roster_head).await?;
     let standing = staff::consents(&*relay.store, scope).await?;
     Ok(decide_withdrawal(sender, withdraw, &roster, &standing, relay.clock.now())?)
+}
+
+async fn leave_batch(
+    relay: &Relay,
+    family: Scope,
+    sender: &Sender,
+    leave: &Leave,
+) -> Result<Batch, Failure> {
+    let state = relay.store.state(family).await?.ok_or(StoreError::NoScope)?;
+    let roster = roster(relay, family, state.roster_head).await?;
+    let role_of = |member| roster.members().get(&member).copied();
+    let standing = erasing::leaving(&*relay.store, family).await?;
+    let (standing, grace_ms) = (standing.as_ref(), relay.config.leaving_ms());
+    let household = Household { family, state: &state, standing, grace_ms };
+    Ok(decide_leave(sender, leave, &household, role_of, relay.clock.now())?)
 }
 
 /// What staff are asked to do for a family, or were.

@@ -42,6 +42,8 @@ pub mod scheduler;
 
 pub mod notify;
 
+pub mod erasing;
+
 pub mod ngo;
 
 pub mod setup;

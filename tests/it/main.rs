@@ -78,6 +78,7 @@ mod dependencies;
 
 mod story_enrolment;
 
+mod story_leaving;
 mod story_letters;
 
 mod story_offline;

@@ -193,6 +193,16 @@ impl Running {
         }
     }
 
+    /// Waits until it ends by itself; its exit code.
+    ///
+    /// # Panics
+    ///
+    /// If it goes on beyond the deadline.
+    pub async fn ended(mut self) -> Option<i32> {
+        let ended = timeout(DEADLINE, self.child.wait()).await.expect("it ends");
+        ended.expect("it is our child").code()
+    }
+
     /// Asks it to end, by SIGTERM, and waits until it has put down what it was at.
     pub async fn stop(mut self) {
         let pid = self.child.id().expect("it runs").to_string();

@@ -54,6 +54,12 @@ impl TestRedis {
         format!("redis+unix://{}", self.socket().display())
     }
 
+    /// Where it keeps everything.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// What a relay is told, to keep its letters there.
     #[must_use]
     pub fn settings(&self) -> Vec<(String, String)> {
@@ -98,7 +104,9 @@ impl TestRedis {
         let process = redis_server()
             .args(["--port", "0", "--unixsocket"])
             .arg(self.socket())
-            .args(["--appendonly", "yes", "--appendfsync", self.appendfsync, "--save", "", "--dir"])
+            .args(["--appendonly", "yes", "--appendfsync", self.appendfsync, "--save", ""])
+            // What is looked for in its files stands there as it is.
+            .args(["--rdbcompression", "no", "--dir"])
             .arg(&self.data)
             .spawn()
             .expect("tests/run installs redis-server");

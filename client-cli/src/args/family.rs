@@ -102,6 +102,27 @@ pub struct WithdrawArgs {
     pub yes: bool,
 }
 
+/// Arguments of `jiashu leave`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Before it, keep what you want to keep: jiashu export --out DIR. Deleted are the letters, voice notes, plans and
+names at the relay, and all that your programme's staff see of the family. Not reached are your own phones, cards
+that staff printed, and backups of the relay until their operator throws them away.")]
+pub struct LeaveArgs {
+    /// At once, if every parent and caregiver with a phone says so too
+    #[arg(long)]
+    pub now: bool,
+    /// Stay: take back that the family leaves
+    #[arg(long, conflicts_with = "now")]
+    pub undo: bool,
+    /// In whose name, where this phone serves several
+    #[arg(long = "as", value_name = "NAME")]
+    pub speaker: Option<String>,
+    /// Do not ask again
+    #[arg(long)]
+    pub yes: bool,
+}
+
 /// Arguments of `jiashu ask-for-help`.
 #[derive(Debug, clap::Args)]
 pub struct HelpArgs {

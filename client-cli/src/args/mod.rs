@@ -102,6 +102,8 @@ pub enum Verb {
     WhoSees,
     /// Take back that somebody takes part, or that contact is counted
     Withdraw(family::WithdrawArgs),
+    /// Leave: everything of the family is deleted at the relay, after some days in which it can be taken back
+    Leave(family::LeaveArgs),
     /// Tell the staff of your programme that somebody here needs help; nobody in the family is shown it
     AskForHelp(family::HelpArgs),
     /// Give an address where a mail reminds you when contact was missed, or take it back

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::letter::utc;
-use super::{notices, nudges, requests, suspensions};
+use super::{leave, notices, nudges, requests, suspensions};
 use crate::error::Result;
 use crate::say::{self, People};
 use crate::state::chain::Family;
@@ -65,6 +65,7 @@ pub(super) fn tell_new(
     notices::tell_new(state.db(), people, as_json)?;
     nudges::tell_new(state.db(), people, as_json)?;
     suspensions::tell_new(state.db(), people, as_json)?;
+    leave::tell_new(state.db(), people, as_json)?;
     requests::tell_new(state, lane, family, people, as_json, now)
 }
 

@@ -27,7 +27,8 @@ mod asking;
 
 pub mod send;
 
-pub mod letter;
+pub mod leave;
+mod letter;
 
 pub mod inbox;
 
@@ -127,6 +128,7 @@ pub async fn run(cli: Cli, out: &mut dyn Write) -> Result<()> {
         Verb::Admit(args) => admit::run(&mut context, &args).await,
         Verb::WhoSees => withdraw::who_sees(&mut context).await,
         Verb::Withdraw(args) => withdraw::run(&mut context, &args).await,
+        Verb::Leave(args) => leave::run(&mut context, &args).await,
         Verb::AskForHelp(args) => help::ask(&mut context, &args).await,
         Verb::Reach(args) => help::reach(&mut context, &args).await,
         Verb::Status => status::run(&mut context).await,
@@ -216,7 +218,7 @@ impl<'a> Context<'a> {
     ///
     /// [`ExitCode::Refused`] with `no` for another answer than yes; [`ExitCode::BadInput`] where
     /// there is no terminal.
-    fn confirm(question: &str, no: &str) -> Result<()> {
+    pub(crate) fn confirm(question: &str, no: &str) -> Result<()> {
         if !std::io::stdin().is_terminal() {
             let text = "nobody is here to ask: say --yes to do it all the same";
             return Err(CliError::new(ExitCode::BadInput, text));

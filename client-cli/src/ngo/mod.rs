@@ -27,6 +27,7 @@ mod disk;
 mod folder;
 
 mod enrol;
+mod erase;
 mod report;
 mod send;
 
@@ -121,6 +122,8 @@ pub enum NgoCommand {
         /// The member's number
         member: u32,
     },
+    /// Delete a family, after some days in which that can be taken back (coordinators)
+    Erase(EraseArgs),
     /// Propose to a family when they could hear each other; it confirms with jiashu plan confirm
     Plan(PlanArgs),
     /// Show what came of contact in a week or month: of all, of each site, of each corridor
@@ -395,6 +398,22 @@ pub struct PauseArgs {
     pub from: Option<Date>,
 }
 
+/// Arguments of `jiashu ngo erase`.
+#[derive(Debug, clap::Args)]
+pub struct EraseArgs {
+    /// Case code of the family
+    pub case: String,
+    /// At once: the family asked for it, and knows what it means
+    #[arg(long)]
+    pub family_asked: bool,
+    /// Take back what staff asked for
+    #[arg(long, conflicts_with = "family_asked")]
+    pub undo: bool,
+    /// Do not ask again
+    #[arg(long)]
+    pub yes: bool,
+}
+
 /// Why nothing is expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum PauseReasonArg {
@@ -581,6 +600,7 @@ pub async fn run(command: NgoCommand, globals: &Globals, out: &mut dyn Write) ->
         NgoCommand::Tasks { command } => tasks::run(command.as_ref(), globals, out).await,
         NgoCommand::Mail => tasks::mail(globals, out).await,
         NgoCommand::Me(args) => people::me(args, globals, out).await,
+        NgoCommand::Erase(args) => erase::run(&args, globals, out).await,
         NgoCommand::Pause(args) => pause::pause(&args, globals, out).await,
         NgoCommand::Resume { case } => pause::resume(&case, globals, out).await,
         NgoCommand::Suspend(args) => suspend::suspend(&args, globals, out).await,

@@ -59,6 +59,8 @@ pub enum EndedBy {
     Removal,
     /// The family began a new chain without it.
     NewChain,
+    /// All of the family was deleted.
+    Erased,
 }
 
 /// That a device is out, and when it heard so, in ms.
@@ -77,11 +79,15 @@ impl EndedBy {
         match self {
             Self::Removal => "removed",
             Self::NewChain => "new_chain",
+            Self::Erased => "erased",
         }
     }
 
     fn of_word(word: &str) -> Self {
-        if word == Self::NewChain.word() { Self::NewChain } else { Self::Removal }
+        [Self::NewChain, Self::Erased]
+            .into_iter()
+            .find(|known| known.word() == word)
+            .unwrap_or(Self::Removal)
     }
 }
 

@@ -17,6 +17,9 @@ pub const NUDGE: &str = "nudge";
 /// Up to which place of the log suspensions were told.
 pub const SUSPENSION: &str = "suspension";
 
+/// Up to which place of the log it was told whether the family leaves.
+pub const LEAVING: &str = "leaving";
+
 /// Up to which removal the letters of phones that were removed were asked for, to be taken on.
 pub const TAKEN_ON: &str = "taken_on";
 

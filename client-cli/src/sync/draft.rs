@@ -8,8 +8,8 @@ use jiashu_proto::entry::{
     IntendedRule, MessageKind, RuleText, Rung, Schedule, ScheduleState, Seq, name_key,
 };
 use jiashu_proto::frame::{
-    Agreement, AskForHelp, Card, ClientFrame, Hold, Intend, Plan, Post, Reach, Report, Turn,
-    Withdraw,
+    Agreement, AskForHelp, Card, ClientFrame, Hold, Intend, Leave, LeaveWhat, Plan, Post, Reach,
+    Report, Turn, Withdraw,
 };
 use jiashu_proto::id::{Epoch, MemberId, Millis, N, Ref};
 use jiashu_proto::text::{Ring, Text, Voice};
@@ -292,6 +292,18 @@ pub fn ask_for_help(db: &Connection, from: MemberId, now: Millis) -> Result<Ref>
     Ok(entry_ref)
 }
 
+/// Queues that all of the family be deleted, or that it be not. The command's name.
+///
+/// # Errors
+///
+/// If the state cannot be written.
+pub fn leave(db: &Connection, from: MemberId, what: LeaveWhat, now: Millis) -> Result<Ref> {
+    let entry_ref = Ref(random());
+    let leave = Leave { n: 0, entry_ref, from, what };
+    queue(db, entry_ref, &ClientFrame::Leave(leave), None, now)?;
+    Ok(entry_ref)
+}
+
 /// Queues where somebody may be written to. The command's name.
 ///
 /// # Errors
@@ -431,6 +443,7 @@ pub(super) fn sealed(
         ClientFrame::Withdraw(withdraw) => unsealed(&mut withdraw.n, n),
         ClientFrame::AskForHelp(ask) => unsealed(&mut ask.n, n),
         ClientFrame::Reach(reach) => unsealed(&mut reach.n, n),
+        ClientFrame::Leave(leave) => unsealed(&mut leave.n, n),
         other => {
             let text = format!("the outbox holds a {}, which is no command", other.name());
             return Err(CliError::new(ExitCode::General, text));

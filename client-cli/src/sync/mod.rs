@@ -180,7 +180,11 @@ impl Engine {
                 last_n,
                 to_close,
                 ..
-            }) if !matches!(code, ErrorCode::Unauthorised | ErrorCode::NewChain) => {
+            }) if !matches!(
+                code,
+                ErrorCode::Unauthorised | ErrorCode::NewChain | ErrorCode::Erased
+            ) =>
+            {
                 self.refused(n, sending::No { code, retry_after_ms, last_n, to_close }, now)
             }
             RelayFrame::Refused(refused) => self.turned_away(&refused, now),

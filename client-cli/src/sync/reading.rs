@@ -150,7 +150,8 @@ impl Reader<'_> {
                 | Content::Pause(_)
                 | Content::Placement(_)
                 | Content::Nudge(_)
-                | Content::Suspension(_)),
+                | Content::Suspension(_)
+                | Content::Leaving(_)),
             ) => {
                 if let Content::Schedule(schedule) = &clear {
                     self.met.insert(schedule.id);

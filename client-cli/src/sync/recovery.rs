@@ -125,6 +125,7 @@ impl Engine {
                 Err(CliError::new(ExitCode::Offline, text))
             }
             (ErrorCode::NewChain, _) => Err(self.end(EndedBy::NewChain, now)?),
+            (ErrorCode::Erased, _) => Err(self.end(EndedBy::Erased, now)?),
             (_, HandIn::Sent { unknown: true }) => Err(self.end(EndedBy::Removal, now)?),
             (code, HandIn::Sent { unknown: false }) if code != ErrorCode::Unauthorised => {
                 Err(self.kept_back()?)
@@ -186,6 +187,11 @@ pub fn ended(ended: Ended) -> CliError {
                              exported"
                 .to_owned()
         }
+        EndedBy::Erased => format!(
+            "the family has left, as this phone heard on {}: everything of it is deleted at the relay; what is on \
+             this phone stays here, and can be read and exported",
+            say::day(ended.at)
+        ),
         EndedBy::NewChain => format!(
             "the family began anew without this phone, which heard so on {}: letters until then \
              stay here and can be exported; ask for a new card",

@@ -144,3 +144,19 @@ pub struct ChildWeek {
     /// How it stood at the end.
     pub standing: String,
 }
+
+/// That a family be deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Erase {
+    /// Whether the family told staff so: then it is at once, else after the time in which it may be taken back.
+    #[serde(default)]
+    pub family_asked: bool,
+}
+
+/// That a family will be deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leaves {
+    /// When, in ms since 1970, UTC.
+    pub until: i64,
+}

@@ -12,6 +12,7 @@ pub use contact::{
     PROPOSAL_KEY, Pause, PauseReason, Placement, Proposal, SUSPENSION_KEYS, SuspendedFor,
     Suspension, SuspensionReason, nudge_key, pause_key, suspension_key,
 };
+pub use leaving::{LEAVING_KEY, Leaving};
 pub use schedule::{
     Adjust, Fired, Notice, Noticed, RuleText, SCHEDULE_KEYS, Schedule, ScheduleState, Tombstone,
     schedule_key,
@@ -21,6 +22,7 @@ use crate::id::{CodeHash, DeviceId, Epoch, MemberId, Millis, Ref};
 
 mod blob;
 mod contact;
+mod leaving;
 mod schedule;
 
 /// The place of an entry in its log, from 1; 0 is the place before the first.
@@ -134,6 +136,8 @@ pub mod kind {
     pub const NUDGE: u32 = 30;
     /// [`super::Content::Suspension`].
     pub const SUSPENSION: u32 = 31;
+    /// [`super::Content::Leaving`].
+    pub const LEAVING: u32 = 32;
 }
 
 /// What an entry says.
@@ -173,6 +177,8 @@ pub enum Content {
     Nudge(Nudge),
     /// When a member was suspended: the fact `suspension/N`.
     Suspension(Suspension),
+    /// That all of the family will be erased: the fact `leaving`.
+    Leaving(Leaving),
     /// Written by a newer version: its kind.
     Unknown(u32),
 }
@@ -434,6 +440,7 @@ impl Content {
             Self::Placement(_) => kind::PLACEMENT,
             Self::Nudge(_) => kind::NUDGE,
             Self::Suspension(_) => kind::SUSPENSION,
+            Self::Leaving(_) => kind::LEAVING,
         }
     }
 
@@ -458,6 +465,7 @@ impl Content {
             Self::Placement(_) => Some(PLACEMENT_KEY.into()),
             Self::Nudge(nudge) => Some(nudge_key(nudge.child)),
             Self::Suspension(suspension) => Some(suspension_key(suspension.member)),
+            Self::Leaving(_) => Some(LEAVING_KEY.into()),
         }
     }
 
@@ -485,6 +493,7 @@ impl Content {
             Self::Placement(body) => e.encode(body),
             Self::Nudge(body) => e.encode(body),
             Self::Suspension(body) => e.encode(body),
+            Self::Leaving(body) => e.encode(body),
             Self::Unknown(_) => e.array(0),
         });
         written.expect("writing to memory cannot fail");
@@ -517,6 +526,7 @@ impl Content {
             kind::PLACEMENT => Self::Placement(d.decode()?),
             kind::NUDGE => Self::Nudge(d.decode()?),
             kind::SUSPENSION => Self::Suspension(d.decode()?),
+            kind::LEAVING => Self::Leaving(d.decode()?),
             kind => {
                 d.skip()?;
                 Self::Unknown(kind)

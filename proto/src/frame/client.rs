@@ -307,6 +307,39 @@ pub struct GiveBack {
     pub after: Option<Ref>,
 }
 
+/// What is asked of a family's leaving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum LeaveWhat {
+    /// That all of it be deleted, once the time to think it over is past.
+    #[n(1)]
+    InTime,
+    /// That it be at once: so it is when every parent and caregiver with a phone has said so.
+    #[n(2)]
+    Now,
+    /// That it be not deleted.
+    #[n(3)]
+    Stay,
+}
+
+/// Asks that all of the family be deleted, or takes that back.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Leave {
+    /// The lane's counter.
+    #[n(0)]
+    pub n: N,
+    /// The command's own name.
+    #[n(1)]
+    pub entry_ref: Ref,
+    /// A parent or caregiver whom the device serves.
+    #[n(2)]
+    pub from: MemberId,
+    /// What.
+    #[n(3)]
+    pub what: LeaveWhat,
+}
+
 /// What the relay keeps of a new invite beside the roster.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]

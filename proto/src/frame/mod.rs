@@ -17,8 +17,8 @@ mod relay;
 
 pub use client::{
     Ack, Agreement, AskForHelp, Beat, Card, Enrol, GiveBack, HandIn, Hello, Hold, Intend, Join,
-    Look, Plan, Post, Preview, Reach, RecordConsent, Reissue, Report, Request, Setup, Turn, Void,
-    Withdraw,
+    Leave, LeaveWhat, Look, Plan, Post, Preview, Reach, RecordConsent, Reissue, Report, Request,
+    Setup, Turn, Void, Withdraw,
 };
 pub use relay::{
     Beaten, ClockText, Cursors, Enrolled, Entries, GivenBack, HandedIn, Invited, Joined, Posted,
@@ -160,6 +160,8 @@ frames! {
         38 AskForHelp,
         /// Says where the relay may write to somebody.
         39 Reach,
+        /// Asks that all of the family be deleted, or takes that back.
+        40 Leave,
     }
 }
 

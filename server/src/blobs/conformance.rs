@@ -22,6 +22,21 @@ async fn bytes_are_added_where_they_end_and_nowhere_else(blobs: &dyn Blobs) {
     assert_eq!(blobs.size(OTHER).await.unwrap(), 0, "another name is not concerned");
 }
 
+async fn all_of_a_family_go_and_no_others(blobs: &dyn Blobs) {
+    let neighbour = BlobName { scope: Scope(NAME.scope.0 ^ 1), ..NAME };
+    for name in [NAME, OTHER, neighbour] {
+        blobs.append(name, 0, b"bytes".to_vec()).await.unwrap();
+    }
+    blobs.complete(OTHER).await.unwrap();
+
+    blobs.remove_all(NAME.scope).await.unwrap();
+    blobs.remove_all(NAME.scope).await.unwrap();
+
+    let sizes = [NAME, OTHER, neighbour].map(|name| blobs.size(name));
+    let sizes = futures_util::future::join_all(sizes).await;
+    assert_eq!(sizes.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [0, 0, 5]);
+}
+
 async fn any_part_can_be_read_before_and_after_all_is_there(blobs: &dyn Blobs) {
     blobs.append(NAME, 0, b"one ".to_vec()).await.unwrap();
     blobs.append(NAME, 4, b"two".to_vec()).await.unwrap();
@@ -92,6 +107,12 @@ macro_rules! suite {
             async fn what_is_removed_is_gone_and_may_come_again() {
                 let (_keeps, blobs) = $make.await;
                 super::what_is_removed_is_gone_and_may_come_again(&blobs).await;
+            }
+
+            #[tokio::test]
+            async fn all_of_a_family_go_and_no_others() {
+                let (_keeps, blobs) = $make.await;
+                super::all_of_a_family_go_and_no_others(&blobs).await;
             }
 
             #[tokio::test]

@@ -163,6 +163,19 @@ impl Blobs for Folder {
         })
         .await
     }
+
+    async fn remove_all(&self, family: Scope) -> Result<(), BlobError> {
+        let (above, settled) = (self.path.clone(), Arc::clone(&self.settled));
+        off_thread(move || match fs::remove_dir_all(above.join(family.to_string())) {
+            Ok(()) => {
+                settled.lock().unwrap_or_else(PoisonError::into_inner).remove(&family);
+                sync_folder(&above).map_err(unavailable)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(unavailable(error)),
+        })
+        .await
+    }
 }
 
 #[cfg(test)]

@@ -83,6 +83,13 @@ pub trait Blobs: fmt::Debug + Send + Sync + 'static {
     ///
     /// [`BlobError::Unavailable`].
     async fn remove(&self, name: BlobName) -> Result<(), BlobError>;
+
+    /// All of the family's are gone, those among them that nobody has noted.
+    ///
+    /// # Errors
+    ///
+    /// [`BlobError::Unavailable`].
+    async fn remove_all(&self, family: Scope) -> Result<(), BlobError>;
 }
 
 /// What an address of a bucket begins with.

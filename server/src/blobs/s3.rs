@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
-use jiashu_proto::id::Ref;
+use jiashu_proto::id::{Ref, Scope};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
 use object_store::{
@@ -209,12 +209,19 @@ impl Blobs for Bucket {
         self.delete(&self.whole(name)).await?;
         self.delete_pieces(name).await
     }
+
+    async fn remove_all(&self, family: Scope) -> Result<(), BlobError> {
+        let of_family = Path::from(format!("{}/{family}", self.prefix));
+        let found = self.store.list(Some(&of_family)).try_collect::<Vec<_>>().await;
+        for object in found.map_err(unavailable)? {
+            self.delete(&object.location).await?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use jiashu_proto::id::Scope;
-
     use super::*;
     use crate::blobs::conformance::bucket;
 

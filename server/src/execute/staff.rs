@@ -11,6 +11,7 @@ use jiashu_roster::Roster;
 
 use super::{ATTEMPTS, Failure, checked_links, stored_links};
 use crate::contact::rows::FAMILIES;
+use crate::erasing::follows;
 use crate::family::Refusal;
 use crate::family::admission::decide_reissue;
 use crate::family::closing::decide_void;
@@ -136,7 +137,7 @@ async fn supersede(relay: &Relay, replaced: Scope) -> Result<(), Failure> {
 /// The family that begins anew stands in the place of the old one: on the worklist, and with whom it was.
 async fn hand_over(relay: &Relay, programme: Scope, old: Scope, new: Scope) -> Result<(), Failure> {
     let (store, name) = (&*relay.store, |family: Scope| family.0.to_be_bytes().to_vec());
-    let mut changes = vec![Change::Strike(FAMILIES.to_owned(), name(old))];
+    let mut changes = vec![Change::Strike(FAMILIES.to_owned(), name(old)), follows(old, new)];
     if let Some(worker) = caseload(store, programme).await?.get(&old) {
         changes.push(own(new, *worker, (0, 0)));
     }

@@ -37,6 +37,7 @@ pub fn is_for(content: &Content, members: &[MemberId]) -> bool {
         | Content::Placement(_)
         | Content::Nudge(_)
         | Content::Suspension(_)
+        | Content::Leaving(_)
         | Content::Unknown(_) => true,
     }
 }

@@ -29,6 +29,8 @@ pub mod help;
 
 pub mod suspension;
 
+pub mod leaving;
+
 pub mod held;
 
 pub mod blob;
@@ -118,6 +120,15 @@ pub fn new_chain() -> Refusal {
     Refusal::new(
         ErrorCode::NewChain,
         "the family began anew without this phone: ask for a new card",
+    )
+}
+
+/// To who belongs to a family that was deleted: nothing more comes, and nothing is asked of the phone.
+#[must_use]
+pub fn erased() -> Refusal {
+    Refusal::new(
+        ErrorCode::Erased,
+        "all of the family was deleted: what is on this phone stays there",
     )
 }
 

@@ -222,6 +222,16 @@ pub const TABLE: &[Row] = &[
         kept: SUPERSEDED,
         to: "all",
     },
+    Row {
+        kind: kind::LEAVING,
+        name: "leaving",
+        form: "clear",
+        writer: "a device for a parent or caregiver it serves; staff",
+        precondition: "next n; the version seen",
+        key: "leaving",
+        kept: SUPERSEDED,
+        to: "all",
+    },
 ];
 
 /// Whether a device may seal a body of this kind, with that key.

@@ -8,7 +8,7 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use axum::{Extension, Router};
-use jiashu_api::family::{Pause, Plan, Suspend};
+use jiashu_api::family::{Erase, Pause, Plan, Suspend};
 use jiashu_api::report::Thresholds;
 use jiashu_api::site::Site;
 use jiashu_api::staff::{Assign, Me, New};
@@ -26,6 +26,7 @@ use crate::access::{self, Who};
 use crate::execute::Failure;
 use crate::family::Refusal;
 use crate::ngo::family::{pause, propose, resume};
+use crate::ngo::leaving;
 use crate::ngo::report::{self, By, Period};
 use crate::ngo::staff::{self, Staff};
 use crate::ngo::worklist::{USUAL, worklist};
@@ -46,6 +47,7 @@ pub(super) fn routes() -> Router<Door> {
         .route("/api/v1/families/{case}/plan", post(propose_plan))
         .route("/api/v1/families/{case}/suspensions/{member}", put(suspend).delete(unsuspend))
         .route("/api/v1/families/{case}/worker", put(assign))
+        .route("/api/v1/families/{case}/erasure", post(erase).delete(keep))
         .route("/api/v1/report", get(report))
         .route("/api/v1/thresholds", get(show_thresholds).put(set_thresholds))
         .route("/api/v1/staff", get(list_staff).post(invite_staff))
@@ -167,6 +169,25 @@ async fn assign(
 ) -> Result<StatusCode, No> {
     let Assign { staff: worker } = wish(&door.relay, body).await?;
     staff::assign(&door.relay, &staff, &case, DeviceId(worker)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn erase(
+    State(door): State<Door>,
+    staff: Staff,
+    Path(case): Path<String>,
+    body: Body,
+) -> Result<Response, No> {
+    let wish: Erase = wish(&door.relay, body).await?;
+    Ok(json(&leaving::erase(&door.relay, &staff, &case, &wish).await?))
+}
+
+async fn keep(
+    State(door): State<Door>,
+    staff: Staff,
+    Path(case): Path<String>,
+) -> Result<StatusCode, No> {
+    leaving::keep(&door.relay, &staff, &case).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -75,7 +75,9 @@ pub(super) fn problem(failure: Failure) -> Response {
         ErrorCode::Exists | ErrorCode::Stale => StatusCode::CONFLICT,
         ErrorCode::Unknown => StatusCode::NOT_FOUND,
         ErrorCode::NotActive | ErrorCode::NotAllowed => StatusCode::FORBIDDEN,
-        ErrorCode::Unauthorised | ErrorCode::NewChain => StatusCode::UNAUTHORIZED,
+        ErrorCode::Unauthorised | ErrorCode::NewChain | ErrorCode::Erased => {
+            StatusCode::UNAUTHORIZED
+        }
         ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::BAD_REQUEST,
     };

@@ -34,3 +34,5 @@ pub mod thresholds;
 pub mod family;
 
 pub mod export;
+
+pub mod leaving;

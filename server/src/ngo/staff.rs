@@ -30,7 +30,7 @@ const MAX_TEXT: usize = 200;
 const MAX_STAFF: u32 = 10_000;
 
 /// The book of whose each family is.
-const CASELOAD: &str = "caseload";
+pub const CASELOAD: &str = "caseload";
 
 /// A member of staff who has said who it is.
 #[derive(Clone, Debug, PartialEq, Eq)]

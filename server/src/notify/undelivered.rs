@@ -112,6 +112,21 @@ pub(super) async fn note(
     Ok(())
 }
 
+/// Those of a case go.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn strike_case(
+    store: &dyn Store,
+    programme: Scope,
+    case_code: &str,
+) -> Result<Vec<Change>, StoreError> {
+    let all = all(store, programme).await?.into_iter();
+    let of_case = all.filter(|one| one.case_code.as_deref() == Some(case_code));
+    Ok(of_case.map(|one| Change::Strike(BOOK.to_owned(), one.id.0.to_vec())).collect())
+}
+
 /// Those of a programme, the newest first.
 ///
 /// # Errors

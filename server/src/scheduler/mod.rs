@@ -18,6 +18,7 @@ use jiashu_proto::id::{Millis, Scope};
 use tokio_util::sync::CancellationToken;
 
 use crate::contact;
+use crate::erasing;
 use crate::execute::staff::finish_enrolment;
 use crate::execute::{self, Failure};
 use crate::family::{closing, expiry, retention};
@@ -175,6 +176,7 @@ async fn one(relay: &Relay, due: &Due) -> Result<(), Failure> {
         DueItem::Contact => contact::look(relay, due).await,
         DueItem::Mail(id) => notify::on_due(relay, due, *id).await,
         DueItem::Digest => notify::digest::on_due(relay, due).await,
+        DueItem::Erasure(family) => erasing::on_due(relay, due, *family).await,
         // Those are fired together.
         DueItem::Occurrence(_) => Ok(()),
     }

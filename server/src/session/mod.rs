@@ -493,7 +493,7 @@ impl Drop for Session {
 
 /// Whether who is answered so has no place here any more.
 fn ends_lane(code: ErrorCode) -> bool {
-    matches!(code, ErrorCode::Unauthorised | ErrorCode::NewChain)
+    matches!(code, ErrorCode::Unauthorised | ErrorCode::NewChain | ErrorCode::Erased)
 }
 
 /// Whether it costs the relay work and needs no hello.

@@ -279,6 +279,10 @@ impl Store for BadLine {
         self.read(|store| async move { store.status().await }).await
     }
 
+    async fn clean(&self) -> Result<(), StoreError> {
+        self.read(|store| async move { store.clean().await }).await
+    }
+
     /// The store itself stays open for the other relay.
     async fn close(&self) {}
 }

@@ -191,6 +191,10 @@ pub enum Change {
     /// The family began anew in another scope: no command is taken here any more, nothing is open or
     /// asked for, or due but for [what is of age](DueItem::is_of_age).
     Supersede,
+    /// All of the scope is gone: its log, facts, held bodies, cards, ledger, seats, and what is due. What stays says
+    /// that there was one and since when it is erased, so that its number is never another's. It takes nothing any more
+    /// but this, by which what came about meanwhile (how far a device had read) goes too.
+    Erase,
     /// Of the oldest places, at most so many, those go that are older than `before` and hold no fact
     /// that stands; `floor` rises to the last that was looked at. The place at the head keeps its
     /// tag.
@@ -331,6 +335,9 @@ pub enum DueItem {
     /// The next Monday of a programme on which somebody is sent its digest.
     #[n(10)]
     Digest,
+    /// In a family that leaves: its erasure. In its programme: what is left to do for that.
+    #[n(11)]
+    Erasure(#[n(0)] Scope),
 }
 
 /// Something that is due.
@@ -352,7 +359,7 @@ impl DueItem {
     /// is told.
     #[must_use]
     pub fn is_of_age(&self) -> bool {
-        matches!(self, Self::Retention | Self::Blob(_) | Self::Mail(_))
+        matches!(self, Self::Retention | Self::Blob(_) | Self::Mail(_) | Self::Erasure(_))
     }
 }
 
@@ -384,6 +391,7 @@ mod tests {
             (DueItem::Contact, "8108"),
             (DueItem::Mail(Ref([1; 12])), "82094c010101010101010101010101"),
             (DueItem::Digest, "810a"),
+            (DueItem::Erasure(Scope(7)), "820b07"),
         ];
 
         for (item, hex) in items {

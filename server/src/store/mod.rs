@@ -145,6 +145,9 @@ pub enum StoreError {
     /// The family began anew in another scope.
     #[error("the family began anew in another scope")]
     Superseded,
+    /// All of the scope was deleted.
+    #[error("all of the scope was deleted")]
+    Erased,
     /// There is no such scope.
     #[error("there is no such scope")]
     NoScope,
@@ -169,13 +172,13 @@ pub enum StoreError {
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Writes the whole batch if all its preconditions hold, and answers once that is durable.
     ///
-    /// The order of checks: the scope exists; the author is live, and the scope not superseded; its ref is among its last (then
+    /// The order of checks: the scope exists and is not erased; the author is live, and the scope not superseded; its ref is among its last (then
     /// the first answer is repeated); its `n` is the next; the preconditions in their order.
     /// A batch that fails undoes nothing of others that were written with it.
     ///
     /// # Errors
     ///
-    /// [`StoreError::NoScope`], [`StoreError::NotLive`], [`StoreError::Superseded`],
+    /// [`StoreError::NoScope`], [`StoreError::Erased`], [`StoreError::NotLive`], [`StoreError::Superseded`],
     /// [`StoreError::Renumber`], [`StoreError::Stale`]: nothing was written. [`StoreError::Unavailable`]: repeat it.
     async fn commit(&self, scope: Scope, batch: Batch) -> Result<Committed, StoreError>;
 
@@ -273,6 +276,14 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// What it is and what it promises as it is set now, for the operator. Looked up anew: a moment's work.
     async fn status(&self) -> Result<StoreStatus, StoreError>;
+
+    /// What was deleted goes from the files too, as far as they are the store's to clean: its log of changes is begun
+    /// anew. May go on for a while after the answer.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] where that cannot be done now, or the store may not ask for it.
+    async fn clean(&self) -> Result<(), StoreError>;
 
     /// Finishes what was handed in, writes the cursors noted, and stops. Nothing is done after it.
     async fn close(&self);

@@ -77,6 +77,10 @@ pub struct ScopeState {
     #[n(13)]
     #[cbor(default)]
     pub suspended: Vec<Suspended>,
+    /// Since when all of it is erased, in ms; then nothing else of this says anything.
+    #[n(14)]
+    #[cbor(default)]
+    pub erased_at: Option<Millis>,
 }
 
 /// A stretch of the log that is not given to a member.
@@ -128,6 +132,7 @@ impl ScopeState {
             floor: 0,
             counted_since: None,
             suspended: Vec::new(),
+            erased_at: None,
         }
     }
 }

@@ -56,6 +56,15 @@ pub(super) fn admit<B: Beside>(
     beside: &B,
     batch: &Batch,
 ) -> Result<Result<Admitted, StoreError>, B::Error> {
+    let is_erased = state.is_some_and(|state| state.erased_at.is_some());
+    if is_erased && batch.changes != [Change::Erase] {
+        let precondition = Precondition::Absent;
+        return Ok(Err(if batch.requires.contains(&precondition) {
+            StoreError::Stale { precondition }
+        } else {
+            StoreError::Erased
+        }));
+    }
     let admitted = match state {
         Some(state) => match check_author(state, batch) {
             Ok(None) => Admitted::Written,
@@ -166,7 +175,8 @@ pub(super) fn changes_access(change: &Change) -> bool {
         | Change::UseInvite(..)
         | Change::CloseInvite(_)
         | Change::Restore(_)
-        | Change::Supersede => true,
+        | Change::Supersede
+        | Change::Erase => true,
         Change::AskToClose(_)
         | Change::Closed(_)
         | Change::SetTickets(_)
@@ -187,8 +197,8 @@ pub(super) fn changes_access(change: &Change) -> bool {
     }
 }
 
-/// What a change does to the state itself; `first` is the place of the batch's first entry.
-pub(super) fn apply(state: &mut ScopeState, first: Seq, change: &Change) {
+/// What a change does to the state itself; `at` is the batch's time, `first` the place of its first entry.
+pub(super) fn apply(state: &mut ScopeState, at: Millis, first: Seq, change: &Change) {
     match change {
         Change::Turn { epoch, head } => (state.epoch, state.roster_head) = (*epoch, *head),
         Change::SetActive(active) => state.active = *active,
@@ -247,6 +257,10 @@ pub(super) fn apply(state: &mut ScopeState, first: Seq, change: &Change) {
             }
         }
         Change::Restore(snapshot) => state.clone_from(&snapshot.state),
+        Change::Erase => {
+            let erased_at = state.erased_at.or(Some(at));
+            *state = ScopeState { erased_at, ..ScopeState::new(state.kind, state.generation) };
+        }
         // Done when the state was made; and what stands beside it.
         Change::Create(_)
         | Change::Suspend(_)

@@ -18,6 +18,7 @@ use super::{
 pub(crate) mod access;
 pub(crate) mod commit;
 pub(crate) mod cursors;
+pub(crate) mod erased;
 pub(crate) mod facts;
 pub(crate) mod ledger;
 pub(crate) mod log;
@@ -108,6 +109,10 @@ macro_rules! store_conformance {
             whole::what_is_restored_is_what_was_there,
             whole::what_was_restored_goes_on,
             whole::a_snapshot_of_nothing_is_none,
+            erased::what_is_erased_is_gone_and_its_neighbours_stay,
+            erased::what_is_erased_takes_nothing_and_is_never_made_anew,
+            erased::what_came_about_since_goes_when_it_is_erased_again,
+            erased::in_one_group_nothing_outlasts_it,
             many::commits_of_many_devices_get_every_place_once,
             many::refused_batches_disturb_no_neighbour,
             many::a_reader_sees_what_was_answered,

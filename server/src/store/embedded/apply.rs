@@ -14,7 +14,7 @@ use super::condition::Failure;
 use super::facts::{self, Placed, Put};
 use super::holds::Rows;
 use super::states::{self, States, Written};
-use super::sums::{CARD, DUE, HELD};
+use super::sums::{CARD, DUE, HELD, TABLES};
 use super::{ledger, reader, schema, sums};
 use crate::store::step::{self, Admitted};
 use crate::store::{
@@ -144,10 +144,13 @@ fn apply(
         step::count(&mut touched.state, author, first.seq);
     }
     for change in &batch.changes {
-        apply_change(tx, scope, &mut touched.state, first.seq, change)?;
+        apply_change(tx, scope, &mut touched.state, batch.at, first.seq, change)?;
     }
     let moves = |change: &Change| {
-        matches!(change, Change::Forget { .. } | Change::DropFact(_) | Change::Restore(_))
+        matches!(
+            change,
+            Change::Forget { .. } | Change::DropFact(_) | Change::Restore(_) | Change::Erase
+        )
     };
     touched.superseded |= batch.changes.iter().any(moves);
     touched.changed = true;
@@ -159,11 +162,12 @@ fn apply_change(
     tx: &Connection,
     scope: Scope,
     state: &mut ScopeState,
+    at: Millis,
     first: Seq,
     change: &Change,
 ) -> Result<(), Failure> {
     let id = scope.0.cast_signed();
-    step::apply(state, first, change);
+    step::apply(state, at, first, change);
     match change {
         Change::AddInvite { invite, code_hash, blob, .. } => {
             // Nobody can ask for the card of one without a code.
@@ -175,6 +179,7 @@ fn apply_change(
             delete(tx, "DELETE FROM card WHERE scope = ?1 AND invite = ?2", (id, invite.0))?;
         }
         Change::Supersede => supersede(tx, id)?,
+        Change::Erase => erase(tx, id)?,
         Change::Forget { before, most } => {
             state.floor = facts::forget_old(tx, scope, state, *before, *most)?;
         }
@@ -269,6 +274,14 @@ fn supersede(tx: &Connection, id: i64) -> rusqlite::Result<()> {
         if !minicbor::decode::<DueItem>(&item).is_ok_and(|item| item.is_of_age()) {
             delete(tx, "DELETE FROM due WHERE scope = ?1 AND item = ?2", (id, item))?;
         }
+    }
+    Ok(())
+}
+
+/// Of every table but that of the scopes themselves.
+fn erase(tx: &Connection, id: i64) -> rusqlite::Result<()> {
+    for table in std::iter::once("entry").chain(TABLES.iter().map(|table| table.name)) {
+        delete(tx, &format!("DELETE FROM {table} WHERE scope = ?1"), [id])?;
     }
     Ok(())
 }

@@ -3,20 +3,24 @@
 //! A passive checkpoint disturbs nobody and cannot start the WAL anew under steady load: when that
 //! has grown too long, the writer is asked to do it between two groups.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, Row, ffi};
 
 use super::Shared;
-use super::schema::PAGE_BYTES;
+use super::schema::{self, PAGE_BYTES};
 
 /// How often to look.
 const EVERY: Duration = Duration::from_millis(500);
 
 /// A WAL longer than this is started anew by the writer.
 const MOST_WAL_BYTES: i64 = 64 * 1024 * 1024;
+
+/// How often the WAL is asked for before somebody else is let go first; each time it is waited for.
+const TRIES: usize = 20;
 
 /// What the writer and the checkpointer tell each other of the WAL.
 #[derive(Debug, Default)]
@@ -62,6 +66,22 @@ pub(super) fn run(
 /// Runs a checkpoint of that mode and gives the length of the WAL in frames.
 pub(super) fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<i64> {
     connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| row.get(1))
+}
+
+/// Moves all of the WAL into the file and cuts it off, on a connection of its own: what it held of rows that were
+/// deleted is gone then. Waits for readers and writers to let go.
+pub(super) fn clean(path: &Path) -> rusqlite::Result<()> {
+    let connection = schema::open_checkpointer(path)?;
+    for _ in 0..TRIES {
+        let is_busy = |row: &Row<'_>| row.get::<_, bool>(0);
+        match connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], is_busy) {
+            Ok(false) => return Ok(()),
+            Ok(true) => {}
+            Err(error) if self::is_busy(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None))
 }
 
 /// Whether somebody else is at it; to be tried again later.

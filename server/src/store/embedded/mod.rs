@@ -490,6 +490,15 @@ impl Store for EmbeddedStore {
         Ok(status::status(&path, journal))
     }
 
+    async fn clean(&self) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        let clean = move || checkpoint::clean(&path);
+        match tokio::task::spawn_blocking(clean).await {
+            Ok(done) => Ok(done.map_err(Failure::from)?),
+            Err(_) => Err(Failure::Closed.into()),
+        }
+    }
+
     async fn close(&self) {
         self.readers.close();
         let threads = lock(&self.threads).take();

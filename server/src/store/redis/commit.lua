@@ -4,7 +4,8 @@
 -- (list), the due index of its bucket (sorted set), then those books of its ledger that change (hashes), which steps
 -- name by their place among the keys. All of one hash tag.
 -- ARGV: the version that this was reckoned by ('' for a scope that is yet to be made), the new version, the state,
--- the floor; then steps, each a letter and its arguments. 1 if it was written, 0 if another was first.
+-- the floor; then steps, each a letter and its arguments. One of them erases all of the scope but that there was one:
+-- which books its ledger has, and so their keys, of the same hash tag, stands in the scope itself. 1 if it was written, 0 if another was first.
 if (redis.call('HGET', KEYS[1], 'v') or '') ~= ARGV[1] then
     return 0
 end
@@ -30,6 +31,14 @@ while at <= #ARGV do
     elseif step == 'P' then redis.call('RPUSH', KEYS[5], arg())
     elseif step == 'L' then redis.call('LSET', KEYS[5], arg(), arg())
     elseif step == 'T' then redis.call('LTRIM', KEYS[5], arg(), -1)
+    elseif step == 'E' then
+        local cursors, books = arg(), arg()
+        for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+            local kind = string.sub(field, 1, 1)
+            if kind == 'g' then redis.call('DEL', books .. string.sub(field, 2)) end
+            if kind ~= 'v' and kind ~= 's' and kind ~= 'b' then redis.call('HDEL', KEYS[1], field) end
+        end
+        redis.call('DEL', KEYS[2], KEYS[3], KEYS[4], KEYS[5], cursors)
     elseif step == 'Z' then redis.call('ZADD', KEYS[6], arg(), arg())
     elseif step == 'z' then redis.call('ZREM', KEYS[6], arg())
     elseif step == 'W' then redis.call('PUBLISH', arg(), arg())

@@ -307,6 +307,13 @@ impl Store for RedisStore {
         Ok(row.map_err(Failure::from)?)
     }
 
+    async fn clean(&self) -> Result<(), StoreError> {
+        for (_, answer) in self.link.ask_each(&redis::cmd("BGREWRITEAOF")).await? {
+            let _begun = answer.map_err(Failure::from)?;
+        }
+        Ok(())
+    }
+
     async fn held(&self, scope: Scope, schedule: Ref) -> Result<Vec<HeldBody>, StoreError> {
         let keys = Keys::of(scope);
         for _ in 0..TRIES {

@@ -8,7 +8,7 @@ use jiashu_proto::entry::Seq;
 use jiashu_proto::id::{Millis, Ref, Scope};
 
 use super::layout::{
-    DueRow, Element, FactRow, Says, WAKES, body_field, bucket_of, bucket_wakes, card_field,
+    DueRow, Element, FactRow, Keys, Says, WAKES, body_field, bucket_of, bucket_wakes, card_field,
     due_member, order_field, order_value, row_value, rows_field, score, to_cbor, wake_value,
 };
 use crate::store::step::{self, Admitted, Beside};
@@ -92,7 +92,7 @@ impl Needs {
             Change::StrikeBook(book) => {
                 self.books.entry(book.clone()).or_default();
             }
-            Change::Supersede => self.all_due = true,
+            Change::Supersede | Change::Erase => self.all_due = true,
             _ => {}
         }
     }
@@ -250,7 +250,7 @@ impl Work {
             step::count(&mut state, author, first);
         }
         for change in &batch.changes {
-            step::apply(&mut state, first, change);
+            step::apply(&mut state, batch.at, first, change);
             self.apply_change(&mut state, first, change);
         }
         self.changed = true;
@@ -314,6 +314,7 @@ impl Work {
                     self.clear_due(item);
                 }
             }
+            Change::Erase => self.erase(),
             Change::Forget { before, most } => self.forget(state, *before, *most),
             Change::DropFact(key) => {
                 self.step(b"f", [key.as_bytes()]);
@@ -349,6 +350,22 @@ impl Work {
             Change::Restore(snapshot) => self.restore(snapshot),
             _ => {}
         }
+    }
+
+    /// What was reckoned of it before in this group goes too: an erased scope takes nothing else.
+    fn erase(&mut self) {
+        let due: Vec<_> = self.found.due.keys().cloned().collect();
+        for item in &due {
+            self.clear_due(item);
+        }
+        let keys = Keys::of(self.scope);
+        self.step(b"E", [keys.cursors.as_bytes(), keys.book("").as_bytes()]);
+        self.orders_changed.clear();
+        self.books_changed.clear();
+        let (version, state) = (std::mem::take(&mut self.found.version), self.found.state.take());
+        let books = self.found.books.keys().map(|book| (book.clone(), Book::default())).collect();
+        self.found = Found { version, state, books, ..Found::default() };
+        self.knows_all_places = true;
     }
 
     fn restore(&mut self, snapshot: &Snapshot) {

@@ -1,0 +1,245 @@
+//! A family that leaves is deleted: its scope, its stored bytes, its rows in its programme's ledger, and its case.
+//!
+//! Several scopes change, each in one step. First the programme notes what is to be deleted, with a due item: from then on
+//! a crash stops nothing. Then the family's scope is erased, which its phones are told at once; what the programme knew of
+//! it follows. After a while all of it is done once more, for what was under way meanwhile, and the store cleans its
+//! files. Each step may be repeated.
+
+use jiashu_contact::week::Week;
+use jiashu_proto::entry::{Content, LEAVING_KEY, Leaving, Placement, Seq};
+use jiashu_proto::id::{Millis, Scope};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use minicbor::{Decode, Encode};
+
+use crate::contact::placement;
+use crate::contact::rows::{FAMILIES, week_book};
+use crate::execute::Failure;
+use crate::family::enrolment::{case_key, read_case};
+use crate::ngo::staff::CASELOAD;
+use crate::notify::undelivered;
+use crate::relay::Relay;
+use crate::store::{
+    Batch, Change, Due, DueItem, LedgerRow, Precondition, ScopeState, Store, StoreError,
+};
+
+/// The book of what is being deleted, by the family's number.
+const BOOK: &str = "erasing";
+
+/// The book of families that began anew: of each by its number what followed on it.
+const FORMER: &str = "former";
+
+/// What the store could not clean is tried again after this time, in ms.
+const CLEAN_AGAIN_MS: Millis = 10 * 60 * 1000;
+
+/// What must be known of a family once it says nothing itself any more.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+struct Erasing {
+    /// Its case; `None` if its programme is not known, as of an older relay.
+    #[n(0)]
+    case_code: Option<String>,
+    /// Since when it was there, in ms.
+    #[n(1)]
+    since: Millis,
+    /// Whether it ended before, when the family began anew.
+    #[n(2)]
+    former: bool,
+}
+
+/// Notes in the programme that another family took the place of this one, so that it goes with that.
+#[must_use]
+pub fn follows(former: Scope, on: Scope) -> Change {
+    Change::Enter(row(FORMER, former, &on))
+}
+
+/// That a family leaves, as it stands, with its place.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn leaving(
+    store: &dyn Store,
+    family: Scope,
+) -> Result<Option<(Seq, Leaving)>, StoreError> {
+    let record = store.fact(family, LEAVING_KEY).await?;
+    Ok(record.and_then(|record| match Content::from_bytes(&record.content) {
+        Ok(Content::Leaving(leaving)) => Some((record.seq, leaving)),
+        _ => None,
+    }))
+}
+
+/// The next step of deleting `family`: the first where it is due in the family itself.
+///
+/// # Errors
+///
+/// [`Failure`].
+pub async fn on_due(relay: &Relay, due: &Due, family: Scope) -> Result<(), Failure> {
+    if due.scope == family {
+        return begin(relay, due).await;
+    }
+    let (store, keeper, now) = (&*relay.store, due.scope, relay.clock.now());
+    let Some(noted) = noted(store, keeper, family).await? else {
+        return done(relay, due, Vec::new()).await;
+    };
+    let Some(erased_at) = erase(relay, family, noted.former).await? else {
+        // It was taken back between two looks.
+        return done(relay, due, vec![Change::Strike(BOOK.to_owned(), name(family))]).await;
+    };
+    relay.blobs.remove_all(family).await?;
+    let mut changes = forget(store, keeper, family, &noted, now).await?;
+    changes.extend(formers(store, keeper, family, now).await?);
+    let clean_at = erased_at.saturating_add(relay.config.clean_ms());
+    if now < clean_at {
+        changes.push(Change::SetDue(due.item.clone(), clean_at));
+    } else if let Err(error) = store.clean().await {
+        let error: &dyn std::error::Error = &error;
+        tracing::warn!(error, "what was deleted cannot be cleaned from the store's files yet");
+        changes.push(Change::SetDue(due.item.clone(), now.saturating_add(CLEAN_AGAIN_MS)));
+    } else {
+        for book in [BOOK, FORMER] {
+            changes.push(Change::Strike(book.to_owned(), name(family)));
+        }
+        changes.push(Change::ClearDue(due.item.clone()));
+        tracing::info!(family.id = %family, "what a family left behind is cleaned up");
+    }
+    let requires = vec![Precondition::DueAt(due.item.clone(), due.at)];
+    store.commit(keeper, Batch { requires, changes, ..Batch::new(now) }).await?;
+    Ok(())
+}
+
+/// Step one, and then at once the family's own end.
+async fn begin(relay: &Relay, due: &Due) -> Result<(), Failure> {
+    let (store, family) = (&*relay.store, due.scope);
+    let placement = placement(store, family).await?;
+    let keeper = placement.as_ref().map_or(Scope::RELAY, |placement| placement.programme);
+    let now = relay.clock.now();
+    let changes = note(family, placement.as_ref(), false, now).into();
+    store.commit(keeper, Batch { changes, ..Batch::new(now) }).await?;
+    if erase(relay, family, false).await?.is_none() {
+        let requires = vec![Precondition::DueAt(due.item.clone(), due.at)];
+        let changes = vec![Change::ClearDue(due.item.clone())];
+        store.commit(family, Batch { requires, changes, ..Batch::new(now) }).await?;
+    }
+    Ok(())
+}
+
+/// What its keeper notes of a family that is to be deleted.
+fn note(family: Scope, placement: Option<&Placement>, former: bool, now: Millis) -> [Change; 2] {
+    let case_code = placement.map(|placement| placement.case_code.clone());
+    let since = placement.map_or(now, |placement| placement.since);
+    let noted = Erasing { case_code, since, former };
+    [Change::Enter(row(BOOK, family, &noted)), Change::SetDue(DueItem::Erasure(family), now)]
+}
+
+/// Erases its scope, if it leaves or has ended before. Since when it is erased; `None` if it is not.
+async fn erase(relay: &Relay, family: Scope, former: bool) -> Result<Option<Millis>, Failure> {
+    let (store, now) = (&*relay.store, relay.clock.now());
+    let Some(state) = store.state(family).await? else { return Ok(Some(now)) };
+    let requires = match leaving(store, family).await? {
+        _ if state.erased_at.is_some() => Vec::new(),
+        Some((seq, Leaving { until: Some(until), .. })) if until <= now => {
+            vec![Precondition::FactAt(LEAVING_KEY.to_owned(), Some(seq))]
+        }
+        _ if former && state.superseded => Vec::new(),
+        _ => return Ok(None),
+    };
+    let changes = vec![Change::Erase];
+    store.commit(family, Batch { requires, changes, ..Batch::new(now) }).await?;
+    if state.erased_at.is_none() {
+        tracing::info!(family.id = %family, "a family left: all of it is deleted");
+    }
+    Ok(Some(erased_at(store.state(family).await?.as_deref(), now)))
+}
+
+fn erased_at(state: Option<&ScopeState>, now: Millis) -> Millis {
+    state.and_then(|state| state.erased_at).unwrap_or(now)
+}
+
+/// What a programme knew of the family goes: its case, whose it was, how it stood, every week.
+async fn forget(
+    store: &dyn Store,
+    programme: Scope,
+    family: Scope,
+    noted: &Erasing,
+    now: Millis,
+) -> Result<Vec<Change>, StoreError> {
+    let strike = |book: String| Change::Strike(book, name(family));
+    let mut changes = vec![strike(FAMILIES.to_owned()), strike(CASELOAD.to_owned())];
+    changes.extend(weeks(noted.since, now).map(|week| strike(week_book(week))));
+    let Some(case_code) = noted.case_code.as_ref().filter(|_| !noted.former) else {
+        return Ok(changes);
+    };
+    let key = case_key(case_code);
+    let case = store.fact(programme, &key).await?;
+    // Another family may have been enrolled under that code since.
+    if case.and_then(|case| read_case(&case.content).ok()).is_some_and(|it| it.family == family) {
+        changes.push(Change::DropFact(key));
+        changes.push(Change::ClearDue(DueItem::Enrolment(case_code.clone())));
+        changes.extend(undelivered::strike_case(store, programme, case_code).await?);
+    }
+    Ok(changes)
+}
+
+/// Every week in which it may have been counted.
+fn weeks(since: Millis, now: Millis) -> impl Iterator<Item = Week> {
+    let at = |at| {
+        let at = Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
+        Week::at(at, &TimeZone::UTC)
+    };
+    let last = at(now).next();
+    std::iter::successors(Some(at(since).before()), |week| Some(week.next()))
+        .take_while(move |week| *week <= last)
+}
+
+/// Those that it followed on are deleted too.
+async fn formers(
+    store: &dyn Store,
+    programme: Scope,
+    family: Scope,
+    now: Millis,
+) -> Result<Vec<Change>, StoreError> {
+    let mut changes = Vec::new();
+    for row in store.book(programme, FORMER).await? {
+        let (Some(former), Ok(on)) = (family_of(&row), minicbor::decode::<Scope>(&row.value))
+        else {
+            continue;
+        };
+        if on == family && noted(store, programme, former).await?.is_none() {
+            let placement = placement(store, former).await?;
+            changes.extend(note(former, placement.as_ref(), true, now));
+        }
+    }
+    Ok(changes)
+}
+
+async fn noted(
+    store: &dyn Store,
+    keeper: Scope,
+    family: Scope,
+) -> Result<Option<Erasing>, StoreError> {
+    let rows = store.book(keeper, BOOK).await?;
+    let row = rows.into_iter().find(|row| family_of(row) == Some(family));
+    Ok(row.and_then(|row| minicbor::decode(&row.value).ok()))
+}
+
+async fn done(relay: &Relay, due: &Due, mut changes: Vec<Change>) -> Result<(), Failure> {
+    changes.push(Change::ClearDue(due.item.clone()));
+    let requires = vec![Precondition::DueAt(due.item.clone(), due.at)];
+    let batch = Batch { requires, changes, ..Batch::new(relay.clock.now()) };
+    relay.store.commit(due.scope, batch).await?;
+    Ok(())
+}
+
+fn name(family: Scope) -> Vec<u8> {
+    family.0.to_be_bytes().to_vec()
+}
+
+fn family_of(row: &LedgerRow) -> Option<Scope> {
+    Some(Scope(u64::from_be_bytes(row.name.as_slice().try_into().ok()?)))
+}
+
+fn row<T: Encode<()>>(book: &str, family: Scope, value: &T) -> LedgerRow {
+    let value = minicbor::to_vec(value).expect("writing to memory cannot fail");
+    LedgerRow { book: book.to_owned(), name: name(family), version: (0, 0), value }
+}
