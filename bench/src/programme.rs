@@ -240,6 +240,7 @@ fn rows(family: u64, week: Week) -> Vec<Change> {
             phone(2, &[(2, Role::Caregiver), (3, Role::Child), (4, Role::Child)]),
         ],
         tasks: Vec::new(),
+        agreed_until: None,
         as_of: now,
     };
     let weekly = |member| ChildWeek {

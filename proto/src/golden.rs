@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use crate::entry::{
-    Adjust, Consent, ContactPlan, Content, Cursor, Fired, IntendedRule, Leaving, LinkFact,
+    Adjust, Consent, ContactPlan, Content, Cursor, Fired, How, IntendedRule, Leaving, LinkFact,
     MemberFact, Message, Notice, Noticed, Nudge, Nudged, Pause, PauseReason, Placement, Proposal,
     Receipt, RequestFact, RuleText, Rung, Schedule, ScheduleState, SuspendedFor, Suspension,
-    SuspensionReason, Tombstone, WrapsFact, kind,
+    SuspensionReason, Terms, Tombstone, WrapsFact, kind,
 };
 use crate::error::ErrorCode;
 use crate::frame::*;
@@ -373,6 +373,21 @@ fn to_close() -> ToClose {
     ToClose { devices: vec![DeviceId(2)], invites: vec![InviteId(3), InviteId(4)] }
 }
 
+fn consent_by_a_text() -> Content {
+    let terms = Terms {
+        version: Some(3),
+        language: Some("ro".into()),
+        how: Some(How::OralWithWitness),
+        witnessed: Some(true),
+        until: Some("2027-11-01".into()),
+    };
+    Content::Consent(Consent {
+        counting_terms: Some(terms.clone()),
+        terms: Some(terms),
+        ..consent()
+    })
+}
+
 fn leaving() -> Content {
     let until = Some(AT);
     Content::Leaving(Leaving { by: MemberId(1), until, agreed: vec![MemberId(1)] })
@@ -575,6 +590,21 @@ fn relay_frames() -> Vec<(&'static str, u8, RelayFrame)> {
             }),
         ),
         (
+            "entries, consent by a text",
+            0,
+            RelayFrame::Entries(Entries {
+                after: 0,
+                upto: 1,
+                tag: 17,
+                floor: 0,
+                entries: vec![WireEntry {
+                    seq: 1,
+                    at: AT,
+                    content: consent_by_a_text().to_bytes(),
+                }],
+            }),
+        ),
+        (
             "entries, a family leaves",
             0,
             RelayFrame::Entries(Entries {
@@ -690,7 +720,11 @@ fn every_frame_reads_back() {
     for (name, lane, frame) in relay_frames() {
         assert_eq!(RelayFrame::from_bytes(&frame.to_bytes(lane)), Ok((lane, frame)), "{name}");
     }
-    for content in contents().into_iter().chain(of_contact()).chain([request(), leaving()]) {
+    for content in contents().into_iter().chain(of_contact()).chain([
+        request(),
+        leaving(),
+        consent_by_a_text(),
+    ]) {
         assert_eq!(Content::from_bytes(&content.to_bytes()).unwrap(), content);
     }
 }

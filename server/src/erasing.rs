@@ -243,3 +243,109 @@ fn row<T: Encode<()>>(book: &str, family: Scope, value: &T) -> LedgerRow {
     let value = minicbor::to_vec(value).expect("writing to memory cannot fail");
     LedgerRow { book: book.to_owned(), name: name(family), version: (0, 0), value }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiashu_proto::frame::{ClientFrame, Leave, LeaveWhat};
+    use jiashu_proto::id::{DeviceId, Ref};
+
+    use super::*;
+    use crate::contact::tests::{MOTHER, PROGRAMME, Weeks};
+    use crate::execute;
+    use crate::family::Sender;
+    use crate::family::leaving::{Household, decide_leave};
+    use crate::scheduler;
+
+    const NEW: Scope = Scope(0x1234);
+
+    /// Lili's mother asks for it, or takes it back; she has the only phone.
+    async fn leave(weeks: &Weeks, what: LeaveWhat) {
+        let (store, family, now) = (&*weeks.relay.store, weeks.family, weeks.relay.clock.now());
+        let state = store.state(family).await.unwrap().unwrap();
+        let standing = leaving(store, family).await.unwrap();
+        let household = Household {
+            family,
+            state: &state,
+            standing: standing.as_ref(),
+            grace_ms: weeks.relay.config.leaving_ms(),
+        };
+        let phone = Sender { device: DeviceId(1), members: vec![MOTHER] };
+        let asked = Leave { n: 1, entry_ref: Ref([1; 12]), from: MOTHER, what };
+        let role = |_| Some(jiashu_proto::id::Role::Parent);
+        let batch = decide_leave(&phone, &asked, &household, role, now).unwrap();
+        store.commit(family, Batch { author: None, ..batch }).await.unwrap();
+    }
+
+    /// Names of books in which the programme has a row of that family.
+    async fn books(weeks: &Weeks, family: Scope) -> Vec<String> {
+        let snapshot = weeks.relay.store.snapshot(PROGRAMME).await.unwrap().unwrap();
+        let of_family = snapshot.ledger.iter().filter(|row| row.name == name(family));
+        of_family.map(|row| row.book.clone()).collect()
+    }
+
+    #[tokio::test]
+    async fn who_does_not_take_it_back_in_seven_days_is_gone_with_every_week_of_it() {
+        let mut weeks = Weeks::begin().await;
+        weeks.until("2026-11-03T19:40").await;
+        weeks.both_ways("2026-11-03T19:40").await;
+        leave(&weeks, LeaveWhat::InTime).await;
+        weeks.until("2026-11-05T12:00").await;
+        leave(&weeks, LeaveWhat::Stay).await;
+        weeks.until("2026-11-20T09:00").await;
+        let family = weeks.family;
+        assert!(books(&weeks, family).await.contains(&"week/2026W45".to_owned()));
+
+        leave(&weeks, LeaveWhat::InTime).await;
+        weeks.until("2026-11-27T08:00").await;
+        assert!(books(&weeks, family).await.len() > 2, "it is there to the last");
+        weeks.until("2026-11-27T09:00").await;
+        assert_eq!(books(&weeks, family).await, [BOOK], "what is left to do is noted");
+        let state = weeks.relay.store.state(family).await.unwrap().unwrap();
+        assert!(state.erased_at.is_some() && state.seats.is_empty());
+        weeks.until("2026-11-27T11:00").await;
+        assert!(books(&weeks, family).await.is_empty());
+        let programme = weeks.relay.store.snapshot(PROGRAMME).await.unwrap().unwrap();
+        assert!(programme.facts.iter().all(|fact| !fact.key.starts_with("case/")));
+        assert!(programme.due.iter().all(|due| !matches!(due.item, DueItem::Erasure(_))));
+    }
+
+    #[tokio::test]
+    async fn what_it_had_before_it_began_anew_goes_too() {
+        let weeks = Weeks::begin().await;
+        let (old, now) = (weeks.family, weeks.relay.clock.now());
+        let again = jiashu_tests::FamilySpec::li().draw("GS-001", now).0;
+        let again = jiashu_proto::frame::Enrol { family: NEW, replaces: Some(old), ..again };
+        let again = ClientFrame::Enrol(again);
+        execute::staff::command(&weeks.relay, PROGRAMME, DeviceId(1), again).await.unwrap();
+        let mut weeks = weeks;
+        weeks.family = NEW;
+
+        leave(&weeks, LeaveWhat::Now).await;
+        scheduler::settle_all(&weeks.relay).await;
+
+        for family in [old, NEW] {
+            let state = weeks.relay.store.state(family).await.unwrap().unwrap();
+            assert!(state.erased_at.is_some(), "{family}");
+        }
+        weeks.until("2026-11-02T12:00").await;
+        for family in [old, NEW] {
+            assert!(books(&weeks, family).await.is_empty(), "{family}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_note_of_one_that_stays_deletes_nothing() {
+        let weeks = Weeks::begin().await;
+        let (store, family, now) = (&*weeks.relay.store, weeks.family, weeks.relay.clock.now());
+        let placement = placement(store, family).await.unwrap();
+        for former in [false, true] {
+            let changes = note(family, placement.as_ref(), former, now).into();
+            store.commit(PROGRAMME, Batch { changes, ..Batch::new(now) }).await.unwrap();
+            scheduler::settle_all(&weeks.relay).await;
+        }
+
+        let state = store.state(family).await.unwrap().unwrap();
+        assert_eq!(state.erased_at, None);
+        assert!(!books(&weeks, family).await.contains(&BOOK.to_owned()));
+    }
+}

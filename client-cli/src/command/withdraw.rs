@@ -1,6 +1,6 @@
 //! `withdraw`: takes back that somebody takes part, or that contact is counted; and `who-sees`: what others see at all.
 
-use jiashu_proto::entry::{Consent, Content, PLACEMENT_KEY, Placement};
+use jiashu_proto::entry::{Agreed, Consent, Content, PLACEMENT_KEY, Placement, Terms};
 use jiashu_proto::frame::Agreement;
 use jiashu_proto::id::{MemberId, Role};
 use serde_json::json;
@@ -117,17 +117,58 @@ pub(super) async fn who_sees(context: &mut Context<'_>) -> Result<()> {
     let people = &view.people;
     let mut children = people.roles().iter().filter(|(_, role)| **role == Role::Child);
     let of = |child: &MemberId| consents.iter().find(|consent| consent.member == *child);
-    let counted = children.all(|(child, _)| of(child).is_some_and(Consent::is_counted));
+    let today = people.tz().to_datetime(now()).date().to_string();
+    let counted =
+        children.all(|(child, _)| of(child).is_some_and(|consent| consent.is_counted(&today)));
     if context.globals.json {
         let placement = placement.as_ref();
         return context.json(&json!({
             "counted": counted,
+            "children": consents.iter().filter(|one| people.role(one.member) == Some(Role::Child)).map(|one| json!({
+                "member": one.member.0,
+                "taking_part": one.taking_part(&today).name(),
+                "counting": one.counting(&today).name(),
+                "ends_on": one.ends_on(&today),
+            })).collect::<Vec<_>>(),
             "programme": placement.map(|one| one.programme.to_string()),
             "case_code": placement.map(|one| &one.case_code),
             "site": placement.and_then(|one| one.site.as_ref()),
         }));
     }
-    tell(context, counted, placement.as_ref())
+    tell(context, counted, placement.as_ref())?;
+    let children = people.roles().iter().filter(|(_, role)| **role == Role::Child);
+    for (child, _) in children {
+        let name = people.name(*child);
+        let none = Consent::none(*child);
+        let consent = of(child).unwrap_or(&none);
+        let part = in_words(consent.taking_part(&today), consent.terms.as_ref());
+        let counting = in_words(consent.counting(&today), consent.counting_terms.as_ref());
+        writeln!(context.out, "{name}: taking part {part}; counting {counting}.")?;
+    }
+    Ok(())
+}
+
+/// What is recorded of an agreement.
+fn in_words(agreed: Agreed, terms: Option<&Terms>) -> String {
+    let what = match agreed {
+        Agreed::NotYet => return "is not agreed to".to_owned(),
+        Agreed::Refused => return "was refused".to_owned(),
+        Agreed::Withdrawn => return "was taken back".to_owned(),
+        Agreed::Given => "is agreed to",
+        Agreed::Expired => "was agreed to, and that is over",
+    };
+    let Some(terms) = terms else { return what.to_owned() };
+    let mut parts = Vec::new();
+    if let Some(version) = terms.version {
+        let language = terms.language.as_deref().map(say::one_line).unwrap_or_default();
+        parts.push(format!("by text {version} {language}").trim_end().to_owned());
+    }
+    parts.extend(terms.how.map(|how| how.name().to_owned()));
+    if terms.witnessed == Some(true) {
+        parts.push("before a witness".to_owned());
+    }
+    parts.extend(terms.until.as_ref().map(|until| format!("until {}", say::one_line(until))));
+    if parts.is_empty() { what.to_owned() } else { format!("{what} ({})", parts.join(", ")) }
 }
 
 fn tell(context: &mut Context<'_>, counted: bool, placement: Option<&Placement>) -> Result<()> {

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use jiashu_proto::bounds;
+use jiashu_proto::entry::How;
 use jiashu_proto::id::Role;
 use jiashu_recurrence::parse_every;
 use jiff::civil::Date;
@@ -55,6 +56,39 @@ pub(super) fn member(text: &str) -> Result<u32, String> {
 pub(super) fn role(text: &str) -> Result<Role, String> {
     let role = text.to_ascii_lowercase().parse();
     role.map_err(|_| "a role is parent, caregiver or child".to_owned())
+}
+
+/// How consent was given.
+pub(super) fn how(text: &str) -> Result<How, String> {
+    let names = || How::ALL.map(How::name).join(", ");
+    How::from_name(text).ok_or_else(|| format!("unknown: it is one of {}", names()))
+}
+
+/// The number of a text.
+pub(super) fn version(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "is the number of a text, from 1 on".into())
+}
+
+/// Yes or no.
+pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("is yes or no".into()),
+    }
+}
+
+/// A day that is yet to come.
+pub(super) fn until(text: &str, today: Date) -> Result<String, String> {
+    let day: Date = text.parse().map_err(|_| "write the date as 2026-03-31".to_owned())?;
+    if day.to_string() != text {
+        Err("write the date as 2026-03-31".into())
+    } else if day <= today {
+        Err("is over already: from that day on it holds no more".into())
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 /// A name, or the label of a phone.

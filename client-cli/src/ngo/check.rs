@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use jiashu_proto::bounds;
+use jiashu_proto::entry::Terms;
 use jiashu_proto::id::{MemberId, Role};
 use jiff::civil::Date;
 
@@ -45,6 +46,8 @@ pub(super) struct Member {
     pub(super) counting_on: Option<String>,
     /// The child's own to counting.
     pub(super) counting_assent_on: Option<String>,
+    /// By what consent was given, to both.
+    pub(super) terms: Option<Terms>,
     /// Code of the site, as this row says.
     site: Option<String>,
     /// When the family means to hear each other, as this row says.
@@ -187,6 +190,7 @@ impl Reading {
         let born_on = cells.optional(Column::BornOn, |text| cell::born(text, today));
         let counting_on = cells.optional(Column::CountingOn, date);
         let counting_assent_on = cells.optional(Column::CountingAssentOn, date);
+        let terms = terms(&mut cells, today);
         let site = cells.optional(Column::Site, |text| known_site(text, sites));
         let plan = cells.optional(Column::Plan, cell::plan);
         let no_consent = row.cell(Column::ConsentOn).trim().is_empty() && row.misshapen.is_none();
@@ -200,7 +204,7 @@ impl Reading {
         }
         let member = match (number, role, name, zone, language) {
             (Some(number), Some(role), Some(name), Some(zone), Some(language)) if good => {
-                let (number, row) = (MemberId(number), row.line);
+                let (number, row, spoken) = (MemberId(number), row.line, Some(language.clone()));
                 let member = Member {
                     row,
                     number,
@@ -215,6 +219,7 @@ impl Reading {
                     born_on,
                     counting_on,
                     counting_assent_on,
+                    terms: terms.map(|terms| Terms { language: spoken, ..terms }),
                     site,
                     plan,
                 };
@@ -230,6 +235,18 @@ impl Reading {
         finding.case_code.clone_from(&self.case_code);
         finding
     }
+}
+
+/// By what consent was given, as this row says.
+fn terms(cells: &mut Cells<'_>, today: Date) -> Option<Terms> {
+    let terms = Terms {
+        version: cells.optional(Column::ConsentText, cell::version),
+        language: None,
+        how: cells.optional(Column::ConsentHow, cell::how),
+        witnessed: cells.optional(Column::ConsentWitness, cell::yes_or_no),
+        until: cells.optional(Column::ConsentUntil, |text| cell::until(text, today)),
+    };
+    Some(terms).filter(|terms| *terms != Terms::default())
 }
 
 /// A site that the programme has, where that is known.

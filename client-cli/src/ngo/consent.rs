@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use jiashu_proto::entry::Consent;
+use jiashu_proto::entry::{Consent, How, Terms};
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{ClientFrame, RecordConsent};
 use jiashu_proto::id::MemberId;
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::send::{self, Answer};
 use super::staff::Staff;
-use super::{ConsentArgs, cell, today};
+use super::{ConsentArgs, TermsArgs, cell, today};
 use crate::args::Globals;
 use crate::error::{CliError, ExitCode, Result};
 
@@ -21,11 +21,23 @@ pub(super) async fn run(args: &ConsentArgs, globals: &Globals, out: &mut dyn Wri
         option.as_deref().map(|text| cell::date(text, today())).transpose().map_err(bad)
     };
     let case_code = cell::case_code(&args.case).map_err(bad)?;
+    let terms = terms(&args.terms).map_err(bad)?;
+    let is_of_part = args.consent_on.is_some();
+    let is_of_counting = args.counting_on.is_some();
+    if terms.is_some() && !is_of_part && !is_of_counting {
+        let text =
+            "by what consent was given goes with its date: say --consent-on or --counting-on too";
+        return Err(bad(text.to_owned()));
+    }
     let consent = Consent {
         consent_on: date(&args.consent_on)?,
         assent_on: date(&args.assent_on)?,
         counting_on: date(&args.counting_on)?,
         counting_assent_on: date(&args.counting_assent_on)?,
+        withdrawn_on: date(&args.refused_on)?,
+        counting_withdrawn_on: date(&args.counting_refused_on)?,
+        terms: terms.clone().filter(|_| is_of_part),
+        counting_terms: terms.filter(|_| is_of_counting),
         ..Consent::none(MemberId(args.member))
     };
     let staff = Staff::load(globals)?;
@@ -61,4 +73,18 @@ pub(super) async fn run(args: &ConsentArgs, globals: &Globals, out: &mut dyn Wri
         }
         None => Err(CliError::new(ExitCode::Refused, "the relay gave no answer: try again")),
     }
+}
+
+/// As they were typed; `None` where nothing was.
+fn terms(args: &TermsArgs) -> std::result::Result<Option<Terms>, String> {
+    let how = args.how.as_deref().map(cell::how).transpose()?;
+    let terms = Terms {
+        version: args.text_version,
+        language: args.language.as_deref().map(cell::language).transpose()?,
+        how,
+        // Who says how says whether: a witness who was there is never forgotten by it.
+        witnessed: (args.witness || how == Some(How::OralWithWitness)).then_some(true),
+        until: args.until.as_deref().map(|text| cell::until(text, today())).transpose()?,
+    };
+    Ok(Some(terms).filter(|terms| *terms != Terms::default()))
 }

@@ -468,7 +468,12 @@ pub struct SetupArgs {
 #[command(after_long_help = "\
 The list is a CSV file, one row a member, with these columns in any order:
 case_code,member,role,name,time_zone,language,device,shared_device,consent_on,assent_on
-and, where they are known: born_on,counting_on,counting_assent_on,site,plan
+and, where they are known: born_on,counting_on,counting_assent_on,site,plan,
+consent_text,consent_how,consent_witness,consent_until
+
+consent_text is the number of your programme's text that was read, in the row's language; consent_how
+is written, oral-with-witness, thumbprint, telephone or online; consent_witness yes or no;
+consent_until the day from which on it holds no more.
 
 plan is when the family means to hear each other, on the child's clock: sun,wed 19:30. The family
 confirms it. counting_on and counting_assent_on say that contact of the family may be counted.
@@ -508,7 +513,7 @@ pub struct ConsentArgs {
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub member: u32,
     /// Date of the consent, of a child the guardian's: 2026-03-31
-    #[arg(long, value_name = "DATE", group = "dates")]
+    #[arg(long, alias = "taking-part-on", value_name = "DATE", group = "dates")]
     pub consent_on: Option<String>,
     /// Date of the child's own assent: 2026-03-31
     #[arg(long, value_name = "DATE", group = "dates")]
@@ -519,6 +524,37 @@ pub struct ConsentArgs {
     /// Date of the child's own assent to counting: 2026-03-31
     #[arg(long, value_name = "DATE", group = "dates")]
     pub counting_assent_on: Option<String>,
+    /// Date on which the child or its guardian refused or took back taking part: it wins until both
+    /// have agreed on a later day
+    #[arg(long, value_name = "DATE", group = "dates")]
+    pub refused_on: Option<String>,
+    /// The same of counting
+    #[arg(long, value_name = "DATE", group = "dates")]
+    pub counting_refused_on: Option<String>,
+    /// By what the guardian's consent was given
+    #[command(flatten)]
+    pub terms: TermsArgs,
+}
+
+/// By what consent was given: of taking part where its date is said, of counting where that is.
+#[derive(Debug, clap::Args)]
+pub struct TermsArgs {
+    /// Number of your programme's text that was read
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub text_version: Option<u32>,
+    /// Language in which it was read: ro, zh-Hans
+    #[arg(long, value_name = "TAG")]
+    pub language: Option<String>,
+    /// How consent was given: written, oral-with-witness, thumbprint, telephone, online
+    #[arg(long)]
+    pub how: Option<String>,
+    /// A witness was there
+    #[arg(long)]
+    pub witness: bool,
+    /// Day from which on it holds no more: until it is renewed no letter moves then, or nothing is
+    /// counted
+    #[arg(long, value_name = "DATE")]
+    pub until: Option<String>,
 }
 
 /// Arguments of `jiashu ngo void`.

@@ -48,11 +48,19 @@ pub(super) enum Column {
     Site,
     /// When the family means to hear each other.
     Plan,
+    /// Number of the text by which consent was given.
+    ConsentText,
+    /// How it was.
+    ConsentHow,
+    /// Whether a witness was there.
+    ConsentWitness,
+    /// Day from which on it holds no more.
+    ConsentUntil,
 }
 
 impl Column {
     /// All, in the order of their cells in a [`Row`].
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::CaseCode,
         Self::Member,
         Self::Role,
@@ -68,6 +76,10 @@ impl Column {
         Self::CountingAssentOn,
         Self::Site,
         Self::Plan,
+        Self::ConsentText,
+        Self::ConsentHow,
+        Self::ConsentWitness,
+        Self::ConsentUntil,
     ];
 
     /// Whether a list may do without it.
@@ -94,6 +106,10 @@ impl Column {
             Self::CountingAssentOn => "counting_assent_on",
             Self::Site => "site",
             Self::Plan => "plan",
+            Self::ConsentText => "consent_text",
+            Self::ConsentHow => "consent_how",
+            Self::ConsentWitness => "consent_witness",
+            Self::ConsentUntil => "consent_until",
         }
     }
 }
@@ -349,7 +365,7 @@ mod tests {
     fn columns_stand_in_any_order() {
         let mut names: Vec<_> = Column::ALL.iter().map(|column| column.name()).collect();
         names.reverse();
-        let text = format!("{}\n,,,,,,,,,,,莉莉,,,A\n", names.join(","));
+        let text = format!("{}\n,,,,,,,,,,,,,,,莉莉,,,A\n", names.join(","));
 
         let rows = read(text.as_bytes()).unwrap();
 

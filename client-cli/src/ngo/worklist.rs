@@ -3,12 +3,16 @@
 use std::io::Write;
 
 use jiashu_api::worklist::{Counting, Family, Phone, Use, Worklist};
+use jiff::civil::Date;
 
 use super::api;
 use super::staff::Staff;
 use crate::args::Globals;
 use crate::error::Result;
 use crate::say::{json_line, note, table};
+
+/// So many days before an agreement ends it is said.
+const RENEW_DAYS: i32 = 30;
 
 /// Shows it, the most pressing first.
 pub(super) async fn run(limit: Option<u32>, globals: &Globals, out: &mut dyn Write) -> Result<()> {
@@ -67,8 +71,18 @@ fn to_do(family: &Family) -> String {
     match (is("help"), is("missed")) {
         (true, _) => "HELP: ring today".to_owned(),
         (false, true) => "ring them".to_owned(),
-        (false, false) => String::new(),
+        (false, false) => renewal(family, super::today()).unwrap_or_default(),
     }
+}
+
+/// What is agreed to ends soon: somebody asks both again.
+fn renewal(family: &Family, today: Date) -> Option<String> {
+    let until: Date = family.agreed_until.as_deref()?.parse().ok()?;
+    let days = today.until(until).ok()?.get_days();
+    (days <= RENEW_DAYS).then(|| match days {
+        ..=1 => "consent ends tomorrow".to_owned(),
+        days => format!("consent ends in {days} days"),
+    })
 }
 
 /// "Sun 29 Nov 19:30 (12:30 there)".

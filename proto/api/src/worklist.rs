@@ -53,6 +53,9 @@ pub struct Family {
     /// What is to be done for it, a call for help first.
     #[serde(default)]
     pub tasks: Vec<Task>,
+    /// The first day on which something that is agreed to holds no more, `YYYY-MM-DD`.
+    #[serde(default)]
+    pub agreed_until: Option<String>,
 }
 
 /// When contact is intended next.

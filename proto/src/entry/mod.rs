@@ -7,6 +7,7 @@
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
 pub use blob::{BLOB_KEYS, BlobFact, BlobState, blob_key};
+pub use consent::{Agreed, Consent, How, Terms};
 pub use contact::{
     ContactPlan, IntendedRule, NUDGE_KEYS, Nudge, Nudged, PAUSE_KEYS, PLACEMENT_KEY, PLAN_KEY,
     PROPOSAL_KEY, Pause, PauseReason, Placement, Proposal, SUSPENSION_KEYS, SuspendedFor,
@@ -21,6 +22,7 @@ pub use schedule::{
 use crate::id::{CodeHash, DeviceId, Epoch, MemberId, Millis, Ref};
 
 mod blob;
+mod consent;
 mod contact;
 mod leaving;
 mod schedule;
@@ -329,71 +331,6 @@ pub struct MemberFact {
     /// BCP 47 language.
     #[n(2)]
     pub language: String,
-}
-
-/// That a member takes part, and that its contact is counted. A child needs for each of the two the guardian's
-/// consent and the child's own assent.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct Consent {
-    /// The member.
-    #[n(0)]
-    pub member: MemberId,
-    /// Civil date of the consent, `YYYY-MM-DD`; of a child the guardian's.
-    #[n(1)]
-    pub consent_on: Option<String>,
-    /// Civil date of the child's assent.
-    #[n(2)]
-    pub assent_on: Option<String>,
-    /// Civil date of the consent to counting; of a child the guardian's.
-    #[n(3)]
-    pub counting_on: Option<String>,
-    /// Civil date of the child's assent to counting.
-    #[n(4)]
-    pub counting_assent_on: Option<String>,
-    /// Civil date on which the guardian or the child took back taking part; it wins over what was agreed on that day or
-    /// before.
-    #[n(5)]
-    pub withdrawn_on: Option<String>,
-    /// The same of counting.
-    #[n(6)]
-    pub counting_withdrawn_on: Option<String>,
-}
-
-/// Whether both have agreed, and nobody has taken it back since. Dates sort as their texts do.
-fn is_agreed(consent: Option<&str>, assent: Option<&str>, withdrawn: Option<&str>) -> bool {
-    let (Some(consent), Some(assent)) = (consent, assent) else { return false };
-    withdrawn.is_none_or(|withdrawn| withdrawn < consent.max(assent))
-}
-
-impl Consent {
-    /// Of a member of whom nothing is recorded.
-    #[must_use]
-    pub fn none(member: MemberId) -> Self {
-        Self {
-            member,
-            consent_on: None,
-            assent_on: None,
-            counting_on: None,
-            counting_assent_on: None,
-            withdrawn_on: None,
-            counting_withdrawn_on: None,
-        }
-    }
-
-    /// Whether this child takes part: its guardian and it agree.
-    #[must_use]
-    pub fn takes_part(&self) -> bool {
-        let dates = (&self.consent_on, &self.assent_on, &self.withdrawn_on);
-        is_agreed(dates.0.as_deref(), dates.1.as_deref(), dates.2.as_deref())
-    }
-
-    /// Whether this child's contact may be counted: its guardian and it agree to that, too.
-    #[must_use]
-    pub fn is_counted(&self) -> bool {
-        let dates = (&self.counting_on, &self.counting_assent_on, &self.counting_withdrawn_on);
-        self.takes_part() && is_agreed(dates.0.as_deref(), dates.1.as_deref(), dates.2.as_deref())
-    }
 }
 
 /// A new phone asks to be let in, by keys that it made itself. Nothing of it is to be trusted before

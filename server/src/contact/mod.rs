@@ -21,6 +21,8 @@ use self::known::{Counted, Known};
 use self::reckon::Setting;
 use self::rows::{FAMILIES, week_book};
 use crate::execute::{self, ATTEMPTS, Failure, standing_plan};
+use crate::family::day_of;
+use crate::family::enrolment::{has_lapsed, lapse, next_lapse};
 use crate::family::help::{REACH, read_reach};
 use crate::family::ledger::{CLOSED, HEARD, Heard, INTENDED, Intended, SENT, Sent};
 use crate::family::{nudges, tasks};
@@ -75,10 +77,19 @@ async fn look_at(relay: &Relay, due: &Due, state: &ScopeState) -> Result<(), Fai
         return Ok(());
     };
     let (known, seen) = gather(relay, family, state, &placement).await?;
+    let standing = execute::staff::consents(store, family).await?;
+    if let Some(batch) = lapse(state, &known.roster, &standing, due, relay.clock.now()) {
+        // It is due again at once, as what it is then.
+        store.commit(family, batch).await?;
+        return Ok(());
+    }
     let (nudges, tasks) = (nudges(store, family).await?, execute::tasks(store, family).await?);
     let now = relay.clock.now();
     let setting = Setting { turn: family.0, ..setting(store, &placement).await? };
+    let today = day_of(now);
     let mut reckoned = reckon::reckon(&known, &setting, now);
+    let ends = known.consents.iter().filter_map(|consent| consent.ends_on(&today)).min();
+    reckoned.row.agreed_until = ends.map(str::to_owned);
     reckoned.row.tasks = tasks::open_after(&tasks, &reckoned.steps, now);
     let entered = |book, version, value| {
         let name = family.0.to_be_bytes().to_vec();
@@ -90,7 +101,7 @@ async fn look_at(relay: &Relay, due: &Due, state: &ScopeState) -> Result<(), Fai
         let version = if row.closed { FOR_GOOD } else { version };
         changes.push(entered(week_book(*week), version, row.to_bytes()));
     }
-    if known.counted_since.is_none() {
+    if known.counted_since.is_none() && !has_lapsed(&known.consents, &today) {
         changes.extend(
             known
                 .all_weeks(now)
@@ -98,7 +109,8 @@ async fn look_at(relay: &Relay, due: &Due, state: &ScopeState) -> Result<(), Fai
         );
     }
     store.commit(placement.programme, Batch { changes, ..Batch::new(now) }).await?;
-    let again = match reckoned.next {
+    let next = reckoned.next.into_iter().chain(next_lapse(&known.consents, now)).min();
+    let again = match next {
         Some(next) => Change::SetDue(DueItem::Contact, next.max(now.saturating_add(1))),
         None => Change::ClearDue(DueItem::Contact),
     };

@@ -85,6 +85,7 @@ pub fn reckon(known: &Known, setting: &Setting, now: Millis) -> Reckoned {
         phones: phones(known),
         as_of: now,
         tasks: Vec::new(),
+        agreed_until: None,
     };
     let step = |child: &ChildRow| {
         let missed = child.missed_in_a_row;

@@ -138,6 +138,9 @@ pub struct FamilyRow {
     /// What staff are asked to do for it, the most urgent first.
     #[cbor(n(10), default)]
     pub tasks: Vec<Task>,
+    /// The civil date from which on something that is agreed to holds no more.
+    #[cbor(n(12), default)]
+    pub agreed_until: Option<String>,
 }
 
 /// How a child stands.
@@ -285,6 +288,7 @@ mod tests {
             phones: vec![phone],
             as_of: 10,
             tasks: Vec::new(),
+            agreed_until: None,
         };
 
         let value = row.to_bytes();

@@ -4,7 +4,7 @@ use jiashu_contact::ledger::Way;
 use jiashu_contact::standing::Standing;
 use jiashu_contact::week::Week;
 use jiashu_proto::entry::{
-    Consent, ContactPlan, Content, IntendedRule, Message, Receipt, RuleText, Rung,
+    Consent, ContactPlan, Content, IntendedRule, Message, Receipt, RuleText, Rung, Terms,
 };
 use jiashu_proto::frame::{ClientFrame, Enrol, RecordConsent};
 use jiashu_proto::id::{DeviceId, MemberId, Millis, Ref, Scope, TokenHash};
@@ -320,6 +320,13 @@ async fn an_agreement_that_is_recorded_weeks_later_tells_of_no_weeks_before() {
 
     // Given on the 4th, typed on the 23rd.
     weeks.consent(|consent| consent.counting_on = Some("2026-11-04".into())).await;
+    weeks.until("2026-11-23T13:00").await;
+    assert_eq!(
+        weeks.standing().await,
+        Standing::NotActive,
+        "the guardian alone brings nothing back"
+    );
+    weeks.consent(|consent| consent.counting_assent_on = Some("2026-11-04".into())).await;
     weeks.until("2026-11-23T14:00").await;
 
     assert_eq!(weeks.standing().await, Standing::New, "not silent for three weeks");
@@ -364,4 +371,50 @@ async fn the_contacts_that_leave_as_rows_are_those_that_the_weeks_count() {
     weeks.consent(|consent| consent.counting_withdrawn_on = Some("2026-11-30".into())).await;
     let after = super::counted(&weeks.relay, PROGRAMME, weeks.family).await.unwrap();
     assert_eq!(after.0, [], "what is taken back leaves no more");
+}
+
+#[tokio::test]
+async fn what_is_agreed_to_for_a_time_ends_by_itself_and_goes_on_once_it_is_renewed() {
+    let mut weeks = Weeks::begin().await;
+    let until = |until: &str| Some(Terms { until: Some(until.into()), ..Terms::default() });
+    weeks
+        .consent(|consent| {
+            (consent.terms, consent.counting_terms) = (until("2026-11-20"), until("2026-11-12"));
+        })
+        .await;
+    weeks.until("2026-11-05T19:40").await;
+    weeks.both_ways("2026-11-05T19:40").await;
+    weeks.until("2026-11-09T09:00").await;
+    let before = weeks.week("2026W45").await.unwrap();
+    let state = async |weeks: &Weeks| {
+        let state = weeks.relay.store.state(weeks.family).await.unwrap().unwrap();
+        (state.active, state.counted_since.is_some())
+    };
+    let row = |weeks: &Weeks| weeks.relay.store.clone();
+    let listed = row(&weeks).book(PROGRAMME, FAMILIES).await.unwrap();
+    let listed = FamilyRow::read(&listed[0]).unwrap();
+    assert_eq!(listed.agreed_until.as_deref(), Some("2026-11-12"), "the first to end is said");
+    assert_eq!(state(&weeks).await, (true, true));
+
+    // A day ends when it does in Greenwich: at eight in Gansu.
+    weeks.until("2026-11-12T07:30").await;
+    assert_eq!(state(&weeks).await, (true, true));
+    weeks.until("2026-11-12T09:00").await;
+    assert_eq!(state(&weeks).await, (true, false), "letters go on");
+    assert_eq!(
+        weeks.week("2026W45").await.unwrap().children,
+        before.children,
+        "and nothing is erased"
+    );
+    weeks.until("2026-11-20T09:00").await;
+    assert_eq!(state(&weeks).await, (false, false));
+
+    let on = || Some("2026-11-20".to_owned());
+    weeks
+        .consent(|consent| {
+            (consent.consent_on, consent.counting_on) = (on(), on());
+            (consent.terms, consent.counting_terms) = (until("2027-11-20"), until("2027-11-20"));
+        })
+        .await;
+    assert_eq!(state(&weeks).await, (true, true));
 }

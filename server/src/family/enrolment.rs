@@ -5,7 +5,7 @@
 
 use jiashu_proto::bounds;
 use jiashu_proto::entry::{
-    Consent, Content, LinkFact, Placement, Proposal, Seq, consent_key, link_key,
+    Agreed, Consent, Content, LinkFact, Placement, Proposal, Seq, Terms, consent_key, link_key,
 };
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{Agreement, Enrol, RecordConsent, Withdraw};
@@ -17,8 +17,10 @@ use super::contact::{check_rules, look};
 use super::ledger::BOOKS;
 use super::retention::look_later;
 use super::roster::{check_bounds, refusal};
-use super::{Refusal, Sender, check_cards, is_counted, takes_part};
-use crate::store::{Author, Batch, Change, DueItem, NewEntry, Precondition, ScopeKind};
+use super::{Refusal, Sender, begin_of, check_cards, day_of, is_counted, takes_part};
+use crate::store::{
+    Author, Batch, Change, Due, DueItem, NewEntry, Precondition, ScopeKind, ScopeState,
+};
 
 /// Key of a case in its programme's log.
 #[must_use]
@@ -109,11 +111,12 @@ pub fn found_family(programme: Scope, enrol: &Enrol, now: Millis) -> Result<Batc
         let proposal = Proposal { staff: WORKER, rules: enrol.proposal.clone() };
         entries.push(NewEntry::of(&Content::Proposal(proposal)));
     }
+    let today = day_of(now);
     let mut changes = vec![
         Change::Create(ScopeKind::Family),
         Change::Turn { epoch: change.number, head: change.hash },
-        Change::SetActive(takes_part(roster.members(), &enrol.consents)),
-        Change::SetCounted(is_counted(roster.members(), &enrol.consents).then_some(now)),
+        Change::SetActive(takes_part(roster.members(), &enrol.consents, &today)),
+        Change::SetCounted(is_counted(roster.members(), &enrol.consents, &today).then_some(now)),
         look_later(now),
         look(now),
     ];
@@ -151,14 +154,29 @@ fn check_members(enrol: &Enrol, roster: &Roster) -> Result<(), Refusal> {
     {
         return malformed("consents are of members, in order");
     }
-    enrol.consents.iter().try_for_each(check_dates)
+    enrol.consents.iter().try_for_each(check_consent)
 }
 
 fn is_zone(zone: &str) -> bool {
     !matches!(Rule::parse("2027-01-01T00:00:00", zone, None), Err(RuleError::Zone(_)))
 }
 
+fn check_consent(consent: &Consent) -> Result<(), Refusal> {
+    for terms in [&consent.terms, &consent.counting_terms].into_iter().flatten() {
+        let is_tag = |tag: &String| {
+            (2..=bounds::MAX_KEY).contains(&tag.len())
+                && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        };
+        if !terms.language.as_ref().is_none_or(is_tag) {
+            let text = "a language is as in BCP 47: ro, zh-Hans";
+            return Err(Refusal::new(ErrorCode::Malformed, text));
+        }
+    }
+    check_dates(consent)
+}
+
 fn check_dates(consent: &Consent) -> Result<(), Refusal> {
+    let until = |terms: &Option<Terms>| terms.as_ref().and_then(|terms| terms.until.clone());
     let dates = [
         &consent.consent_on,
         &consent.assent_on,
@@ -166,6 +184,8 @@ fn check_dates(consent: &Consent) -> Result<(), Refusal> {
         &consent.counting_assent_on,
         &consent.withdrawn_on,
         &consent.counting_withdrawn_on,
+        &until(&consent.terms),
+        &until(&consent.counting_terms),
     ];
     if dates.into_iter().flatten().all(|date| is_date(date)) {
         Ok(())
@@ -207,13 +227,20 @@ pub fn decide_consent(
     if !roster.members().contains_key(&member) {
         return Err(Refusal::new(ErrorCode::Unknown, "the family has no such member"));
     }
-    check_dates(&record.consent)?;
+    check_consent(&record.consent)?;
     let of = |member: MemberId| standing.iter().find(|(_, consent)| consent.member == member);
     let earlier = of(member).map(|(_, consent)| consent);
     let earlier = earlier.cloned().unwrap_or_else(|| Consent::none(member));
     let new = record.consent.clone();
     let merged = Consent {
         member,
+        terms: follow(new.terms, &new.consent_on, earlier.terms, &earlier.consent_on),
+        counting_terms: follow(
+            new.counting_terms,
+            &new.counting_on,
+            earlier.counting_terms,
+            &earlier.counting_on,
+        ),
         consent_on: new.consent_on.or(earlier.consent_on),
         assent_on: new.assent_on.or(earlier.assent_on),
         counting_on: new.counting_on.or(earlier.counting_on),
@@ -222,6 +249,63 @@ pub fn decide_consent(
         counting_withdrawn_on: new.counting_withdrawn_on.or(earlier.counting_withdrawn_on),
     };
     Ok(agreed(vec![merged], roster, standing, now))
+}
+
+/// By what it is given now: a consent of another day has its own terms, or none.
+fn follow(
+    new: Option<Terms>,
+    on: &Option<String>,
+    earlier: Option<Terms>,
+    earlier_on: &Option<String>,
+) -> Option<Terms> {
+    let is_another = on.is_some() && on != earlier_on;
+    new.or(earlier.filter(|_| !is_another))
+}
+
+/// What is agreed to no more because its time is over, if anything is; `due` is the look at which that was found. What was
+/// counted stays, and the letters too: both go on once it is renewed.
+#[must_use]
+pub fn lapse(
+    state: &ScopeState,
+    roster: &Roster,
+    standing: &[(Seq, Consent)],
+    due: &Due,
+    now: Millis,
+) -> Option<Batch> {
+    let (consents, today) = (consents_of(standing), day_of(now));
+    let active = takes_part(roster.members(), &consents, &today);
+    let counted = is_counted(roster.members(), &consents, &today);
+    if (active || !state.active) && (counted || state.counted_since.is_none()) {
+        return None;
+    }
+    let mut requires = unchanged(roster, standing);
+    requires.push(Precondition::DueAt(due.item.clone(), due.at));
+    let changes = vec![
+        Change::SetActive(active && state.active),
+        Change::SetCounted(state.counted_since.filter(|_| counted)),
+        look(now),
+    ];
+    Some(Batch { requires, changes, ..Batch::new(now) })
+}
+
+/// When something of it will be over, the earliest, in ms.
+#[must_use]
+pub fn next_lapse(consents: &[Consent], now: Millis) -> Option<Millis> {
+    let today = day_of(now);
+    consents.iter().filter_map(|consent| begin_of(consent.ends_on(&today)?)).min()
+}
+
+fn consents_of(standing: &[(Seq, Consent)]) -> Vec<Consent> {
+    standing.iter().map(|(_, consent)| consent.clone()).collect()
+}
+
+/// Nothing else is recorded of any member.
+fn unchanged(roster: &Roster, standing: &[(Seq, Consent)]) -> Vec<Precondition> {
+    let place = |member: MemberId| {
+        standing.iter().find(|(_, consent)| consent.member == member).map(|(place, _)| *place)
+    };
+    let members = roster.members().keys();
+    members.map(|member| Precondition::FactAt(consent_key(*member), place(*member))).collect()
 }
 
 /// These take the place of what is recorded of their members, and what follows from that. Also whether letters may then
@@ -235,16 +319,11 @@ fn agreed(
     let is_new = |member: MemberId| new.iter().any(|consent| consent.member == member);
     let others = standing.iter().map(|(_, consent)| consent).filter(|it| !is_new(it.member));
     let consents: Vec<_> = others.chain(&new).cloned().collect();
-    let active = takes_part(roster.members(), &consents);
-    let counted = is_counted(roster.members(), &consents);
-    let place = |member: MemberId| {
-        standing.iter().find(|(_, consent)| consent.member == member).map(|(place, _)| *place)
-    };
-    let requires = roster.members().keys();
-    let requires =
-        requires.map(|member| Precondition::FactAt(consent_key(*member), place(*member)));
+    let today = day_of(now);
+    let active = takes_part(roster.members(), &consents, &today);
+    let counted = is_counted(roster.members(), &consents, &today);
     let mut batch = Batch {
-        requires: requires.collect(),
+        requires: unchanged(roster, standing),
         entries: new.into_iter().map(Content::Consent).map(|new| NewEntry::of(&new)).collect(),
         changes: vec![
             Change::SetActive(active),
@@ -253,10 +332,19 @@ fn agreed(
         ],
         ..Batch::new(now)
     };
-    if !counted {
+    if !counted && !has_lapsed(&consents, &today) {
         batch.changes.extend(BOOKS.map(|book| Change::StrikeBook(book.to_owned())));
     }
     (batch, active)
+}
+
+/// Whether nothing is counted only because the time of an agreement is over: nobody has taken it back, so nothing is erased.
+#[must_use]
+pub fn has_lapsed(consents: &[Consent], on: &str) -> bool {
+    let of = |consent: &Consent| [consent.taking_part(on), consent.counting(on)];
+    let mut all = consents.iter().flat_map(of);
+    let is_taken_back = |agreed: &Agreed| matches!(agreed, Agreed::Withdrawn | Agreed::Refused);
+    all.clone().any(|agreed| agreed == Agreed::Expired) && !all.any(|agreed| is_taken_back(&agreed))
 }
 
 /// Takes back an agreement. Who does so is heard at once, and a child is for itself.

@@ -3,7 +3,7 @@
 
 use jiashu_proto::bounds;
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::id::{DeviceId, InviteId, MemberId, Role};
+use jiashu_proto::id::{DeviceId, InviteId, MemberId, Millis, Role};
 
 pub mod enrolment;
 
@@ -132,15 +132,29 @@ pub fn erased() -> Refusal {
     )
 }
 
+/// The civil date then, where the day begins in Greenwich: an agreement ends for all on one day.
+#[must_use]
+pub fn day_of(now: Millis) -> String {
+    let now = jiff::Timestamp::from_millisecond(now).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    jiff::tz::TimeZone::UTC.to_datetime(now).date().to_string()
+}
+
+/// When that civil date begins there, in ms.
+fn begin_of(day: &str) -> Option<Millis> {
+    let midnight = day.parse::<jiff::civil::Date>().ok()?.at(0, 0, 0, 0);
+    Some(jiff::tz::TimeZone::UTC.to_timestamp(midnight).ok()?.as_millisecond())
+}
+
 /// Whether everything that taking part needs is recorded: for every child the guardian's consent
-/// and the child's own assent.
+/// and the child's own assent, on that civil date.
 #[must_use]
 pub fn takes_part<'a>(
     members: impl IntoIterator<Item = (&'a MemberId, &'a Role)>,
     consents: &[jiashu_proto::entry::Consent],
+    on: &str,
 ) -> bool {
     members.into_iter().filter(|(_, role)| **role == Role::Child).all(|(member, _)| {
-        consents.iter().any(|consent| consent.member == *member && consent.takes_part())
+        consents.iter().any(|consent| consent.member == *member && consent.takes_part(on))
     })
 }
 
@@ -150,10 +164,11 @@ pub fn takes_part<'a>(
 pub fn is_counted<'a>(
     members: impl IntoIterator<Item = (&'a MemberId, &'a Role)>,
     consents: &[jiashu_proto::entry::Consent],
+    on: &str,
 ) -> bool {
     let mut children = members.into_iter().filter(|(_, role)| **role == Role::Child);
     children.all(|(member, _)| {
-        consents.iter().any(|consent| consent.member == *member && consent.is_counted())
+        consents.iter().any(|consent| consent.member == *member && consent.is_counted(on))
     })
 }
 
@@ -183,7 +198,8 @@ mod tests {
             ..Consent::none(MemberId(2))
         };
         let takes_part = |consents: &[Consent]| {
-            super::takes_part(members.iter().map(|(member, role)| (member, role)), consents)
+            let members = members.iter().map(|(member, role)| (member, role));
+            super::takes_part(members, consents, "2026-11-10")
         };
 
         assert!(!takes_part(&[]));

@@ -88,6 +88,7 @@ pub fn listed(row: &FamilyRow, now: Millis) -> Family {
         children: row.children.iter().map(child).collect(),
         phones: row.phones.iter().map(|phone| listed_phone(phone, row.counted, now)).collect(),
         as_of: text(row.as_of),
+        agreed_until: row.agreed_until.clone(),
         tasks: row.tasks.iter().map(|task| tasks::listed(task, &row.case_code)).collect(),
     }
 }
