@@ -7,11 +7,13 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 mod line;
 
 mod phone;
+
+mod programme;
 
 mod relay;
 
@@ -28,6 +30,16 @@ struct Args {
     /// End after the story instead of staying up for other terminals.
     #[arg(long)]
     once: bool,
+    /// Another thing to show.
+    #[command(subcommand)]
+    other: Option<Other>,
+}
+
+/// What else there is to see.
+#[derive(Debug, Subcommand)]
+enum Other {
+    /// Make a programme of three sites and sixty families that has lived for twelve weeks, and show what its staff see
+    Programme(programme::Args),
 }
 
 fn main() -> ExitCode {
@@ -50,9 +62,13 @@ fn main() -> ExitCode {
 }
 
 fn tell(args: &Args) -> ExitCode {
-    let told = tokio::runtime::Runtime::new()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(story::tell(args.once)));
+    let told =
+        tokio::runtime::Runtime::new().map_err(anyhow::Error::from).and_then(|runtime| match &args
+            .other
+        {
+            None => runtime.block_on(story::tell(args.once)),
+            Some(Other::Programme(args)) => runtime.block_on(programme::tell(args)),
+        });
     match told {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

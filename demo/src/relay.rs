@@ -1,7 +1,7 @@
 //! The relay of the story: this program again, in the relay's role.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, ensure};
@@ -45,8 +45,14 @@ impl Relay {
     }
 }
 
+/// One on a folder that has been used before, where it was then. It ends when this is dropped.
+pub(crate) async fn serve(data: &Path, listen: SocketAddr) -> anyhow::Result<Child> {
+    let (process, ..) = spawn(data, listen).await?;
+    Ok(process)
+}
+
 async fn spawn(
-    data: &PathBuf,
+    data: &Path,
     listen: SocketAddr,
 ) -> anyhow::Result<(Child, SocketAddr, Option<String>)> {
     let mut process = Command::new(std::env::current_exe()?)

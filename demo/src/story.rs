@@ -326,6 +326,8 @@ impl Stage {
             self.mother.home().display()
         );
         println!("  {jiashu} --help");
+        println!("And what staff see of a whole programme, without a word of any letter:");
+        println!("  cargo run -p demo -- programme");
         tokio::signal::ctrl_c().await?;
         println!("\nThe relay, the phones and their folder are gone.");
         Ok(())

@@ -103,6 +103,8 @@ mod story_exactly_once;
 
 mod story_order;
 
+mod story_programme;
+
 mod story_kill9;
 
 mod story_canaries;

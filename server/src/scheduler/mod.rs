@@ -243,10 +243,20 @@ async fn pause(relay: &Relay) -> Duration {
     Duration::from_millis(u64::try_from(wait).unwrap_or(0).max(1)).min(LOOK_EVERY)
 }
 
-/// Does all that is due now.
+/// Does all that is due now: for a clock that somebody moves by hand, who must not wait for [`run`] to look.
+///
+/// # Errors
+///
+/// [`StoreError`], if the index cannot be looked at.
+pub async fn catch_up(relay: &Relay) -> Result<(), StoreError> {
+    while matches!(step(relay).await?, Step::Done) {}
+    Ok(())
+}
+
+/// The same, in a test.
 #[cfg(test)]
 pub(crate) async fn settle_all(relay: &Relay) {
-    while matches!(step(relay).await.unwrap(), Step::Done) {}
+    catch_up(relay).await.unwrap();
 }
 
 #[cfg(test)]
