@@ -156,7 +156,7 @@ macro_rules! bytes_id {
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 let mut bytes = [0; $len];
-                if text.len() != 2 * $len || !text.is_ascii() {
+                if text.len() != 2 * $len || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
                     return Err(NotHex);
                 }
                 for (index, byte) in bytes.iter_mut().enumerate() {
@@ -286,5 +286,6 @@ mod tests {
         assert_eq!(entry_ref.to_string().parse(), Ok(entry_ref));
         assert_eq!("1f".parse::<Ref>(), Err(NotHex));
         assert_eq!("zz".repeat(12).parse::<Ref>(), Err(NotHex));
+        assert_eq!("+f".repeat(12).parse::<Ref>(), Err(NotHex));
     }
 }

@@ -101,6 +101,8 @@ mod story_recording;
 
 mod story_exactly_once;
 
+mod story_openapi;
+
 mod story_order;
 
 mod story_programme;

@@ -102,14 +102,19 @@ pub(crate) async fn tell(args: &Args) -> anyhow::Result<()> {
     let listen = args.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], port)));
     let folders = Folders::of(folder);
     make(args, listen, &folders).await?;
-    if !args.once {
-        shown::serve(&folders).await?;
+    match (args.once, &args.out) {
+        (false, _) => shown::serve(&folders).await,
+        (true, Some(_)) => shown::tell_how_to_serve(&folders),
+        (true, None) => Ok(()),
     }
-    Ok(())
 }
 
 async fn make(args: &Args, listen: SocketAddr, folders: &Folders) -> anyhow::Result<()> {
     let began = Instant::now();
+    println!(
+        "{} families live for {WEEKS} weeks: for sixty it takes a minute or two.",
+        SITES.len() * args.families
+    );
     let until = args.until.unwrap_or_else(now);
     let start = start(until)?;
     let world = World::begin(&folders.data, &folders.mail, listen, start).await?;

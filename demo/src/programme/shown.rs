@@ -42,6 +42,21 @@ pub(super) async fn serve(folders: &Folders) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How somebody serves it who wanted it kept.
+pub(super) fn tell_how_to_serve(folders: &Folders) -> anyhow::Result<()> {
+    let listen = relay_of(folders)?;
+    println!("To serve it, and to ask as its coordinator:");
+    println!(
+        "  cargo run -q --bin jiashu-server -- --listen {listen} --data {}",
+        folders.data.display()
+    );
+    println!(
+        "  cargo run -q --bin jiashu -- --home {} ngo worklist",
+        folders.coordinator.display()
+    );
+    Ok(())
+}
+
 /// Where its staff and phones look for it.
 fn relay_of(folders: &Folders) -> anyhow::Result<std::net::SocketAddr> {
     let staff = std::fs::read(folders.coordinator.join("staff.json"))?;

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// The audit log of a programme, the oldest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = AuditLog))]
 pub struct Log {
     /// SHA-256 of the newest entry, hexadecimal: who notes it elsewhere can tell later whether anything was altered.
     pub hash: String,
@@ -15,6 +17,8 @@ pub struct Log {
 
 /// An entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = AuditEntry))]
 pub struct Entry {
     /// From 1, without a gap.
     pub number: u64,

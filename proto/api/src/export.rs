@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What the columns of a file mean: `GET /api/v1/exports/codebook/{name}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Codebook {
     /// `family-week`, `contact-events`, `site-period` or `dhis2`.
     pub name: String,
@@ -14,6 +15,8 @@ pub struct Codebook {
 
 /// What a column means.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = CodebookColumn))]
 pub struct Column {
     /// As in the header; of DHIS2 the code of the data element.
     pub column: String,
@@ -30,6 +33,8 @@ pub struct Column {
 
 /// What would be in a data value set: `GET /api/v1/exports/dhis2?dry_run=yes`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = DataValuePreview))]
 pub struct Preview {
     /// Of which weeks or months, as DHIS2 names them.
     pub periods: Vec<String>,
@@ -47,6 +52,7 @@ pub struct Preview {
 
 /// A site of which nothing goes to DHIS2.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LeftOut {
     /// Its code; absent: families of which nobody said where they live.
     pub site: Option<String>,

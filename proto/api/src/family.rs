@@ -7,30 +7,44 @@ use crate::worklist::Family;
 
 /// Days on which nothing is expected: `POST /api/v1/families/{case}/pause`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Pause {
     /// `parent-home`, `joined-parent`, `exams` or `phone-broken`.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(pattern = "^(parent-home|joined-parent|exams|phone-broken)$")
+    )]
     pub reason: String,
     /// The first day; absent: today.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Date))]
     pub first: Option<Date>,
     /// The last day.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Date))]
     pub until: Date,
 }
 
 /// What staff propose to intend: `POST /api/v1/families/{case}/plan`. The family confirms it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// All of these; none: nothing is intended.
+    #[cfg_attr(feature = "openapi", schema(max_items = 8))]
     pub rules: Vec<Rule>,
 }
 
 /// When contact is intended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// First civil time, `YYYY-MM-DDThh:mm:ss`.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}$")
+    )]
     pub start: String,
     /// IANA zone, the child's; absent: as the relay knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,9 +60,11 @@ pub struct Rule {
 
 /// A member is suspended: `PUT /api/v1/families/{case}/suspensions/{member}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Suspend {
     /// `court-order`, `safeguarding` or `own-wish`.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^(court-order|safeguarding|own-wish)$"))]
     pub reason: String,
 }
 

@@ -23,6 +23,7 @@ pub mod export;
 
 /// Why something was refused (RFC 9457).
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// For a person: what to do about it.
     #[serde(default)]

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// An e-mail, and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = UndeliveredMail))]
 pub struct Undelivered {
     /// Its Message-ID is this at the relay's domain.
     pub id: String,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The figures of a week or month. A figure that is left out would single out a child; it is never 0.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Report {
     /// A week, `2026W48`, or a month, `202611`: of which the weeks whose Thursday is in it.
     pub period: String,
@@ -25,6 +26,8 @@ pub struct Report {
 
 /// Of some families.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = ReportGroup))]
 pub struct Group {
     /// The code of a site; the zones of a corridor, `Europe/Rome>Asia/Shanghai`; absent: none is known, or all.
     pub name: Option<String>,
@@ -62,6 +65,7 @@ pub struct Group {
 
 /// How many.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Count {
     /// Of what.
     pub name: String,
@@ -71,6 +75,7 @@ pub struct Count {
 
 /// Where one standing ends and the next begins: `/api/v1/thresholds`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Thresholds {
     /// Days since two-way contact that are on track, at most.

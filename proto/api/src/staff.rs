@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// Whether somebody is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = StaffStatus))]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Has a link and has not used it.
@@ -16,6 +18,8 @@ pub enum Status {
 
 /// A member of staff.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = StaffMember))]
 pub struct Member {
     /// The number in the programme.
     pub number: u32,
@@ -35,41 +39,55 @@ pub struct Member {
 
 /// Somebody new.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = NewStaff))]
 #[serde(deny_unknown_fields)]
 pub struct New {
     /// `coordinator`, `caseworker` or `auditor`.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^(coordinator|caseworker|auditor)$"))]
     pub role: String,
     /// What colleagues call them.
+    #[cfg_attr(feature = "openapi", schema(max_length = 200))]
     pub name: String,
     /// Where letters to staff go.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(max_length = 200))]
     pub email: Option<String>,
     /// In which language, BCP 47.
+    #[cfg_attr(feature = "openapi", schema(max_length = 200))]
     pub language: String,
     /// Codes of their sites.
     #[serde(default)]
     pub sites: Vec<String>,
     /// SHA-256 of the secret in the link that lets them in, hexadecimal. The relay never sees the secret.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[0-9a-fA-F]{64}$"))]
     pub code_hash: String,
 }
 
 /// What a member of staff says of itself: `PUT /api/v1/staff/me`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = OwnEntry))]
 #[serde(deny_unknown_fields)]
 pub struct Me {
     /// What colleagues call them; absent: as before.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(max_length = 200))]
     pub name: Option<String>,
     /// Where letters to staff go; empty: nowhere; absent: as before.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(max_length = 200))]
     pub email: Option<String>,
     /// In which language, BCP 47; absent: as before.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(max_length = 200))]
     pub language: Option<String>,
 }
 
 /// Somebody new may come in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = InvitedStaff))]
 pub struct Invited {
     /// The number they will have.
     pub number: u32,
@@ -79,6 +97,7 @@ pub struct Invited {
 
 /// Whose a family is: `PUT /api/v1/families/{case}/worker`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Assign {
     /// The number of a member of staff.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Something to be done for a family.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Task {
     /// The programme's own code for it.
     pub case_code: String,
@@ -17,6 +18,8 @@ pub struct Task {
 
 /// That somebody has seen to it: `POST /api/v1/families/{case}/tasks/done`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = TaskDone))]
 #[serde(deny_unknown_fields)]
 pub struct Done {
     /// As of a [`Task`].

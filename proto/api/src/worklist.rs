@@ -6,6 +6,7 @@ use crate::task::Task;
 
 /// The families of a member of staff, those first that need somebody most.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Worklist {
     /// When it was asked for.
     pub as_of: String,
@@ -17,6 +18,7 @@ pub struct Worklist {
 
 /// Whether contact of a family is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Counting {
     /// It is.
@@ -29,6 +31,8 @@ pub enum Counting {
 
 /// A family of a worklist.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = WorklistFamily))]
 pub struct Family {
     /// The programme's own code for it.
     pub case_code: String,
@@ -60,6 +64,8 @@ pub struct Family {
 
 /// When contact is intended next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = NextContact))]
 pub struct Next {
     /// In UTC.
     pub at: String,
@@ -71,6 +77,8 @@ pub struct Next {
 
 /// A child.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = WorklistChild))]
 pub struct Child {
     /// Its number in the family.
     pub member: u32,
@@ -90,6 +98,8 @@ pub struct Child {
 
 /// How a phone is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = PhoneUse))]
 #[serde(rename_all = "snake_case")]
 pub enum Use {
     /// Something was said or heard on it in the last 14 days.
@@ -106,6 +116,8 @@ pub enum Use {
 
 /// A phone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = WorklistPhone))]
 pub struct Phone {
     /// Its number in the family.
     pub device: u32,

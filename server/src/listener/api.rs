@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::Guest;
+use super::openapi;
 use super::problem::{No, bearer, malformed, slow_down};
 use super::routes::{Door, admit};
 use crate::access::{self, Who};
@@ -29,7 +30,7 @@ use crate::ngo::family::{pause, propose, resume};
 use crate::ngo::leaving;
 use crate::ngo::report::{self, By, Period};
 use crate::ngo::staff::{self, Staff};
-use crate::ngo::worklist::{USUAL, worklist};
+use crate::ngo::worklist::{MOST, USUAL, worklist};
 use crate::ngo::{audit, case, mail, sites, suspension, tasks, thresholds};
 use crate::relay::Relay;
 
@@ -59,6 +60,7 @@ pub(super) fn routes() -> Router<Door> {
         .route("/api/v1/sites", get(list_sites).post(put_site))
         .route("/api/v1/audit", get(audit_log))
         .merge(export::routes())
+        .route("/api/v1/openapi.json", get(openapi::document))
 }
 
 impl FromRequestParts<Door> for Staff {
@@ -89,10 +91,10 @@ impl FromRequestParts<Door> for Staff {
 }
 
 async fn list(State(door): State<Door>, staff: Staff, uri: Uri) -> Result<Response, No> {
-    let no = || malformed("?limit= and how many families");
+    let no = || malformed("?limit= and how many families, at most 100000");
     let most = match query(&uri)?[..] {
         [] => USUAL,
-        [("limit", most)] => most.parse().map_err(|_| no())?,
+        [("limit", most)] => most.parse().ok().filter(|most| *most <= MOST).ok_or_else(no)?,
         _ => return Err(no()),
     };
     Ok(json(&worklist(&door.relay, &staff, most).await?))
@@ -261,6 +263,9 @@ async fn audit_log(State(door): State<Door>, staff: Staff, uri: Uri) -> Result<R
 async fn report(State(door): State<Door>, staff: Staff, uri: Uri) -> Result<Response, No> {
     let (mut period, mut by) = (None, By::Programme);
     for (key, value) in query(&uri)? {
+        if key != "by" && period.is_some() {
+            return Err(malformed("a week or a month, not both"));
+        }
         match key {
             "week" => period = value.parse().ok().map(Period::week),
             "month" => period = Period::month(value),
@@ -310,12 +315,16 @@ fn query(uri: &Uri) -> Result<Vec<(&str, &str)>, No> {
 /// A wish as it was sent, whole and in its shape.
 async fn wish<T: DeserializeOwned>(relay: &Relay, body: Body) -> Result<T, No> {
     match timeout(relay.config.limits.handshake(), to_bytes(body, MAX_WISH)).await {
+        // Serde would take a list of the values in their order, too.
+        Ok(Ok(body)) if !body.trim_ascii_start().starts_with(b"{") => {
+            Err(malformed("an object in JSON is asked for"))
+        }
         Ok(Ok(body)) => serde_json::from_slice(&body)
             // Where, and not what: a field may hold what somebody should not have sent.
             .map_err(|error| {
                 malformed(&format!("not what is asked for, in column {}", error.column()))
             }),
-        Ok(Err(_)) => Err(No::answer(StatusCode::PAYLOAD_TOO_LARGE)),
+        Ok(Err(_)) => Err(Refusal::new(ErrorCode::TooLarge, "at most 64 KiB").into()),
         Err(_) => Err(No::answer(StatusCode::REQUEST_TIMEOUT)),
     }
 }

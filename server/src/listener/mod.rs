@@ -36,6 +36,8 @@ mod problem;
 
 mod api;
 
+mod openapi;
+
 mod part;
 
 mod link;

@@ -17,7 +17,7 @@ use crate::relay::Relay;
 pub(super) const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 
 /// What RFC 9457 calls a body that says what is wrong.
-const PROBLEM: &str = "application/problem+json";
+pub(super) const PROBLEM: &str = "application/problem+json";
 
 /// The draft's name for an offset that is not the upload's.
 const WRONG_OFFSET: &str =
@@ -93,8 +93,11 @@ pub(super) fn problem(failure: Failure) -> Response {
 /// Too much at once, of a device or from an address: when the next would pass.
 pub(super) fn slow_down(relay: &Relay, too_fast: TooFast) -> No {
     relay.limits.refuse(too_fast.limit, &relay.metrics);
-    let after = too_fast.retry_after_ms.div_ceil(1_000).to_string();
-    No::answer((StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, after)]))
+    let refusal = Refusal::new(ErrorCode::SlowDown, "too much at once: try again a little later");
+    let mut response = problem(refusal.into());
+    let after = HeaderValue::from(too_fast.retry_after_ms.div_ceil(1_000));
+    response.headers_mut().insert(header::RETRY_AFTER, after);
+    No::answer(response)
 }
 
 pub(super) fn malformed(text: &str) -> No {

@@ -127,9 +127,12 @@ fn kind_of(text: &str) -> Result<Kind, NoPeriod> {
 }
 
 fn first_of_month(text: &str) -> Option<Date> {
-    let digits: String = text.chars().filter(|c| *c != '-').collect();
-    let is_month = digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let (year, month) = digits.split_at_checked(4).filter(|_| is_month)?;
+    let (year, month) = text.split_at_checked(4)?;
+    let month = month.strip_prefix('-').unwrap_or(month);
+    let are_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if month.len() != 2 || !are_digits(year) || !are_digits(month) {
+        return None;
+    }
     Date::new(year.parse().ok()?, month.parse().ok()?, 1).ok()
 }
 
@@ -190,7 +193,7 @@ mod tests {
         assert_eq!(december.weeks.last().unwrap().to_string(), "2026W53");
         assert_eq!(Period::month("2027-01").unwrap().weeks[0].to_string(), "2027W1");
         assert!(
-            ["2026-13", "2026", "20261", "2026-1a", ""]
+            ["2026-13", "2026", "20261", "2026-1a", "2-02611", "2026--11", ""]
                 .iter()
                 .all(|bad| Period::month(bad).is_none())
         );

@@ -23,6 +23,9 @@ const QUIET_AND_IDLE: (i64, i64) = (14, 42);
 /// Families that are shown where nobody says how many: more than anybody rings in a week.
 pub const USUAL: usize = 200;
 
+/// So many at most.
+pub const MOST: usize = 100_000;
+
 /// The families of a member of staff, the first so many.
 ///
 /// # Errors
