@@ -22,6 +22,9 @@ use crate::story::ask;
 /// It takes a minute where nobody else is at work.
 const MAKING: Duration = Duration::from_secs(330);
 
+/// A phone that was not used for so long is idle.
+const IDLE: SignedDuration = SignedDuration::from_hours(42 * 24);
+
 /// A programme that the demo has made.
 struct Made {
     folder: TempDir,
@@ -70,6 +73,8 @@ struct Counts {
     home: u64,
     away: u64,
     late: u64,
+    shared_phones: u64,
+    idle_phones: u64,
 }
 
 impl Counts {
@@ -84,6 +89,8 @@ impl Counts {
             home: of("home"),
             away: of("away"),
             late: of("late"),
+            shared_phones: of("shared_phones"),
+            idle_phones: of("idle_phones"),
         }
     }
 }
@@ -182,6 +189,15 @@ impl Family<'_> {
             return;
         }
         counts.families += 1;
+        let ends = self.instant(week + 7.days(), "00:00");
+        for phone in self.account["phones"].as_array().unwrap() {
+            let used = phone["used"].as_array().unwrap().iter().map(at);
+            let last = used.filter(|used| *used <= ends).max();
+            let is_idle = last.is_none_or(|last| ends.duration_since(last) >= IDLE);
+            let shared = u64::from(phone["shared"] == true);
+            counts.shared_phones += shared;
+            counts.idle_phones += if is_idle { shared } else { 0 };
+        }
         let evenings = self.evenings(week + 20.days());
         for child in self.account["children"].as_array().unwrap() {
             counts.children += 1;

@@ -7,7 +7,7 @@ use jiashu_proto::entry::Rung;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::cast::{Family, Part};
+use super::cast::{Family, Member, Part};
 use super::phone::{Heard, Phone};
 use super::script::Act;
 
@@ -29,6 +29,9 @@ struct Used {
     device: String,
     phone: Phone,
     untold: Vec<(Heard, Timestamp)>,
+    has_written: bool,
+    /// When the relay was told that somebody said or heard something on it.
+    used: Vec<Timestamp>,
 }
 
 impl Life {
@@ -55,7 +58,13 @@ impl Life {
             let device = text("device").to_owned();
             let home = homes.join(format!("{}-{device}", life.family.case_code));
             let phone = Phone::join(home, text("link")).await?;
-            life.phones.push(Used { device, phone, untold: Vec::new() });
+            life.phones.push(Used {
+                device,
+                phone,
+                untold: Vec::new(),
+                has_written: false,
+                used: Vec::new(),
+            });
         }
         Ok(life)
     }
@@ -74,7 +83,9 @@ impl Life {
                 Act::Write { from, to } => {
                     let place = self.phone_of(*from)?;
                     let text = format!("{}, {}", self.name(*to), now.strftime("%-d.%-m."));
-                    self.used(place)?.phone.write(*from, *to, &text)?;
+                    let used = self.used(place)?;
+                    used.phone.write(*from, *to, &text)?;
+                    used.has_written = true;
                     to_reach.push(place);
                 }
                 Act::Hear { by, online } => {
@@ -107,6 +118,9 @@ impl Life {
         let used = self.used(place)?;
         used.phone.reach().await?;
         let told = std::mem::take(&mut used.untold);
+        if std::mem::take(&mut used.has_written) || !told.is_empty() {
+            used.used.push(now);
+        }
         for (Heard { from, by }, heard_at) in told {
             let (child, way) = match (self.is_child(from), self.is_child(by)) {
                 (false, true) => (by, "home"),
@@ -149,10 +163,23 @@ impl Life {
             |((days, at), since)| json!({ "days": days, "at": at, "since": since.to_string() }),
         );
         let children: Vec<_> = self.family.of(Part::Child).map(|child| child.number).collect();
+        let is_shared = |device: &str| {
+            let of = |member: &&Member| member.device == device;
+            self.family.of(Part::Child).any(|child| child.device == device)
+                && self.family.members.iter().filter(of).count() > 1
+        };
+        let phones: Vec<_> = self
+            .phones
+            .iter()
+            .map(|Used { device, used, .. }| {
+                let used: Vec<_> = used.iter().map(Timestamp::to_string).collect();
+                json!({ "device": device, "shared": is_shared(device), "used": used })
+            })
+            .collect();
         json!({
             "case_code": case_code, "site": site.code, "zone": site.zone, "children": children,
             "counted_since": self.family.is_counted().then(|| self.enrolled.to_string()),
-            "plan": plan, "pauses": self.pauses, "contacts": self.contacts,
+            "plan": plan, "pauses": self.pauses, "contacts": self.contacts, "phones": phones,
         })
     }
 }

@@ -112,14 +112,14 @@ impl Known {
         first.into_values().collect()
     }
 
-    /// When each phone that is in was last used to say or hear something, in ms; `None` if it never was.
+    /// When each phone that is in was last used to say or hear something up to then, in ms; `None` if it never was.
     #[must_use]
-    pub fn used(&self) -> BTreeMap<DeviceId, Option<Millis>> {
+    pub fn used(&self, until: Millis) -> BTreeMap<DeviceId, Option<Millis>> {
         let devices = self.roster.devices().keys();
         let mut used: BTreeMap<_, _> = devices.map(|device| (*device, None)).collect();
         let sent = self.sent.values().map(|sent| (sent.device, sent.at));
         let heard = self.heard.iter().map(|(_, _, heard)| (heard.device, heard.at));
-        for (device, at) in sent.chain(heard) {
+        for (device, at) in sent.chain(heard).filter(|(_, at)| *at <= until) {
             if let Some(last) = used.get_mut(&device) {
                 *last = (*last).max(Some(at));
             }

@@ -139,8 +139,10 @@ impl Family<'_> {
     fn week(&self, week: Week, row: &FamilyRow) -> WeekRow {
         let ends = week.next().begins(&self.zone).min(self.now);
         let shared = row.phones.iter().filter(|phone| phone.is_shared());
+        // Not by when it was used last, which may be in a later week.
+        let used = self.known.used(ends.as_millisecond());
         let is_idle = |phone: &&PhoneRow| {
-            let used = phone.used_at.map(timestamp).filter(|at| *at <= ends);
+            let used = used.get(&phone.device).copied().flatten().map(timestamp);
             used.is_none_or(|at| ends.duration_since(at) >= SignedDuration::from_hours(24 * IDLE))
         };
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
@@ -220,7 +222,7 @@ fn phones(known: &Known) -> Vec<PhoneRow> {
         let role = |member: &MemberId| roster.members().get(member).map(|role| (*member, *role));
         members.iter().filter_map(role).collect()
     };
-    let used = known.used().into_iter();
+    let used = known.used(Millis::MAX).into_iter();
     let phone = used.filter_map(|(device, used_at)| {
         let members = &roster.devices().get(&device)?.members;
         Some(PhoneRow { device, serves: serves(members), used_at })
