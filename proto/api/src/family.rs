@@ -70,6 +70,7 @@ pub struct Suspend {
 
 /// All that staff see of a family: `GET /api/v1/families/{case}`. No name, and nothing that was said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Case {
     /// How it stands, as on the worklist.
     pub stands: Family,
@@ -89,6 +90,7 @@ pub struct Case {
 
 /// A member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Member {
     /// Its number in the family.
     pub member: u32,
@@ -116,6 +118,7 @@ pub struct Member {
 
 /// Days on which nothing is expected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Paused {
     /// The first.
     pub first: String,
@@ -129,6 +132,7 @@ pub struct Paused {
 
 /// What a family's figures say of a week.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Week {
     /// `2026W48`.
     pub week: String,
@@ -142,6 +146,7 @@ pub struct Week {
 
 /// What a child's figures say of a week.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChildWeek {
     /// Its number in the family.
     pub member: u32,
@@ -163,6 +168,7 @@ pub struct ChildWeek {
 
 /// That a family be deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Erase {
     /// Whether the family told staff so: then it is at once, else after the time in which it may be taken back.
@@ -172,6 +178,7 @@ pub struct Erase {
 
 /// That a family will be deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Leaves {
     /// When, in ms since 1970, UTC.
     pub until: i64,

@@ -53,6 +53,15 @@ fn operations() -> Vec<Asked> {
         get("/api/v1/worklist", "Families, those first that need somebody most")
             .with(query("limit", whole(0, MOST as u64), "So many at most"))
             .gives::<worklist::Worklist>(),
+        get("/api/v1/families/{case}", "All that staff see of a family; it is noted who looked")
+            .with(case())
+            .gives::<family::Case>(),
+        post("/api/v1/families/{case}/erasure", "Have a family deleted")
+            .with(case())
+            .takes::<family::Erase>()
+            .gives::<family::Leaves>(),
+        delete("/api/v1/families/{case}/erasure", "Keep a family that was to be deleted")
+            .with(case()),
         post("/api/v1/families/{case}/pause", "Expect nothing of a family for a while")
             .with(case())
             .takes::<family::Pause>(),
