@@ -38,6 +38,8 @@ pub mod link;
 
 pub mod staff;
 
+pub mod transfer;
+
 /// How long a client waits before it repeats what the store could not do, in ms.
 const RETRY_MS: u32 = 2_000;
 

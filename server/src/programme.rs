@@ -1,7 +1,8 @@
 //! What a programme's log says of its staff and sites. The relay's own: no phone is given it.
 
 use jiashu_contact::standing::Thresholds;
-use jiashu_proto::id::{DeviceId, Scope};
+use jiashu_proto::entry::Seq;
+use jiashu_proto::id::{DeviceId, Millis, Scope};
 use minicbor::{Decode, Encode};
 
 use crate::store::{NewEntry, Store, StoreError};
@@ -11,6 +12,8 @@ mod kind {
     pub(super) const STAFF: u32 = 66;
     pub(super) const SITE: u32 = 67;
     pub(super) const THRESHOLDS: u32 = 69;
+    pub(super) const OFFER: u32 = 72;
+    pub(super) const OFFERED: u32 = 73;
 }
 
 /// What a member of staff may do.
@@ -88,6 +91,101 @@ pub struct SiteFact {
     pub org_unit: Option<String>,
 }
 
+/// A family that the programme offers to another: the fact `offer/FAMILY`. Once it was taken it stands in place of the
+/// case, too, whose code so names no family any more.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct OfferFact {
+    /// Which.
+    #[n(0)]
+    pub family: Scope,
+    /// Its code here.
+    #[n(1)]
+    pub case_code: String,
+    /// To which programme.
+    #[n(2)]
+    pub to: Scope,
+    /// Who offered it.
+    #[n(3)]
+    pub by: DeviceId,
+    /// When, in ms.
+    #[n(4)]
+    pub at: Millis,
+    /// What came of it.
+    #[n(5)]
+    pub state: OfferState,
+}
+
+/// What came of an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum OfferState {
+    /// Nothing yet.
+    #[n(1)]
+    Open,
+    /// It was taken back; the other programme may have it in its list still.
+    #[n(2)]
+    TakenBack,
+    /// The other programme took it.
+    #[n(3)]
+    Taken,
+}
+
+/// A family that another programme offers to this one: the fact `offered/FAMILY`.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct OfferedFact {
+    /// Which.
+    #[n(0)]
+    pub family: Scope,
+    /// Which programme.
+    #[n(1)]
+    pub from: Scope,
+    /// The family's code there.
+    #[n(2)]
+    pub case_code: String,
+    /// When, in ms.
+    #[n(3)]
+    pub at: Millis,
+    /// As what it is taken, where somebody does so.
+    #[n(4)]
+    pub taken: Option<Taken>,
+}
+
+/// As what a family is taken.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Taken {
+    /// Its code from then on.
+    #[n(0)]
+    pub case_code: String,
+    /// The code of its site.
+    #[n(1)]
+    pub site: Option<String>,
+}
+
+impl ProgrammeFact for OfferFact {
+    const KIND: u32 = kind::OFFER;
+    const KEYS: &'static str = "offer/";
+}
+
+impl ProgrammeFact for OfferedFact {
+    const KIND: u32 = kind::OFFERED;
+    const KEYS: &'static str = "offered/";
+}
+
+/// The key of what is offered.
+#[must_use]
+pub fn offer_key(family: Scope) -> String {
+    format!("{}{family}", OfferFact::KEYS)
+}
+
+/// The key of what is offered to a programme.
+#[must_use]
+pub fn offered_key(family: Scope) -> String {
+    format!("{}{family}", OfferedFact::KEYS)
+}
+
 /// Something that stands in a programme's log under a key of its own.
 pub trait ProgrammeFact: Encode<()> + for<'b> Decode<'b, ()> {
     /// Its number among the kinds of entries.
@@ -146,8 +244,21 @@ pub async fn find<F: ProgrammeFact>(
     programme: Scope,
     key: &str,
 ) -> Result<Option<F>, StoreError> {
+    Ok(find_at(store, programme, key).await?.map(|(_, fact)| fact))
+}
+
+/// The same, with its place in the log.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn find_at<F: ProgrammeFact>(
+    store: &dyn Store,
+    programme: Scope,
+    key: &str,
+) -> Result<Option<(Seq, F)>, StoreError> {
     let record = store.fact(programme, key).await?;
-    Ok(record.and_then(|record| read(&record.content)))
+    Ok(record.and_then(|record| Some((record.seq, read(&record.content)?))))
 }
 
 /// All of the kind, with what their keys end with, ascending by key.

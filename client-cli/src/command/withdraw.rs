@@ -133,6 +133,7 @@ pub(super) async fn who_sees(context: &mut Context<'_>) -> Result<()> {
             "programme": placement.map(|one| one.programme.to_string()),
             "case_code": placement.map(|one| &one.case_code),
             "site": placement.and_then(|one| one.site.as_ref()),
+            "since": placement.map(|one| say::day(one.since)),
         }));
     }
     tell(context, counted, placement.as_ref())?;
@@ -179,14 +180,15 @@ fn tell(context: &mut Context<'_>, counted: bool, placement: Option<&Placement>)
         out,
         "The relay sees who of you (by number) wrote to whom, when, and how long it was."
     )?;
-    let Some(Placement { case_code, site, .. }) = placement else { return Ok(()) };
+    let Some(Placement { case_code, site, since, .. }) = placement else { return Ok(()) };
     let site = site.as_ref().map(|site| format!(" at {}", say::one_line(site)));
     writeln!(
         out,
-        "The staff of your programme know you as {}{}. They see your roles, time zones, languages,\n\
+        "The staff of your programme know you as {}{} since {}. They see your roles, time zones, languages,\n\
          plan and pauses, and which consents are recorded: never a name, never a word.",
         say::one_line(case_code),
-        site.unwrap_or_default()
+        site.unwrap_or_default(),
+        say::day(*since)
     )?;
     writeln!(out)?;
     if counted {

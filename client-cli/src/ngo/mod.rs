@@ -10,8 +10,9 @@
 //!
 //! What staff see of contact and do about it is asked of the relay as JSON (`api`): whom to ring first (`worklist`), a
 //! plan that the family may confirm (`plan`), days on which nothing is expected (`pause`), who works for the programme
-//! (`people`), where (`site`), what came of contact (`figures`), by what it is judged (`thresholds`), and who asked for
-//! what (`audit`). Figures are saved as files (`export`) and sent to DHIS2 from here (`dhis2`).
+//! (`people`), where (`site`), where a family goes (`transfer`), what came of contact (`figures`), by what it is judged
+//! (`thresholds`), and who asked for what (`audit`). Figures are saved as files (`export`) and sent to DHIS2 from here
+//! (`dhis2`).
 
 mod setup;
 mod staff;
@@ -53,6 +54,7 @@ mod site;
 mod suspend;
 mod tasks;
 mod thresholds;
+mod transfer;
 mod worklist;
 
 #[doc(hidden)]
@@ -150,6 +152,8 @@ pub enum NgoCommand {
         #[arg(value_parser = clap::value_parser!(u32).range(1..))]
         staff: u32,
     },
+    /// Let a family go to another site, or to another programme, which has to take it (coordinators)
+    Transfer(TransferArgs),
     /// The places of the programme
     #[command(subcommand)]
     Site(SiteCommand),
@@ -379,6 +383,51 @@ pub enum SiteCommand {
         /// The code of its organisation unit in DHIS2
         #[arg(long, value_name = "CODE")]
         org_unit: Option<String>,
+    },
+}
+
+/// Arguments of `jiashu ngo transfer`.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(group = clap::ArgGroup::new("where").required(true))]
+#[command(after_long_help = "\
+A programme does not get a family, and does not lose one, by what the other does alone: you offer it by the
+other programme's number (they see theirs by jiashu ngo transfer list), they take it, or you take it back.
+What was counted stays with you in the weeks that have ended, and nothing is counted there before it is
+agreed to anew. Letters go on, and the family sees whose it is.")]
+pub struct TransferArgs {
+    /// What else.
+    #[command(subcommand)]
+    pub command: Option<TransferCommand>,
+    /// Case code of the family
+    #[arg(required = true)]
+    pub case: Option<String>,
+    /// To this site of the programme, at once
+    #[arg(long, value_name = "SITE", group = "where")]
+    pub to_site: Option<String>,
+    /// Offer it to the programme of that number
+    #[arg(long, value_name = "NUMBER", group = "where")]
+    pub to_programme: Option<String>,
+    /// Take an offer back
+    #[arg(long, group = "where")]
+    pub take_back: bool,
+}
+
+/// Under `jiashu ngo transfer`.
+#[derive(Debug, clap::Subcommand)]
+pub enum TransferCommand {
+    /// Show what is offered, to you and by you
+    List,
+    /// Take a family that another programme offers
+    Accept {
+        /// The offer, as ngo transfer list shows it
+        offer: String,
+        /// The case code that it has with you
+        #[arg(long, value_name = "CASE")]
+        case: String,
+        /// The code of its site
+        #[arg(long, value_name = "SITE")]
+        site: Option<String>,
     },
 }
 
@@ -649,6 +698,7 @@ pub async fn run(command: NgoCommand, globals: &Globals, out: &mut dyn Write) ->
         NgoCommand::Thresholds(args) => thresholds::run(&args, globals, out).await,
         NgoCommand::Staff(command) => people::run(&command, globals, out).await,
         NgoCommand::Assign { case, staff } => people::assign(&case, staff, globals, out).await,
+        NgoCommand::Transfer(args) => transfer::run(&args, globals, out).await,
         NgoCommand::Site(command) => site::run(&command, globals, out).await,
         NgoCommand::Audit => audit::run(globals, out).await,
     }

@@ -183,3 +183,11 @@ pub struct Leaves {
     /// When, in ms since 1970, UTC.
     pub until: i64,
 }
+
+/// Where a family is from now on: `PUT /api/v1/families/{case}/site`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Move {
+    /// The code of a site of the programme.
+    pub site: String,
+}

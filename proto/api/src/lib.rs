@@ -7,6 +7,8 @@ pub mod worklist;
 
 pub mod family;
 
+pub mod transfer;
+
 pub mod report;
 
 pub mod staff;

@@ -135,9 +135,23 @@ impl Weekly {
         now: Timestamp,
         zone: &TimeZone,
     ) -> Self {
-        let (begins, ends) = (week.begins(zone), week.next().begins(zone));
-        let from = Week::of(week.first().saturating_sub((7 * WEEKS_BEFORE).days())).begins(zone);
-        let since = since.max(from);
+        let edges = (week.begins(zone), week.next().begins(zone));
+        Self::between(edges, plan, contacts, since, now, zone)
+    }
+
+    /// As [`Weekly::of`], of a week that begins on one clock and ends on another, as of a family that moved. `zone` is
+    /// the clock at its end.
+    #[must_use]
+    pub fn between(
+        (begins, ends): (Timestamp, Timestamp),
+        plan: &Plan,
+        contacts: &[Contact],
+        since: Timestamp,
+        now: Timestamp,
+        zone: &TimeZone,
+    ) -> Self {
+        let before = SignedDuration::from_hours(24 * 7 * WEEKS_BEFORE);
+        let since = since.max(begins.saturating_sub(before).unwrap_or(begins));
         let within = |contact: &&Contact| {
             begins <= contact.heard_at && contact.heard_at < ends && contact.heard_at <= now
         };

@@ -12,8 +12,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use super::stays::{Stay, Stays};
 use crate::family::contact::StandingPlan;
-use crate::family::ledger::{Heard, Intended, Sent};
+use crate::family::ledger::{Heard, Intended, Sent, Stayed};
 
 /// What there is to know.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub struct Known {
     pub plan: Option<StandingPlan>,
     /// What was intended before.
     pub past: Vec<Intended>,
+    /// At which sites of the programme it was before.
+    pub stayed: Vec<Stayed>,
     /// What went, by its ref.
     pub sent: BTreeMap<Ref, Sent>,
     /// What was heard, and by whom.
@@ -80,11 +83,17 @@ impl Known {
         self.of_role(role).find_map(|member| self.zones.get(&member)).map(String::as_str)
     }
 
-    /// The clock that counts: that of the site, where it has one, else that of the first child.
+    /// Where it was, and where it is: on the clocks of the sites, by their codes, else on that of the first child.
     #[must_use]
-    pub fn clock(&self, of_site: Option<&str>) -> TimeZone {
-        let zone = of_site.or(self.zone_of(Role::Child)).and_then(super::reckon::zone);
-        zone.unwrap_or(TimeZone::UTC)
+    pub fn stays(&self, zones: &BTreeMap<String, String>) -> Stays {
+        let stay = |from: Millis, site: &Option<String>| {
+            let of_site = site.as_ref().and_then(|site| zones.get(site)).map(String::as_str);
+            let zone = of_site.or(self.zone_of(Role::Child)).and_then(super::reckon::zone);
+            let zone = zone.unwrap_or(TimeZone::UTC);
+            Stay { from: timestamp(from), site: site.clone(), zone }
+        };
+        let past = self.stayed.iter().map(|Stayed { from, site }| stay(*from, site)).collect();
+        Stays::new(past, stay(self.placement.since, &self.placement.site))
     }
 
     /// Every contact between a child and a parent, each message once, in any order.
@@ -92,7 +101,7 @@ impl Known {
     /// When it was heard is what the phone says, but not before it was sent, nor after the relay was told. Of what came
     /// after its week had closed, when it came.
     #[must_use]
-    pub fn contacts(&self, zone: &TimeZone) -> Vec<Counted> {
+    pub fn contacts(&self, stays: &Stays) -> Vec<Counted> {
         let mut first: BTreeMap<(Ref, MemberId), Counted> = BTreeMap::new();
         for (message, by, heard) in &self.heard {
             let Some(sent) = self.sent.get(message) else { continue };
@@ -102,7 +111,7 @@ impl Known {
             let Some((child, way)) = between else { continue };
             let came = timestamp(heard.at);
             let heard_at = timestamp(heard.claimed.clamp(sent.at.min(heard.at), heard.at));
-            let late = Week::at(heard_at, zone).closes(zone) <= came;
+            let late = stays.closes(stays.week_at(heard_at)) <= came;
             let heard_at = if late { came } else { heard_at };
             let (contact, kind) = (Contact { heard_at, child, way }, sent.kind);
             let counted = Counted { contact, late, kind };
@@ -175,13 +184,14 @@ impl Known {
 
     /// Those contacts that its figures count, in order.
     #[must_use]
-    pub fn counted(&self, zone: &TimeZone, now: Millis) -> Vec<Counted> {
+    pub fn counted(&self, stays: &Stays, now: Millis) -> Vec<Counted> {
+        let zone = &stays.present().zone;
         let is_counted = |counted: &Counted| {
             let Contact { heard_at, child, .. } = counted.contact;
-            let ends = Week::at(heard_at, zone).next().begins(zone);
+            let ends = stays.ends(stays.week_at(heard_at));
             heard_at <= timestamp(now) && self.since(child, zone).is_some_and(|since| since < ends)
         };
-        let mut counted: Vec<_> = self.contacts(zone).into_iter().filter(is_counted).collect();
+        let mut counted: Vec<_> = self.contacts(stays).into_iter().filter(is_counted).collect();
         counted.sort_unstable();
         counted
     }

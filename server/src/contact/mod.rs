@@ -2,8 +2,8 @@
 //! ledger, where the staff find it.
 //!
 //! Nothing is polled: a family is looked at when something was heard or changed, and at the next instant at which its
-//! standing can change by itself. `known` gathers what there is to know, `reckon` reckons (pure, on `jiashu_contact`),
-//! `rows` says how the result is written down.
+//! standing can change by itself. `known` gathers what there is to know, `stays` says where the family was and
+//! on which clock its weeks began there, `reckon` reckons (both pure, on `jiashu_contact`), `rows` says how the result is written down.
 
 use std::collections::BTreeMap;
 
@@ -14,17 +14,19 @@ use jiashu_proto::entry::{
     Seq, link_key,
 };
 use jiashu_proto::id::{MemberId, Millis, Role, Scope};
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use self::known::{Counted, Known};
 use self::reckon::Setting;
 use self::rows::{FAMILIES, week_book};
+use self::stays::{Stay, Stays};
 use crate::execute::{self, ATTEMPTS, Failure, standing_plan};
 use crate::family::day_of;
 use crate::family::enrolment::{has_lapsed, lapse, next_lapse};
 use crate::family::help::{REACH, read_reach};
-use crate::family::ledger::{CLOSED, HEARD, Heard, INTENDED, Intended, SENT, Sent};
+use crate::family::ledger::{CLOSED, HEARD, Heard, INTENDED, Intended, SENT, STAYED, Sent, Stayed};
 use crate::family::{nudges, tasks};
 use crate::notify;
 use crate::programme::{self, ProgrammeFact as _, SiteFact, site_key};
@@ -36,9 +38,13 @@ use crate::store::{
 
 pub mod known;
 
+pub mod stays;
+
 pub mod reckon;
 
 pub mod rows;
+
+pub mod leaving;
 
 /// Looks at a family that is due to be looked at: enters how it stands in its programme's ledger, and when to look
 /// again. What was entered for a look that another has overtaken is overtaken too, by its version.
@@ -51,8 +57,10 @@ pub async fn look(relay: &Relay, due: &Due) -> Result<(), Failure> {
     let mut attempts = 0..ATTEMPTS;
     loop {
         let state = store.state(family).await?.ok_or(StoreError::NoScope)?;
+        let before = placement(store, family).await?;
         match look_at(relay, due, &state).await {
             Err(Failure::Store(StoreError::Stale { precondition })) => {
+                leave_nothing(relay, family, before).await?;
                 // What was entered may be of before a change, and come after what another look entered of after it: it
                 // is done again, from what stands now.
                 let now = store.state(family).await?.ok_or(StoreError::NoScope)?;
@@ -66,16 +74,32 @@ pub async fn look(relay: &Relay, due: &Due) -> Result<(), Failure> {
     }
 }
 
+/// What was entered where the family was until a moment ago, in a programme that has seen it off, is struck again.
+async fn leave_nothing(
+    relay: &Relay,
+    family: Scope,
+    before: Option<Placement>,
+) -> Result<(), Failure> {
+    let (store, now) = (&*relay.store, relay.clock.now());
+    let is_in = placement(store, family).await?.map(|placement| placement.programme);
+    if let Some(before) = before.filter(|before| Some(before.programme) != is_in) {
+        let changes = leaving::left_rows(store, before.programme, family, now).await?;
+        store.commit(before.programme, Batch { changes, ..Batch::new(now) }).await?;
+    }
+    Ok(())
+}
+
 async fn look_at(relay: &Relay, due: &Due, state: &ScopeState) -> Result<(), Failure> {
     let (store, family) = (&*relay.store, due.scope);
-    let requires = vec![Precondition::DueAt(DueItem::Contact, due.at)];
-    let Some(placement) = placement(store, family).await? else {
+    let mut requires = vec![Precondition::DueAt(DueItem::Contact, due.at)];
+    let Some((place, placement)) = placed(store, family).await? else {
         // Of an older relay, which noted no programme.
         let changes = vec![Change::ClearDue(DueItem::Contact)];
         let now = relay.clock.now();
         store.commit(family, Batch { requires, changes, ..Batch::new(now) }).await?;
         return Ok(());
     };
+    requires.push(Precondition::FactAt(PLACEMENT_KEY.into(), Some(place)));
     let (known, seen) = gather(relay, family, state, &placement).await?;
     let standing = execute::staff::consents(store, family).await?;
     if let Some(batch) = lapse(state, &known.roster, &standing, due, relay.clock.now()) {
@@ -85,7 +109,7 @@ async fn look_at(relay: &Relay, due: &Due, state: &ScopeState) -> Result<(), Fai
     }
     let (nudges, tasks) = (nudges(store, family).await?, execute::tasks(store, family).await?);
     let now = relay.clock.now();
-    let setting = Setting { turn: family.0, ..setting(store, &placement).await? };
+    let setting = Setting { turn: family.0, ..setting(store, &placement, &known.stayed).await? };
     let today = day_of(now);
     let mut reckoned = reckon::reckon(&known, &setting, now);
     let ends = known.consents.iter().filter_map(|consent| consent.ends_on(&today)).min();
@@ -163,15 +187,23 @@ fn last_closed(week: Week) -> LedgerRow {
     }
 }
 
-/// What the programme says, of whichever family is at that site.
-async fn setting(store: &dyn Store, placement: &Placement) -> Result<Setting, StoreError> {
+/// What the programme says, of a family that is at that site and was at those.
+async fn setting(
+    store: &dyn Store,
+    placement: &Placement,
+    stayed: &[Stayed],
+) -> Result<Setting, StoreError> {
     let mut setting = Setting::default();
     let thresholds = programme::find(store, placement.programme, Thresholds::KEYS).await?;
     setting.thresholds = thresholds.unwrap_or_default();
-    if let Some(site) = &placement.site {
+    let sites = stayed.iter().filter_map(|stay| stay.site.as_ref()).chain(&placement.site);
+    for code in sites {
+        if setting.zones.contains_key(code) {
+            continue;
+        }
         let site: Option<SiteFact> =
-            programme::find(store, placement.programme, &site_key(site)).await?;
-        setting.zone = site.map(|site| site.zone);
+            programme::find(store, placement.programme, &site_key(code)).await?;
+        setting.zones.extend(site.map(|site| (code.clone(), site.zone)));
     }
     Ok(setting)
 }
@@ -184,8 +216,12 @@ async fn setting(store: &dyn Store, placement: &Placement) -> Result<Setting, St
 pub async fn today(relay: &Relay, family: Scope) -> Result<Date, Failure> {
     let store = &*relay.store;
     let of_site = match placement(store, family).await? {
-        Some(placement) => setting(store, &placement).await?.zone,
-        None => None,
+        Some(Placement { programme, site: Some(site), .. }) => {
+            let site: Option<SiteFact> =
+                programme::find(store, programme, &site_key(&site)).await?;
+            site.map(|site| site.zone)
+        }
+        _ => None,
     };
     let zone = match of_site {
         Some(zone) => Some(zone),
@@ -219,15 +255,27 @@ pub async fn home_zone(relay: &Relay, family: Scope) -> Result<Option<String>, F
 ///
 /// [`StoreError`].
 pub async fn placement(store: &dyn Store, family: Scope) -> Result<Option<Placement>, StoreError> {
+    Ok(placed(store, family).await?.map(|(_, placement)| placement))
+}
+
+/// The same, with its place in the log.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn placed(
+    store: &dyn Store,
+    family: Scope,
+) -> Result<Option<(Seq, Placement)>, StoreError> {
     let record = store.fact(family, PLACEMENT_KEY).await?;
     Ok(record.and_then(|record| match Content::from_bytes(&record.content) {
-        Ok(Content::Placement(placement)) => Some(placement),
+        Ok(Content::Placement(placement)) => Some((record.seq, placement)),
         _ => None,
     }))
 }
 
-/// The contacts of a family that its programme's figures count, in order, and the clock that they are counted on. Nothing
-/// of a family that is not counted, or is another programme's by now.
+/// The contacts of a family that its programme's figures count, in order, and where it was, on whose clock they are
+/// counted. Nothing of a family that is not counted, or is another programme's by now.
 ///
 /// # Errors
 ///
@@ -236,8 +284,10 @@ pub async fn counted(
     relay: &Relay,
     programme: Scope,
     family: Scope,
-) -> Result<(Vec<Counted>, TimeZone), Failure> {
-    let (store, none) = (&*relay.store, || (Vec::new(), TimeZone::UTC));
+) -> Result<(Vec<Counted>, Stays), Failure> {
+    let nowhere = Stay { from: Timestamp::MIN, site: None, zone: TimeZone::UTC };
+    let nowhere = Stays::new(Vec::new(), nowhere);
+    let (store, none) = (&*relay.store, || (Vec::new(), nowhere));
     let Some(state) = store.state(family).await? else { return Ok(none()) };
     let placement = placement(store, family).await?.filter(|one| one.programme == programme);
     let Some(placement) = placement.filter(|_| state.counted_since.is_some()) else {
@@ -246,8 +296,8 @@ pub async fn counted(
     let (mut known, _) = gather(relay, family, &state, &placement).await?;
     // Of a family that began anew, or takes part no more, the weeks before stay in the figures.
     known.active = true;
-    let zone = known.clock(setting(store, &placement).await?.zone.as_deref());
-    Ok((known.counted(&zone, relay.clock.now()), zone))
+    let stays = known.stays(&setting(store, &placement, &known.stayed).await?.zones);
+    Ok((known.counted(&stays, relay.clock.now()), stays))
 }
 
 /// What there is to know of a family, and what must still hold where somebody relies on it.
@@ -275,6 +325,7 @@ async fn gather(
         suspensions: Vec::new(),
         plan,
         past: store.book(family, INTENDED).await?.iter().filter_map(Intended::read).collect(),
+        stayed: store.book(family, STAYED).await?.iter().filter_map(Stayed::read).collect(),
         sent: store.book(family, SENT).await?.iter().filter_map(Sent::read).collect(),
         heard: heard.iter().filter_map(Heard::read).collect(),
         enrolled_at: enrolled_at(store, family).await?,

@@ -16,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::known::{Counted, Known, timestamp};
 use super::rows::{ChildRow, ChildWeek, FamilyRow, PhoneRow, WeekRow};
+use super::stays::Stays;
 
 /// Days without use after which a shared phone is idle.
 const IDLE: i64 = 42;
@@ -29,8 +30,8 @@ const SPREAD_MS: u64 = 6 * 60 * 60 * 1000;
 /// What the programme says.
 #[derive(Clone, Debug, Default)]
 pub struct Setting {
-    /// The clock of the family's site, IANA; absent: the clock at home.
-    pub zone: Option<String>,
+    /// The clocks of the sites where the family is and was, IANA, by their codes; where there is none: the clock at home.
+    pub zones: BTreeMap<String, String>,
     /// Where one standing ends and the next begins.
     pub thresholds: Thresholds,
     /// In which ms after a midnight the family has its turn.
@@ -54,6 +55,8 @@ pub struct Reckoned {
 struct Family<'a> {
     known: &'a Known,
     setting: &'a Setting,
+    stays: Stays,
+    /// The clock where it is.
     zone: TimeZone,
     plan: Plan,
     counted: Vec<Counted>,
@@ -66,12 +69,13 @@ struct Family<'a> {
 #[must_use]
 pub fn reckon(known: &Known, setting: &Setting, now: Millis) -> Reckoned {
     let home_zone = known.zone_of(Role::Child).map(str::to_owned);
-    let zone = known.clock(setting.zone.as_deref());
-    let counted = known.contacts(&zone);
+    let stays = known.stays(&setting.zones);
+    let zone = stays.present().zone.clone();
+    let counted = known.contacts(&stays);
     let ledger = counted.iter().map(|counted| counted.contact).collect();
     let now_at = timestamp(now);
     let plan = known.plan(now_at, &zone);
-    let family = Family { known, setting, zone, plan, counted, ledger, now: now_at };
+    let family = Family { known, setting, stays, zone, plan, counted, ledger, now: now_at };
     let intended = family.plan.expected(now_at, &family.zone).next().map(|next| next.at);
     let row = FamilyRow {
         case_code: known.placement.case_code.clone(),
@@ -99,9 +103,13 @@ pub fn reckon(known: &Known, setting: &Setting, now: Millis) -> Reckoned {
 
 impl Family<'_> {
     fn of_child(&self, member: MemberId) -> Child<'_> {
+        self.of_child_there(member, &self.zone)
+    }
+
+    fn of_child_there<'a>(&'a self, member: MemberId, zone: &'a TimeZone) -> Child<'a> {
         let since = self.known.since(member, &self.zone);
         let (plan, ledger, thresholds) = (&self.plan, &self.ledger, &self.setting.thresholds);
-        Child { member, since, plan, ledger, thresholds, zone: &self.zone }
+        Child { member, since, plan, ledger, thresholds, zone }
     }
 
     fn child(&self, member: MemberId) -> ChildRow {
@@ -128,8 +136,8 @@ impl Family<'_> {
         let since =
             self.known.children().filter_map(|child| self.known.since(child, &self.zone)).min();
         let Some(since) = since else { return Vec::new() };
-        let current = Week::at(self.now, &self.zone);
-        let first = self.known.closed.map_or(Week::at(since, &self.zone), Week::next);
+        let current = self.stays.week_at(self.now);
+        let first = self.known.closed.map_or(self.stays.week_at(since), Week::next);
         let all = std::iter::successors(Some(current), |week| Some(week.before()));
         let mut weeks: Vec<_> = all.take_while(|week| *week >= first).take(MOST_WEEKS).collect();
         weeks.reverse();
@@ -137,7 +145,7 @@ impl Family<'_> {
     }
 
     fn week(&self, week: Week, row: &FamilyRow) -> WeekRow {
-        let ends = week.next().begins(&self.zone).min(self.now);
+        let ends = self.stays.ends(week).min(self.now);
         let shared = row.phones.iter().filter(|phone| phone.is_shared());
         // Not by when it was used last, which may be in a later week.
         let used = self.known.used(ends.as_millisecond());
@@ -147,7 +155,7 @@ impl Family<'_> {
         };
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         WeekRow {
-            site: row.site.clone(),
+            site: self.stays.of(week, self.now).site.clone(),
             home_zone: row.home_zone.clone(),
             away_zone: row.away_zone.clone(),
             children: self
@@ -157,22 +165,22 @@ impl Family<'_> {
                 .collect(),
             shared_phones: count(shared.clone().count()),
             idle_phones: count(shared.filter(is_idle).count()),
-            closed: week.closes(&self.zone) <= self.now,
+            closed: self.stays.closes(week) <= self.now,
             as_of: row.as_of,
         }
     }
 
     /// `None` of a child that was not counted yet.
     fn child_week(&self, member: MemberId, week: Week) -> Option<ChildWeek> {
-        let child = self.of_child(member);
-        let ends = week.next().begins(&self.zone);
+        let (begins, ends) = (self.stays.begins(week), self.stays.ends(week));
+        let zone = &self.stays.of(week, self.now).zone;
+        let child = self.of_child_there(member, zone);
         let since = child.since.filter(|since| *since < ends)?;
         // The last instant of it, or what it is now.
         let then = ends.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(ends).min(self.now);
         let contacts = of_child(&self.ledger, member);
         let Weekly { tally, home, away, days, longest_gap } =
-            Weekly::of(week, &self.plan, &contacts, since, self.now, &self.zone);
-        let begins = week.begins(&self.zone);
+            Weekly::between((begins, ends), &self.plan, &contacts, since, self.now, zone);
         let late = self.counted.iter().filter(|counted| {
             let Contact { heard_at, child, .. } = counted.contact;
             counted.late && child == member && begins <= heard_at && heard_at < ends
@@ -188,7 +196,7 @@ impl Family<'_> {
             days,
             longest_gap_h: u32::try_from(longest_gap.as_hours()).unwrap_or(0),
             standing: child.standing(then),
-            band: Band::of(&contacts, self.zone.to_datetime(then).date(), &self.zone),
+            band: Band::of(&contacts, zone.to_datetime(then).date(), zone),
         })
     }
 
@@ -205,13 +213,16 @@ impl Family<'_> {
             let over = SignedDuration::from_millis(1);
             all.extend(open.filter_map(|(expected, _)| expected.until.saturating_add(over).ok()));
         }
-        // Every Monday one week begins and another closes; not for all families in the same minute.
-        let monday = Week::at(self.now, &self.zone).next().begins(&self.zone);
+        // Every Monday one week begins and another closes; not for all families in the same minute. This Monday's turn may
+        // be still to come, and a week that ended on another clock closes at another hour.
+        let current = self.stays.week_at(self.now);
+        let before = [current.before(), current.before().before()];
+        let edges = [self.stays.begins(current), self.stays.ends(current)].into_iter();
+        let edges = edges.chain(before.map(|week| self.stays.closes(week)));
         let turn = i64::try_from(self.setting.turn % SPREAD_MS).unwrap_or(0);
-        all.extend(monday.saturating_add(SignedDuration::from_millis(turn)));
-        // This Monday's turn may be still to come.
-        let own = Week::at(self.now, &self.zone).begins(&self.zone);
-        all.extend(own.saturating_add(SignedDuration::from_millis(turn)));
+        all.extend(
+            edges.filter_map(|at| at.saturating_add(SignedDuration::from_millis(turn)).ok()),
+        );
         all.into_iter().filter(|at| *at > self.now).min()
     }
 }

@@ -350,13 +350,13 @@ async fn the_contacts_that_leave_as_rows_are_those_that_the_weeks_count() {
     weeks.heard(LILI, MOTHER, "2026-11-06T20:00", "2026-11-18T09:00").await;
     weeks.until("2026-11-30T06:30").await;
 
-    let (contacts, zone) = super::counted(&weeks.relay, PROGRAMME, weeks.family).await.unwrap();
+    let (contacts, stays) = super::counted(&weeks.relay, PROGRAMME, weeks.family).await.unwrap();
 
     assert_eq!(contacts.len(), 9);
     for week in ["2026W45", "2026W46", "2026W47", "2026W48"] {
         let of_week = contacts
             .iter()
-            .filter(|counted| Week::at(counted.contact.heard_at, &zone) == week.parse().unwrap());
+            .filter(|counted| stays.week_at(counted.contact.heard_at) == week.parse().unwrap());
         let of_way = |way| of_week.clone().filter(|counted| counted.contact.way == way).count();
         let (home, away) = (of_way(Way::Home), of_way(Way::Away));
         let late = of_week.clone().filter(|counted| counted.late).count();
@@ -417,4 +417,70 @@ async fn what_is_agreed_to_for_a_time_ends_by_itself_and_goes_on_once_it_is_rene
         })
         .await;
     assert_eq!(state(&weeks).await, (true, true));
+}
+
+#[tokio::test]
+async fn a_family_that_moves_leaves_its_closed_weeks_where_they_were() {
+    let mut weeks = Weeks::begin().await;
+    let coordinator = Staff::load(&*weeks.relay.store, PROGRAMME, DeviceId(1)).await.unwrap();
+    for (code, zone) in [("tianshui", "Asia/Shanghai"), ("soroca", "Europe/Chisinau")] {
+        let site = jiashu_api::site::Site {
+            code: code.into(),
+            name: code.into(),
+            zone: zone.into(),
+            org_unit: None,
+        };
+        crate::ngo::sites::put(&weeks.relay, &coordinator, site).await.unwrap();
+    }
+    let go = async |weeks: &Weeks, site| {
+        crate::ngo::transfer::to_site(&weeks.relay, &coordinator, "GS-001", site).await
+    };
+    go(&weeks, "tianshui").await.unwrap();
+    weeks.until("2026-11-05T20:00").await;
+    weeks.both_ways("2026-11-05T19:40").await;
+    // Heard on Monday at four in Gansu: still Sunday in Soroca.
+    weeks.until("2026-11-16T04:00").await;
+    weeks.both_ways("2026-11-16T04:00").await;
+    weeks.until("2026-11-18T12:00").await;
+    let first = weeks.week("2026W45").await.unwrap();
+    let ended = weeks.week("2026W46").await.unwrap();
+    assert_eq!((first.closed, ended.closed), (true, false));
+
+    go(&weeks, "soroca").await.unwrap();
+    weeks.until("2026-11-18T13:00").await;
+    assert_eq!(weeks.week("2026W45").await.unwrap(), first);
+    let sites = async |weeks: &Weeks| {
+        let mut sites = Vec::new();
+        for week in 45..=48 {
+            let row = weeks.week(&format!("2026W{week}")).await;
+            sites.push(row.and_then(|row| row.site));
+        }
+        sites.into_iter().flatten().collect::<Vec<_>>()
+    };
+    assert_eq!(sites(&weeks).await, ["tianshui", "tianshui", "soroca"]);
+    assert_eq!(weeks.child("2026W46").await.home, 0, "it was Monday where they were");
+    assert_eq!(weeks.child("2026W47").await.home, 1);
+    let rows = weeks.relay.store.book(PROGRAMME, FAMILIES).await.unwrap();
+    assert_eq!(FamilyRow::read(&rows[0]).unwrap().site.as_deref(), Some("soroca"));
+
+    // And on: each week closes once, and nothing is lost between the clocks.
+    weeks.until("2026-12-08T12:00").await;
+    assert_eq!(sites(&weeks).await, ["tianshui", "tianshui", "soroca", "soroca"]);
+    assert_eq!(weeks.week("2026W45").await.unwrap(), first);
+    let closed = weeks.week("2026W46").await.unwrap();
+    assert_eq!((closed.closed, &closed.site), (true, &ended.site));
+    let mut home = 0;
+    for week in 45..=49 {
+        let child = weeks.child(&format!("2026W{week}")).await;
+        home += child.home;
+        assert!(week == 45 || week == 49 || child.expected == 7, "{week}: {child:?}");
+    }
+    assert_eq!(home, 2, "what was heard counts once");
+
+    // Where counting is taken back, where it was is forgotten too; the next site begins a new history.
+    go(&weeks, "soroca").await.unwrap();
+    let stayed = crate::family::ledger::STAYED;
+    assert_eq!(weeks.relay.store.book(weeks.family, stayed).await.unwrap().len(), 2);
+    weeks.consent(|consent| consent.counting_withdrawn_on = Some("2026-12-08".into())).await;
+    assert_eq!(weeks.relay.store.book(weeks.family, stayed).await.unwrap(), []);
 }

@@ -3,16 +3,17 @@
 //! A case belongs to the programme whose staff ask; what its number names must be the family that was
 //! enrolled under it, for the number was the client's to draw.
 
-use jiashu_proto::entry::{Consent, Content, Seq};
+use jiashu_proto::entry::{Consent, Content, Placement, Seq};
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{ClientFrame, Enrol, Enrolled, RecordConsent, Reissue, ToClose, Void};
 use jiashu_proto::id::{DeviceId, Scope};
 use jiashu_roster::Roster;
 
-use super::{ATTEMPTS, Failure, checked_links, stored_links};
+use super::{ATTEMPTS, Failure, checked_links, stored_links, transfer};
+use crate::contact::placement;
 use crate::contact::rows::FAMILIES;
 use crate::erasing::follows;
-use crate::family::Refusal;
+use crate::family::{Refusal, no_such_case};
 use crate::family::admission::decide_reissue;
 use crate::family::closing::decide_void;
 use crate::family::enrolment::{
@@ -74,9 +75,14 @@ async fn enrol(relay: &Relay, programme: Scope, enrol: Enrol) -> Result<Enrolled
     }
     note_case(relay, programme, &enrol, None).await?;
     let done = finish_enrolment(relay, programme, &enrol.case_code).await;
-    let Err(Failure::Refused(Refusal { code: ErrorCode::Exists, .. })) = &done else {
-        return done;
-    };
+    match &done {
+        Err(Failure::Refused(Refusal { code: ErrorCode::Exists, .. })) => {}
+        Err(Failure::Refused(Refusal { code: ErrorCode::Unknown, .. })) => {
+            let text = "a family that went to another programme had that case code: enrol it under another";
+            return Err(Refusal::new(ErrorCode::NotAllowed, text).into());
+        }
+        _ => return done,
+    }
     let (place, noted) = case(&*relay.store, programme, &enrol.case_code).await?;
     if noted == enrol {
         return done;
@@ -142,7 +148,7 @@ async fn hand_over(relay: &Relay, programme: Scope, old: Scope, new: Scope) -> R
         changes.push(own(new, *worker, (0, 0)));
     }
     store.commit(programme, Batch { changes, ..Batch::new(relay.clock.now()) }).await?;
-    Ok(())
+    transfer::void(relay, programme, old).await
 }
 
 /// Step one of an enrolment. A case that was noted otherwise meanwhile stays as it is.
@@ -182,6 +188,9 @@ pub async fn finish_enrolment(
             }
             Err(error) => return Err(error.into()),
         };
+    if done {
+        check_is_here(store, programme, &case).await?;
+    }
     if let (true, Some(replaced)) = (done, case.replaces) {
         supersede(relay, replaced).await?;
         hand_over(relay, programme, replaced, case.family).await?;
@@ -198,8 +207,22 @@ pub async fn finish_enrolment(
     Ok(Enrolled { case_code: case.case_code, family: case.family, active: state.active })
 }
 
+/// A family that was founded is of the programme that its own log says, under the code that stands there: a case that is
+/// noted is not enough, as the family may be on its way in or out.
+async fn check_is_here(store: &dyn Store, programme: Scope, case: &Enrol) -> Result<(), Failure> {
+    let is_here = |placement: &Placement| {
+        (placement.programme, &placement.case_code) == (programme, &case.case_code)
+    };
+    match placement(store, case.family).await? {
+        // Of an older relay, or not founded yet.
+        None => Ok(()),
+        Some(placement) if is_here(&placement) => Ok(()),
+        Some(_) => Err(no_such_case().into()),
+    }
+}
+
 /// A case as it is noted, and its place.
-async fn case(
+pub(super) async fn case(
     store: &dyn Store,
     programme: Scope,
     case_code: &str,
@@ -207,7 +230,7 @@ async fn case(
     let record = store.fact(programme, &case_key(case_code)).await?;
     record
         .and_then(|record| Some((record.seq, read_case(&record.content).ok()?)))
-        .ok_or_else(|| Refusal::new(ErrorCode::Unknown, "there is no such case").into())
+        .ok_or_else(|| no_such_case().into())
 }
 
 /// Records consent of a member.
@@ -328,7 +351,8 @@ async fn family_of(
     let (roster, links) = checked_links(relay, case.family).await?;
     if links.first() != Some(&case.link) {
         // Noted with a number that was taken: the family there is not this case's.
-        return Err(Refusal::new(ErrorCode::Unknown, "there is no such case").into());
+        return Err(no_such_case().into());
     }
+    check_is_here(&*relay.store, programme, &case).await?;
     Ok((case, roster))
 }

@@ -41,10 +41,12 @@ pub fn read_case(content: &[u8]) -> Result<Enrol, minicbor::decode::Error> {
     if d.u32()? == CASE { d.decode() } else { Err(minicbor::decode::Error::message("not a case")) }
 }
 
-fn write_case(enrol: &Enrol) -> Vec<u8> {
+/// A case as it is noted.
+#[must_use]
+pub fn case_entry(enrol: &Enrol) -> NewEntry {
     let mut e = minicbor::Encoder::new(Vec::new());
     e.u32(CASE).and_then(|e| e.encode(enrol)).expect("writing to memory cannot fail");
-    e.into_writer()
+    NewEntry { key: Some(case_key(&enrol.case_code)), rank: 0, content: e.into_writer() }
 }
 
 /// Step one, in the programme: the case is noted, its family is due.
@@ -71,8 +73,8 @@ pub fn decide_enrolment(
     }
     let key = case_key(&enrol.case_code);
     Ok(Batch {
-        requires: vec![Precondition::FactAt(key.clone(), standing)],
-        entries: vec![NewEntry { key: Some(key), rank: 0, content: write_case(enrol) }],
+        requires: vec![Precondition::FactAt(key, standing)],
+        entries: vec![case_entry(enrol)],
         changes: vec![Change::SetDue(DueItem::Enrolment(enrol.case_code.clone()), now)],
         ..Batch::new(now)
     })
@@ -198,7 +200,12 @@ fn is_date(text: &str) -> bool {
     text.parse::<jiff::civil::Date>().is_ok_and(|date| date.to_string() == text)
 }
 
-fn check_case_code(case_code: &str) -> Result<(), Refusal> {
+/// It is one.
+///
+/// # Errors
+///
+/// [`ErrorCode::Malformed`].
+pub fn check_case_code(case_code: &str) -> Result<(), Refusal> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
     if (1..=bounds::MAX_CASE_CODE).contains(&case_code.len()) && case_code.bytes().all(allowed) {
         return Ok(());
@@ -310,7 +317,7 @@ fn unchanged(roster: &Roster, standing: &[(Seq, Consent)]) -> Vec<Precondition> 
 
 /// These take the place of what is recorded of their members, and what follows from that. Also whether letters may then
 /// move.
-fn agreed(
+pub(super) fn agreed(
     new: Vec<Consent>,
     roster: &Roster,
     standing: &[(Seq, Consent)],

@@ -1,4 +1,5 @@
-//! What a family's ledger says: which message went, who heard it, and what was intended before. Never what was said.
+//! What a family's ledger says: which message went, who heard it, what was intended before
+//! and where the family was. Never what was said.
 //!
 //! Rows are written with the message or the receipt that they come from, and only where the family is counted; what
 //! they mean is `contact`'s to say.
@@ -18,8 +19,11 @@ pub const HEARD: &str = "heard";
 /// The book of plans that stand no more.
 pub const INTENDED: &str = "intended";
 
+/// The book of sites where the family was before.
+pub const STAYED: &str = "stayed";
+
 /// All that is erased where a family is not counted any more; the last says which weeks have closed.
-pub const BOOKS: [&str; 4] = [SENT, HEARD, INTENDED, CLOSED];
+pub const BOOKS: [&str; 5] = [SENT, HEARD, INTENDED, STAYED, CLOSED];
 
 /// The book that says which week was the last to close: one row.
 pub const CLOSED: &str = "closed";
@@ -121,6 +125,33 @@ impl Intended {
     #[must_use]
     pub fn of(seq: Seq, from: Millis, until: Millis, rules: Vec<IntendedRule>) -> Change {
         let row = row(INTENDED, seq.to_be_bytes().to_vec(), &Self { from, until, rules });
+        Change::Count { row, look: None }
+    }
+
+    /// What a row of the book says; `None` if it does not read.
+    #[must_use]
+    pub fn read(row: &LedgerRow) -> Option<Self> {
+        minicbor::decode(&row.value).ok()
+    }
+}
+
+/// At which site the family was until it went to another of the same programme.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Stayed {
+    /// Since when, in ms.
+    #[n(0)]
+    pub from: Millis,
+    /// The code of the site; absent where it was at none.
+    #[n(1)]
+    pub site: Option<String>,
+}
+
+impl Stayed {
+    /// Of a placement that stood at that place and stands no more.
+    #[must_use]
+    pub fn of(seq: Seq, from: Millis, site: Option<String>) -> Change {
+        let row = row(STAYED, seq.to_be_bytes().to_vec(), &Self { from, site });
         Change::Count { row, look: None }
     }
 

@@ -21,6 +21,8 @@ pub mod ledger;
 
 pub mod contact;
 
+pub mod transfer;
+
 pub mod nudges;
 
 pub mod tasks;

@@ -36,6 +36,8 @@ use crate::relay::Relay;
 
 mod export;
 
+mod transfer;
+
 /// A wish of staff, in bytes.
 const MAX_WISH: usize = 64 * 1024;
 
@@ -49,6 +51,7 @@ pub(super) fn routes() -> Router<Door> {
         .route("/api/v1/families/{case}/suspensions/{member}", put(suspend).delete(unsuspend))
         .route("/api/v1/families/{case}/worker", put(assign))
         .route("/api/v1/families/{case}/erasure", post(erase).delete(keep))
+        .merge(transfer::routes())
         .route("/api/v1/report", get(report))
         .route("/api/v1/thresholds", get(show_thresholds).put(set_thresholds))
         .route("/api/v1/staff", get(list_staff).post(invite_staff))

@@ -233,6 +233,12 @@ pub fn own(family: Scope, worker: DeviceId, version: LedgerVersion) -> Change {
     })
 }
 
+/// A family is of nobody by name any more.
+#[must_use]
+pub fn disown(family: Scope) -> Change {
+    Change::Strike(CASELOAD.to_owned(), family.0.to_be_bytes().to_vec())
+}
+
 /// Says whose a family is from now on.
 ///
 /// # Errors
@@ -383,7 +389,11 @@ pub(super) fn is_plain(text: &str) -> bool {
     text.len() <= MAX_TEXT && !text.chars().any(char::is_control)
 }
 
-async fn sites_exist(store: &dyn Store, programme: Scope, codes: &[String]) -> Result<(), Failure> {
+pub(super) async fn sites_exist(
+    store: &dyn Store,
+    programme: Scope,
+    codes: &[String],
+) -> Result<(), Failure> {
     for code in codes {
         let known: Option<SiteFact> = programme::find(store, programme, &site_key(code)).await?;
         if known.is_none() {

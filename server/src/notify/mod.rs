@@ -170,6 +170,20 @@ async fn responsible(store: &dyn Store, family: Scope) -> Result<Vec<DeviceId>, 
     Ok(told.collect())
 }
 
+/// Whether a call for help was handed round before the family went elsewhere, to somebody who does not answer for it now:
+/// in another programme the same number is another's.
+async fn is_anothers(
+    store: &dyn Store,
+    scope: Scope,
+    mail: &Mail,
+    number: DeviceId,
+) -> Result<bool, Failure> {
+    let About::Help(_) = mail.about else { return Ok(false) };
+    let placement = contact::placement(store, scope).await?;
+    let has_gone = placement.is_some_and(|placement| mail.asked_at < placement.since);
+    Ok(has_gone && !responsible(store, scope).await?.contains(&number))
+}
+
 /// The letter, ready to leave; else why it will not, or nothing where nobody wants it any more.
 async fn prepared(
     relay: &Relay,
@@ -179,6 +193,7 @@ async fn prepared(
 ) -> Result<Result<Letter, Option<Why>>, Failure> {
     let store = &*relay.store;
     let to = match mail.to {
+        Recipient::Staff(number) if is_anothers(store, scope, mail, number).await? => None,
         Recipient::Staff(number) => {
             let programme = programme_of(store, scope).await?;
             let fact: Option<StaffFact> =

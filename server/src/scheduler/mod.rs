@@ -177,6 +177,7 @@ async fn one(relay: &Relay, due: &Due) -> Result<(), Failure> {
         DueItem::Mail(id) => notify::on_due(relay, due, *id).await,
         DueItem::Digest => notify::digest::on_due(relay, due).await,
         DueItem::Erasure(family) => erasing::on_due(relay, due, *family).await,
+        DueItem::Transfer(family) => execute::transfer::on_due(relay, due.scope, *family).await,
         // Those are fired together.
         DueItem::Occurrence(_) => Ok(()),
     }

@@ -338,6 +338,9 @@ pub enum DueItem {
     /// In a family that leaves: its erasure. In its programme: what is left to do for that.
     #[n(11)]
     Erasure(#[n(0)] Scope),
+    /// The next step of a family's way to another programme.
+    #[n(12)]
+    Transfer(#[n(0)] Scope),
 }
 
 /// Something that is due.
@@ -392,6 +395,7 @@ mod tests {
             (DueItem::Mail(Ref([1; 12])), "82094c010101010101010101010101"),
             (DueItem::Digest, "810a"),
             (DueItem::Erasure(Scope(7)), "820b07"),
+            (DueItem::Transfer(Scope(7)), "820c07"),
         ];
 
         for (item, hex) in items {

@@ -10,6 +10,7 @@ use jiashu_contact::week::Week;
 use jiashu_proto::entry::MessageKind;
 use jiashu_proto::id::Scope;
 use jiashu_recurrence::utc_text;
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::pseudonym::Pseudonyms;
@@ -33,6 +34,7 @@ const AT_ONCE: usize = 16;
 pub struct Row {
     family: String,
     contact: Contact,
+    week: Week,
     on: Date,
     kind: u32,
     late: bool,
@@ -89,7 +91,7 @@ pub const COLUMNS: [Column<Row>; 8] = [
         unit: None,
         meaning: "The week in which it counts",
         formula: "Weeks and months",
-        cell: |row| Week::of(row.on).to_string(),
+        cell: |row| row.week.to_string(),
     },
     Column {
         name: "kind",
@@ -153,13 +155,16 @@ struct Gatherer {
 
 impl Gatherer {
     async fn rows(&self, family: Scope) -> Result<Vec<u8>, Failure> {
-        let (contacts, zone) = contact::counted(&self.relay, self.programme, family).await?;
+        let (contacts, stays) = contact::counted(&self.relay, self.programme, family).await?;
         let name = self.names.name(family);
+        let now = Timestamp::from_millisecond(self.relay.clock.now()).unwrap_or(Timestamp::MAX);
         let mut lines = Lines::default();
         for Counted { contact, late, kind } in contacts {
-            let on = zone.to_datetime(contact.heard_at).date();
-            if self.weeks.contains(&Week::of(on)) {
-                lines.row(&COLUMNS, &Row { family: name.clone(), contact, on, kind, late });
+            let week = stays.week_at(contact.heard_at);
+            // On the clock that the week's own row is reckoned on.
+            let on = stays.of(week, now).zone.to_datetime(contact.heard_at).date();
+            if self.weeks.contains(&week) {
+                lines.row(&COLUMNS, &Row { family: name.clone(), contact, week, on, kind, late });
             }
         }
         Ok(lines.into_bytes())
