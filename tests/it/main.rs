@@ -87,6 +87,8 @@ mod story_schedules;
 
 mod story_contact;
 
+mod story_transfer;
+
 mod story_mail;
 
 mod story_exports;
