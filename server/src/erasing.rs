@@ -12,12 +12,14 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use minicbor::{Decode, Encode};
 
-use crate::contact::placement;
 use crate::contact::rows::{FAMILIES, week_book};
+use crate::contact::{enrolled_at, placement};
 use crate::execute::Failure;
 use crate::family::enrolment::{case_key, read_case};
+use crate::family::ledger::{LEFT, read_left};
 use crate::ngo::staff::CASELOAD;
 use crate::notify::undelivered;
+use crate::programme::{OfferFact, find_at};
 use crate::relay::Relay;
 use crate::store::{
     Batch, Change, Due, DueItem, LedgerRow, Precondition, ScopeState, Store, StoreError,
@@ -111,17 +113,30 @@ pub async fn on_due(relay: &Relay, due: &Due, family: Scope) -> Result<(), Failu
 /// Step one, and then at once the family's own end.
 async fn begin(relay: &Relay, due: &Due) -> Result<(), Failure> {
     let (store, family) = (&*relay.store, due.scope);
-    let placement = placement(store, family).await?;
+    let placement = since_enrolled(store, family).await?;
     let keeper = placement.as_ref().map_or(Scope::RELAY, |placement| placement.programme);
     let now = relay.clock.now();
     let changes = note(family, placement.as_ref(), false, now).into();
     store.commit(keeper, Batch { changes, ..Batch::new(now) }).await?;
+    // Programmes whose it was before have rows of it.
+    let since = enrolled_at(store, family).await?;
+    for (programme, case_code) in store.book(family, LEFT).await?.iter().filter_map(read_left) {
+        let left = Placement { programme, case_code, site: None, since };
+        let changes = note(family, Some(&left), false, now).into();
+        store.commit(programme, Batch { changes, ..Batch::new(now) }).await?;
+    }
     if erase(relay, family, false).await?.is_none() {
         let requires = vec![Precondition::DueAt(due.item.clone(), due.at)];
         let changes = vec![Change::ClearDue(due.item.clone())];
         store.commit(family, Batch { requires, changes, ..Batch::new(now) }).await?;
     }
     Ok(())
+}
+
+/// Whose it is; it may have been counted at another site before, so `since` is since it was enrolled.
+async fn since_enrolled(store: &dyn Store, family: Scope) -> Result<Option<Placement>, StoreError> {
+    let since = enrolled_at(store, family).await?;
+    Ok(placement(store, family).await?.map(|placement| Placement { since, ..placement }))
 }
 
 /// What its keeper notes of a family that is to be deleted.
@@ -171,6 +186,11 @@ async fn forget(
         return Ok(changes);
     };
     let key = case_key(case_code);
+    let given = find_at::<OfferFact>(store, programme, &key).await?;
+    if given.is_some_and(|(_, given)| given.family == family) {
+        // It went to another programme, and this was left in the place of its case.
+        changes.push(Change::DropFact(key.clone()));
+    }
     let case = store.fact(programme, &key).await?;
     // Another family may have been enrolled under that code since.
     if case.and_then(|case| read_case(&case.content).ok()).is_some_and(|it| it.family == family) {
@@ -206,7 +226,7 @@ async fn formers(
             continue;
         };
         if on == family && noted(store, programme, former).await?.is_none() {
-            let placement = placement(store, former).await?;
+            let placement = since_enrolled(store, former).await?;
             changes.extend(note(former, placement.as_ref(), true, now));
         }
     }

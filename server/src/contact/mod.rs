@@ -352,7 +352,11 @@ async fn gather(
 }
 
 /// When the family's log began.
-async fn enrolled_at(store: &dyn Store, family: Scope) -> Result<Millis, StoreError> {
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn enrolled_at(store: &dyn Store, family: Scope) -> Result<Millis, StoreError> {
     let link = store.fact(family, &link_key(1)).await?;
     Ok(link.map_or(0, |link| link.at))
 }

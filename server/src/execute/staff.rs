@@ -13,13 +13,13 @@ use super::{ATTEMPTS, Failure, checked_links, stored_links, transfer};
 use crate::contact::placement;
 use crate::contact::rows::FAMILIES;
 use crate::erasing::follows;
-use crate::family::{Refusal, no_such_case};
 use crate::family::admission::decide_reissue;
 use crate::family::closing::decide_void;
 use crate::family::enrolment::{
     case_key, decide_consent, decide_enrolment, found_family, read_case,
 };
 use crate::family::invites::check_invites;
+use crate::family::{Refusal, no_such_case};
 use crate::ngo::audit::Asked;
 use crate::ngo::staff::{Staff, allow_enrolment, allow_family, caseload, own};
 use crate::relay::Relay;

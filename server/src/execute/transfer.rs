@@ -383,7 +383,7 @@ async fn hand_over(
     let (case_code, site) = (taken.case_code.clone(), taken.site.clone());
     let placement = Placement { programme: to, case_code, site, since: now };
     let open = tasks(store, family).await?;
-    let mut batch = decide_handover(family, standing.0, placement, &roster, &consents, &open, now);
+    let mut batch = decide_handover(family, &standing, placement, &roster, &consents, &open, now);
     batch.requires.extend(seen);
     store.commit(family, batch).await?;
     Ok(())

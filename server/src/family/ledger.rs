@@ -5,7 +5,7 @@
 //! they mean is `contact`'s to say.
 
 use jiashu_proto::entry::{IntendedRule, Message, MessageKind, Receipt, Seq};
-use jiashu_proto::id::{DeviceId, MemberId, Millis, Ref};
+use jiashu_proto::id::{DeviceId, MemberId, Millis, Ref, Scope};
 use minicbor::{Decode, Encode};
 
 use crate::store::{Change, LedgerRow};
@@ -160,6 +160,24 @@ impl Stayed {
     pub fn read(row: &LedgerRow) -> Option<Self> {
         minicbor::decode(&row.value).ok()
     }
+}
+
+/// The book of programmes whose the family was: what they keep of it is deleted with it.
+pub const LEFT: &str = "left";
+
+/// The family was that programme's, under that code.
+#[must_use]
+pub fn left(programme: Scope, case_code: &str) -> Change {
+    let name = [&programme.0.to_be_bytes(), case_code.as_bytes()].concat();
+    Change::Enter(row(LEFT, name, &()))
+}
+
+/// Of a row of [`LEFT`] the programme, and the code there; `None` if it does not read.
+#[must_use]
+pub fn read_left(row: &LedgerRow) -> Option<(Scope, String)> {
+    let (programme, case_code) = row.name.split_first_chunk()?;
+    let case_code = String::from_utf8(case_code.to_vec()).ok()?;
+    Some((Scope(u64::from_be_bytes(*programme)), case_code))
 }
 
 /// Of what happens once the first to say so stands.

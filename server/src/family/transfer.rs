@@ -7,7 +7,7 @@ use jiashu_roster::Roster;
 
 use super::contact::look;
 use super::enrolment::{agreed, case_entry, case_key};
-use super::ledger::{BOOKS, Stayed};
+use super::ledger::{BOOKS, Stayed, left};
 use super::tasks::{Task, TaskKind};
 use crate::notify::outbox::{About, Mail, Recipient, id_of};
 use crate::programme::{OfferFact, OfferState, Taken, entry, offer_key};
@@ -58,7 +58,7 @@ pub fn offer_taken(offer: OfferFact, place: Seq, case_place: Seq, now: Millis) -
 #[must_use]
 pub fn decide_handover(
     family: Scope,
-    place: Seq,
+    (place, standing): &(Seq, Placement),
     placement: Placement,
     roster: &Roster,
     consents: &[(Seq, Consent)],
@@ -77,7 +77,8 @@ pub fn decide_handover(
     let (mut batch, _) = agreed(anew.collect(), roster, consents, now);
     // Whatever else has come to an end.
     batch.changes.extend(BOOKS.map(|book| Change::StrikeBook(book.to_owned())));
-    batch.requires.push(Precondition::FactAt(PLACEMENT_KEY.into(), Some(place)));
+    batch.requires.push(Precondition::FactAt(PLACEMENT_KEY.into(), Some(*place)));
+    batch.changes.push(left(standing.programme, &standing.case_code));
     batch.entries.push(NewEntry::of(&Content::Placement(placement)));
     for task in tasks.iter().filter(|task| task.kind == TaskKind::Help && task.is_open()) {
         let parts = [&family.0.to_be_bytes()[..], &task.member.0.to_be_bytes(), &now.to_be_bytes()];
@@ -136,8 +137,15 @@ mod tests {
         let to = Placement { programme: Scope(71), since: 50, ..placement() };
         let tasks = [open, done];
 
-        let batch =
-            decide_handover(Scope(9), 7, to.clone(), &roster, &[(5, lili.clone())], &tasks, 50);
+        let batch = decide_handover(
+            Scope(9),
+            &(7, placement()),
+            to.clone(),
+            &roster,
+            &[(5, lili.clone())],
+            &tasks,
+            50,
+        );
 
         assert!(batch.requires.contains(&Precondition::FactAt("placement".into(), Some(7))));
         assert!(batch.requires.contains(&Precondition::FactAt("consent/3".into(), Some(5))));

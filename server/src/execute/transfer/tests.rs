@@ -65,6 +65,9 @@ async fn what_was_counted_stays_in_the_weeks_that_have_ended() {
     assert_eq!(week(&weeks, PROGRAMME, "2026W47").await, None, "that one is the other's");
     assert_eq!(store.book(PROGRAMME, FAMILIES).await.unwrap(), []);
     assert!(caseload(store, PROGRAMME).await.unwrap().is_empty());
+    let left = store.book(family, crate::family::ledger::LEFT).await.unwrap();
+    let left: Vec<_> = left.iter().filter_map(crate::family::ledger::read_left).collect();
+    assert_eq!(left, [(PROGRAMME, "GS-001".to_owned())]);
     for book in BOOKS {
         assert_eq!(store.book(family, book).await.unwrap(), [], "{book}");
     }
