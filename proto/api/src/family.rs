@@ -186,8 +186,10 @@ pub struct Leaves {
 
 /// Where a family is from now on: `PUT /api/v1/families/{case}/site`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Move {
     /// The code of a site of the programme.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9._-]{1,32}$"))]
     pub site: String,
 }

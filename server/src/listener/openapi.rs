@@ -7,7 +7,9 @@ use std::sync::LazyLock;
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use jiashu_api::{Problem, audit, export, family, mail, report, site, staff, task, worklist};
+use jiashu_api::{
+    Problem, audit, export, family, mail, report, site, staff, task, transfer, worklist,
+};
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{ArrayBuilder, ComponentsBuilder, ObjectBuilder, Schema, Type};
@@ -80,6 +82,19 @@ fn operations() -> Vec<Asked> {
         put("/api/v1/families/{case}/worker", "Say whose a family is")
             .with(case())
             .takes::<staff::Assign>(),
+        put("/api/v1/families/{case}/site", "Say at which site a family is")
+            .with(case())
+            .takes::<family::Move>(),
+        post("/api/v1/families/{case}/transfer", "Offer a family to another programme")
+            .with(case())
+            .takes::<transfer::Offer>()
+            .gives::<transfer::Offered>(),
+        delete("/api/v1/families/{case}/transfer", "Take an offer back").with(case()),
+        get("/api/v1/transfers", "Families that are offered, to the programme and by it")
+            .gives::<transfer::Transfers>(),
+        post("/api/v1/transfers/{offer}", "Take a family that another programme offers")
+            .with(path("offer", text("^[0-9a-f]{16}$"), "The offer, as it is listed"))
+            .takes::<transfer::Accept>(),
         post("/api/v1/families/{case}/tasks/done", "Say that somebody has seen to a task")
             .with(case())
             .takes::<task::Done>(),
