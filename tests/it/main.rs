@@ -88,6 +88,7 @@ mod story_schedules;
 mod story_contact;
 
 mod story_transfer;
+mod staff_refusals;
 
 mod story_mail;
 

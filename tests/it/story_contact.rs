@@ -173,15 +173,15 @@ async fn a_family_means_something_by_itself_and_staff_may_only_propose_over_redi
 }
 
 /// A relay, a programme with two sites, and staff of every role.
-struct Staffed {
-    office: Office,
-    caseworker: Cli,
-    auditor: Cli,
+pub(crate) struct Staffed {
+    pub(crate) office: Office,
+    pub(crate) caseworker: Cli,
+    pub(crate) auditor: Cli,
     _folder: TempDir,
 }
 
 impl Staffed {
-    async fn on(ground: &Ground) -> Self {
+    pub(crate) async fn on(ground: &Ground) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let office = Office::on(ground.relay(&folder, &[]).await).await;
         for (code, name, zone) in
@@ -202,7 +202,7 @@ impl Staffed {
 }
 
 /// Somebody new among the staff, by the link that the coordinator hands over.
-async fn come_in(office: &Office, role: &str, more: &[&str]) -> Cli {
+pub(crate) async fn come_in(office: &Office, role: &str, more: &[&str]) -> Cli {
     let add = ["ngo", "staff", "add", "--role", role, "--name", role, "--email", "x@ngo.example"];
     let added = ask(&office.worker, &[&add, more].concat()).await;
     let new = office.phone(role);
