@@ -382,8 +382,8 @@ fn consent_by_a_text() -> Content {
         until: Some("2027-11-01".into()),
     };
     Content::Consent(Consent {
-        counting_terms: Some(terms.clone()),
-        terms: Some(terms),
+        counting_terms: Some(Box::new(terms.clone())),
+        terms: Some(Box::new(terms)),
         ..consent()
     })
 }

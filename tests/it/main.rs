@@ -87,8 +87,8 @@ mod story_schedules;
 
 mod story_contact;
 
-mod story_transfer;
 mod staff_refusals;
+mod story_transfer;
 
 mod story_mail;
 

@@ -142,8 +142,8 @@ pub(super) async fn who_sees(context: &mut Context<'_>) -> Result<()> {
         let name = people.name(*child);
         let none = Consent::none(*child);
         let consent = of(child).unwrap_or(&none);
-        let part = in_words(consent.taking_part(&today), consent.terms.as_ref());
-        let counting = in_words(consent.counting(&today), consent.counting_terms.as_ref());
+        let part = in_words(consent.taking_part(&today), consent.terms.as_deref());
+        let counting = in_words(consent.counting(&today), consent.counting_terms.as_deref());
         writeln!(context.out, "{name}: taking part {part}; counting {counting}.")?;
     }
     Ok(())

@@ -36,8 +36,8 @@ pub(super) async fn run(args: &ConsentArgs, globals: &Globals, out: &mut dyn Wri
         counting_assent_on: date(&args.counting_assent_on)?,
         withdrawn_on: date(&args.refused_on)?,
         counting_withdrawn_on: date(&args.counting_refused_on)?,
-        terms: terms.clone().filter(|_| is_of_part),
-        counting_terms: terms.filter(|_| is_of_counting),
+        terms: terms.clone().filter(|_| is_of_part).map(Box::new),
+        counting_terms: terms.filter(|_| is_of_counting).map(Box::new),
         ..Consent::none(MemberId(args.member))
     };
     let staff = Staff::load(globals)?;

@@ -160,8 +160,8 @@ pub(super) fn consents(family: &Family) -> Vec<Consent> {
         assent_on: member.assent_on.clone().filter(|_| !member.role.is_adult()),
         counting_on: member.counting_on.clone(),
         counting_assent_on: member.counting_assent_on.clone().filter(|_| !member.role.is_adult()),
-        terms: member.terms.clone().filter(|_| member.consent_on.is_some()),
-        counting_terms: member.terms.clone().filter(|_| member.counting_on.is_some()),
+        terms: member.terms.clone().filter(|_| member.consent_on.is_some()).map(Box::new),
+        counting_terms: member.terms.clone().filter(|_| member.counting_on.is_some()).map(Box::new),
         ..Consent::none(member.number)
     };
     let recorded = family.members.iter().map(of);

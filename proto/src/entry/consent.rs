@@ -100,10 +100,10 @@ pub struct Consent {
     pub counting_withdrawn_on: Option<String>,
     /// By what the guardian's consent was given.
     #[n(7)]
-    pub terms: Option<Terms>,
+    pub terms: Option<Box<Terms>>,
     /// The same of counting.
     #[n(8)]
-    pub counting_terms: Option<Terms>,
+    pub counting_terms: Option<Box<Terms>>,
 }
 
 /// Whether something is agreed to on a day.
@@ -181,7 +181,7 @@ impl Consent {
     pub fn taking_part(&self, on: &str) -> Agreed {
         let Self { consent_on, assent_on, withdrawn_on, terms, .. } = self;
         let (consent, assent) = (consent_on.as_ref(), assent_on.as_ref());
-        Agreed::of(consent, assent, withdrawn_on.as_ref(), terms.as_ref(), on)
+        Agreed::of(consent, assent, withdrawn_on.as_ref(), terms.as_deref(), on)
     }
 
     /// Whether counting its contact is, looked at by itself.
@@ -189,7 +189,7 @@ impl Consent {
     pub fn counting(&self, on: &str) -> Agreed {
         let (consent, assent) = (self.counting_on.as_ref(), self.counting_assent_on.as_ref());
         let (withdrawn, terms) =
-            (self.counting_withdrawn_on.as_ref(), self.counting_terms.as_ref());
+            (self.counting_withdrawn_on.as_ref(), self.counting_terms.as_deref());
         Agreed::of(consent, assent, withdrawn, terms, on)
     }
 
@@ -224,7 +224,8 @@ mod tests {
             consent_on: day(consent),
             assent_on: day(assent),
             withdrawn_on: day(withdrawn),
-            terms: day(until).map(|until| Terms { until: Some(until), ..Terms::default() }),
+            terms: day(until)
+                .map(|until| Box::new(Terms { until: Some(until), ..Terms::default() })),
             ..Consent::none(MemberId(3))
         }
     }
@@ -260,7 +261,7 @@ mod tests {
         (consent.counting_on, consent.counting_assent_on) =
             (consent.consent_on.clone(), consent.assent_on.clone());
         let until = Some("2026-11-15".to_owned());
-        consent.counting_terms = Some(Terms { until, ..Terms::default() });
+        consent.counting_terms = Some(Box::new(Terms { until, ..Terms::default() }));
 
         assert_eq!(consent.ends_on("2026-11-10"), Some("2026-11-15"));
         assert_eq!(consent.ends_on("2026-11-15"), Some("2026-11-20"));

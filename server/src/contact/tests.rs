@@ -376,7 +376,8 @@ async fn the_contacts_that_leave_as_rows_are_those_that_the_weeks_count() {
 #[tokio::test]
 async fn what_is_agreed_to_for_a_time_ends_by_itself_and_goes_on_once_it_is_renewed() {
     let mut weeks = Weeks::begin().await;
-    let until = |until: &str| Some(Terms { until: Some(until.into()), ..Terms::default() });
+    let until =
+        |until: &str| Some(Box::new(Terms { until: Some(until.into()), ..Terms::default() }));
     weeks
         .consent(|consent| {
             (consent.terms, consent.counting_terms) = (until("2026-11-20"), until("2026-11-12"));

@@ -178,7 +178,7 @@ fn check_consent(consent: &Consent) -> Result<(), Refusal> {
 }
 
 fn check_dates(consent: &Consent) -> Result<(), Refusal> {
-    let until = |terms: &Option<Terms>| terms.as_ref().and_then(|terms| terms.until.clone());
+    let until = |terms: &Option<Box<Terms>>| terms.as_ref().and_then(|terms| terms.until.clone());
     let dates = [
         &consent.consent_on,
         &consent.assent_on,
@@ -260,11 +260,11 @@ pub fn decide_consent(
 
 /// By what it is given now: a consent of another day has its own terms, or none.
 fn follow(
-    new: Option<Terms>,
+    new: Option<Box<Terms>>,
     on: &Option<String>,
-    earlier: Option<Terms>,
+    earlier: Option<Box<Terms>>,
     earlier_on: &Option<String>,
-) -> Option<Terms> {
+) -> Option<Box<Terms>> {
     let is_another = on.is_some() && on != earlier_on;
     new.or(earlier.filter(|_| !is_another))
 }

@@ -153,7 +153,8 @@ mod tests {
         let batch = decide_post(&sender(), post(), None, 5).unwrap();
 
         let nothing_to_close = Precondition::ToCloseWithin(ToClose::default());
-        let expected = [Precondition::Active, nothing_to_close, Precondition::Epoch(4)];
+        let is_let = Precondition::NotSuspended(MemberId(2));
+        let expected = [Precondition::Active, is_let, nothing_to_close, Precondition::Epoch(4)];
         assert_eq!(batch.requires, expected);
         assert_eq!(batch.author.map(|author| author.device), Some(DeviceId(2)));
         assert_eq!(batch.entries.len(), 1);

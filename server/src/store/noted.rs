@@ -31,6 +31,11 @@ impl Noted {
         keep_further(&mut lock(&self.0).waiting, scope, reached);
     }
 
+    /// Nothing is known of the devices of a scope any more.
+    pub(in crate::store) fn forget(&self, scope: Scope) {
+        lock(&self.0).waiting.retain(|(of, _), _| *of != scope);
+    }
+
     /// What was noted for the devices of a scope, in no order.
     pub(in crate::store) fn of(&self, scope: Scope) -> Vec<Reached> {
         let all = (scope, DeviceId(0))..=(scope, DeviceId(u32::MAX));

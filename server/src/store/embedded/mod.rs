@@ -26,8 +26,8 @@ use self::threads::Threads;
 use super::noted::{self, Noted};
 use super::status::StoreStatus;
 use super::{
-    Batch, Committed, Due, DueCount, Health, HeldBody, LedgerRow, Occurring, Page, PageLimit,
-    Record, ScopeState, Snapshot, Store, StoreError, Wake,
+    Batch, Change, Committed, Due, DueCount, Health, HeldBody, LedgerRow, Occurring, Page,
+    PageLimit, Record, ScopeState, Snapshot, Store, StoreError, Wake,
 };
 
 mod threads;
@@ -323,14 +323,19 @@ fn private_file(path: &Path) -> io::Result<File> {
 impl Store for EmbeddedStore {
     async fn commit(&self, scope: Scope, batch: Batch) -> Result<Committed, StoreError> {
         self.shared.damaged.check(scope)?;
+        let erases = batch.changes.contains(&Change::Erase);
         let handed_in = match lock(&self.threads).as_ref() {
             Some(threads) => threads.hand_in(scope, batch),
             None => Err(Failure::Closed),
         };
-        match handed_in {
+        let done = match handed_in {
             Ok(answer) => answer.await.unwrap_or_else(|_| Err(Failure::Closed.into())),
             Err(failure) => Err(failure.into()),
+        };
+        if erases && done.is_ok() {
+            self.shared.noted.forget(scope);
         }
+        done
     }
 
     async fn state(&self, scope: Scope) -> Result<Option<Arc<ScopeState>>, StoreError> {

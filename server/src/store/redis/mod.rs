@@ -33,7 +33,7 @@ use self::share::Share;
 use super::noted::{self, Noted};
 use super::status::StoreStatus;
 use super::{
-    Batch, Committed, Due, DueCount, DueItem, Health, HeldBody, LedgerRow, Occurring, Page,
+    Batch, Change, Committed, Due, DueCount, DueItem, Health, HeldBody, LedgerRow, Occurring, Page,
     PageLimit, Record, ScopeState, Snapshot, Store, StoreError, Wake,
 };
 
@@ -226,7 +226,12 @@ impl Store for RedisStore {
         if let Some(why) = self.condition.refuses() {
             return Err(Failure::Weak(why).into());
         }
-        self.queue.commit(scope, batch).await
+        let erases = batch.changes.contains(&Change::Erase);
+        let done = self.queue.commit(scope, batch).await;
+        if erases && done.is_ok() {
+            self.noted.forget(scope);
+        }
+        done
     }
 
     async fn state(&self, scope: Scope) -> Result<Option<Arc<ScopeState>>, StoreError> {
