@@ -27,6 +27,9 @@ const NOT_YOURS: Answer = Answer::Refused(403);
 /// There is no such thing, for them.
 const UNKNOWN: Answer = Answer::Refused(404);
 
+/// The site that they name is none of their own programme's.
+const NO_SUCH_SITE: Answer = Answer::Refused(400);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
     Done,
@@ -68,6 +71,11 @@ const TABLE: &[Request] = &[
     asks("POST", "/api/v1/families/{case}/tasks/done", r#"{"kind":"help","member":3}"#, "task-done", [UNKNOWN; 3]),
     asks("POST", "/api/v1/families/{case}/erasure", "{}", "erase", [NOT_YOURS, NOT_YOURS, UNKNOWN]),
     asks("DELETE", "/api/v1/families/{case}/erasure", "", "erase-undo", [NOT_YOURS, NOT_YOURS, UNKNOWN]),
+    asks("PUT", "/api/v1/families/{case}/site", r#"{"site":"soroca"}"#, "transfer-site", [NOT_YOURS, NOT_YOURS, NO_SUCH_SITE]),
+    asks("POST", "/api/v1/families/{case}/transfer", r#"{"programme":"0000000000000001"}"#, "transfer-offer", [NOT_YOURS, NOT_YOURS, UNKNOWN]),
+    asks("DELETE", "/api/v1/families/{case}/transfer", "", "transfer-take-back", [NOT_YOURS, NOT_YOURS, UNKNOWN]),
+    asks("GET", "/api/v1/transfers", "", "transfers", [NOT_YOURS, NOT_YOURS, YES]),
+    asks("POST", "/api/v1/transfers/{offer}", r#"{"case_code":"X-1"}"#, "transfer-accept", [NOT_YOURS, NOT_YOURS, UNKNOWN]),
     asks("GET", "/api/v1/tasks", "", "tasks", [YES, NOT_YOURS, YES]),
     asks("GET", "/api/v1/mail", "", "mail", [NOT_YOURS, NOT_YOURS, YES]),
     asks("GET", "/api/v1/report", "", "report", [NOT_YOURS, YES, YES]),
@@ -104,6 +112,7 @@ impl Request {
     /// With the family's code, or the number of a member of staff, where it names one.
     fn of(&self, case: &str, number: &str) -> String {
         let path = self.path.replace("{case}", case).replace("{number}", number);
+        let path = path.replace("{offer}", "0123456789abcdef");
         path.replace("{member}", "1").replace("{name}", "family-week")
     }
 }
@@ -161,7 +170,7 @@ fn listed() -> BTreeSet<(String, String)> {
         let Some((path, rest)) = route.trim_start().trim_start_matches('"').split_once('"') else {
             continue;
         };
-        if !path.starts_with("/api/v1/") {
+        if !path.starts_with("/api/v1/") || path.ends_with("...") {
             continue;
         }
         let end = rest.find("\n        .").or_else(|| rest.find("\n}")).unwrap_or(rest.len());
