@@ -391,7 +391,8 @@ pub fn decide_withdrawal(
         }
     };
     let new = withdraw.of.iter().map(of).collect();
-    let (batch, _) = agreed(new, roster, standing, now);
+    let (mut batch, _) = agreed(new, roster, standing, now);
+    batch.requires.push(Precondition::NotSuspended(withdraw.from));
     let (device, n, entry_ref) = (sender.device, withdraw.n, withdraw.entry_ref);
     Ok(Batch { author: Some(Author { device, n, entry_ref }), ..batch })
 }

@@ -45,11 +45,14 @@ impl Household<'_> {
         }
     }
 
-    /// Parents and caregivers who have a phone.
+    /// Parents and caregivers who have a phone or had one, lest somebody removes the others first; without those whom staff
+    /// have suspended.
     fn adults(&self, role_of: &impl Fn(MemberId) -> Option<Role>) -> BTreeSet<MemberId> {
-        let seats = self.state.seats.values().filter(|seat| !seat.revoked);
-        let members = seats.flat_map(|seat| seat.members.iter().copied());
-        members.filter(|member| role_of(*member).is_some_and(Role::is_adult)).collect()
+        let members = self.state.seats.values().flat_map(|seat| seat.members.iter().copied());
+        let speaks = |member: &MemberId| {
+            role_of(*member).is_some_and(Role::is_adult) && !self.state.is_suspended(*member)
+        };
+        members.filter(speaks).collect()
     }
 }
 
@@ -95,7 +98,9 @@ pub fn decide_leave(
         }
     };
     let author = Some(Author { device: sender.device, n: leave.n, entry_ref: leave.entry_ref });
-    Ok(Batch { author, ..household.batch(leaving, now) })
+    let mut batch = Batch { author, ..household.batch(leaving, now) };
+    batch.requires.push(Precondition::NotSuspended(leave.from));
+    Ok(batch)
 }
 
 /// What staff ask: in time, or at once where the family has told them so.
@@ -139,7 +144,7 @@ mod tests {
     use jiashu_proto::id::{DeviceId, Ref, TokenHash};
 
     use super::*;
-    use crate::store::{ScopeKind, Seat};
+    use crate::store::{ScopeKind, Seat, Suspended};
 
     const DAY: Millis = 86_400_000;
     const MOTHER: MemberId = MemberId(1);
@@ -206,6 +211,26 @@ mod tests {
         ];
         let not_allowed = ErrorCode::NotAllowed;
         assert_eq!(refused, [not_allowed, not_allowed, ErrorCode::Unknown, ErrorCode::Erased]);
+    }
+
+    #[test]
+    fn who_removes_the_others_first_waits_all_the_same_and_who_is_suspended_has_no_word() {
+        let (mother, grandma) = (phone(1, &[MOTHER]), phone(2, &[GRANDMA, LILI]));
+        let mut state = state(&[mother.clone(), grandma.clone()]);
+        let asks = |state: &ScopeState, sender: &Sender, from| {
+            let household = Household { family: FAMILY, state, standing: None, grace_ms: 7 * DAY };
+            let leave = Leave { n: 1, entry_ref: Ref([1; 12]), from, what: LeaveWhat::Now };
+            decide_leave(sender, &leave, &household, role_of, 0).unwrap()
+        };
+
+        state.seats.get_mut(&grandma.device).unwrap().revoked = true;
+        assert_eq!(leaving(&asks(&state, &mother, MOTHER)).until, Some(7 * DAY));
+
+        state.seats.get_mut(&grandma.device).unwrap().revoked = false;
+        state.suspended = vec![Suspended { member: MOTHER, after: 1, until: None }];
+        assert_eq!(leaving(&asks(&state, &grandma, GRANDMA)).until, Some(0));
+        let refused = asks(&state, &mother, MOTHER);
+        assert!(refused.requires.contains(&Precondition::NotSuspended(MOTHER)));
     }
 
     #[test]
