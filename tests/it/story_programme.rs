@@ -332,6 +332,56 @@ async fn staff_see_how_all_stand(made: &Made, relay: &TestRelay) {
     }
 }
 
+/// The plain part of an e-mail that is in English: with soft line breaks undone.
+fn plain(mail: &str) -> String {
+    let part = mail.split("Content-Type: text/plain").nth(1).unwrap();
+    part.split("Content-Type: text/html").next().unwrap().replace("=\r\n", "").replace("\r\n", "\n")
+}
+
+/// What each Monday's e-mail says of the week that closed last is what the report says, to the last digit.
+async fn digests_agree(made: &Made, coordinator: &Cli) {
+    let mails: Vec<String> = std::fs::read_dir(made.path("mail"))
+        .unwrap()
+        .map(|mail| std::fs::read_to_string(mail.unwrap().path()).unwrap())
+        .collect();
+    let to = |who: &str| {
+        let to = format!("To: {who}@ngo.example\r\n");
+        mails.iter().filter(|mail| mail.contains(&to)).collect::<Vec<_>>()
+    };
+    for who in ["coordinator", "auditor", "tianshui", "soroca", "rezekne"] {
+        assert!((12..=13).contains(&to(who).len()), "{who}: {} Mondays", to(who).len());
+    }
+    for mail in &mails {
+        let codes = ["TS-0", "SO-0", "RE-0"];
+        assert!(!codes.iter().any(|code| mail.contains(code)), "no case is named: {mail}");
+    }
+    let mut compared = 0;
+    for mail in to("coordinator") {
+        let text = plain(mail);
+        let (heading, rest) = text.split_once(", closed\n").unwrap();
+        let (week, year) = heading.rsplit_once("Week ").unwrap().1.split_once('/').unwrap();
+        let closed = rest.split("\nWeek ").next().unwrap();
+        let week = format!("{year}W{week}");
+        let report = ask(coordinator, &["ngo", "report", "--week", &week, "--by", "site"]).await;
+        let groups = report["groups"].as_array().unwrap();
+        for group in groups.iter().chain([&report["total"]]) {
+            let name = group["name"].as_str().unwrap_or("All together");
+            let Some((_, lines)) = closed.split_once(&format!("\n{name}\n")) else { continue };
+            let kept =
+                lines.lines().find_map(|line| line.strip_prefix("  Planned contacts kept: "));
+            let kept = kept.unwrap();
+            if !kept.contains('%') {
+                continue;
+            }
+            let (kept_of, expected) = (&group["kept"], &group["expected"]);
+            let adherence = group["adherence"].as_f64().unwrap();
+            assert_eq!(kept, format!("{adherence:.1} % ({kept_of}/{expected})"), "{week} {name}");
+            compared += 1;
+        }
+    }
+    assert!(compared >= 30, "only {compared} figures of e-mails were compared");
+}
+
 #[tokio::test]
 async fn a_programme_of_twelve_weeks_is_shown_as_it_was_from_either_store() {
     let made = Made::with(&[]).await;
@@ -340,6 +390,7 @@ async fn a_programme_of_twelve_weeks_is_shown_as_it_was_from_either_store() {
 
     staff_see_how_all_stand(&made, &relay).await;
     let late = figures_agree(&made, &coordinator).await;
+    digests_agree(&made, &coordinator).await;
     let audited = run(&made.path("relay"), &["audit", "verify"], &[]).await;
     relay.term().await;
 
