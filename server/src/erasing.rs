@@ -17,7 +17,7 @@ use crate::contact::{enrolled_at, placement};
 use crate::execute::Failure;
 use crate::family::enrolment::{case_key, read_case};
 use crate::family::ledger::{LEFT, read_left};
-use crate::ngo::staff::CASELOAD;
+use crate::ngo::caseload::CASELOAD;
 use crate::notify::undelivered;
 use crate::programme::{OfferFact, find_at};
 use crate::relay::Relay;

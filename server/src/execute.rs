@@ -5,34 +5,29 @@
 
 use jiashu_proto::bounds;
 use jiashu_proto::entry::{
-    Content, LINK_KEYS, PLAN_KEY, REQUEST_KEYS, RequestFact, Seq, link_key, schedule_key,
+    Content, LINK_KEYS, REQUEST_KEYS, RequestFact, Seq, link_key, schedule_key,
 };
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{
-    ClientFrame, GiveBack, GivenBack, Hold, Intend, Leave, Plan, Posted, Preview, Previewed,
-    Refused, Turn, Withdraw,
+    ClientFrame, GiveBack, GivenBack, Hold, Plan, Posted, Preview, Previewed, Refused, Turn,
 };
 use jiashu_proto::id::{DeviceId, Epoch, LinkHash, MemberId, Millis, N, Ref, Role, Scope};
 use jiashu_roster::{Link, Roster};
 
-use crate::erasing;
-use crate::family::contact::{StandingPlan, decide_intend};
-use crate::family::enrolment::decide_withdrawal;
 use crate::family::held::{decide_hold, give_back};
-use crate::family::help::{decide_help, decide_reach};
 use crate::family::invites::check_invites;
-use crate::family::leaving::{Household, decide_leave};
 use crate::family::message::{decide_post, decide_report};
 use crate::family::roster::decide_turn;
 use crate::family::schedule::{Standing, decide_plan, preview};
-use crate::family::tasks::{TASKS, Task};
 use crate::family::{Refusal, Sender, erased, new_chain, no_such_invite};
 use crate::relay::Relay;
-use crate::store::{Author, Batch, Precondition, Record, Store, StoreError};
+use crate::store::{Author, Batch, Precondition, Store, StoreError};
 
 pub mod blob;
 
 pub mod door;
+
+pub mod family;
 
 pub mod link;
 
@@ -274,19 +269,13 @@ async fn decided_by_what_stands(
         ClientFrame::Hold(hold) => hold_batch(relay, scope, sender, hold).await,
         ClientFrame::Plan(plan) => plan_batch(relay, scope, sender, plan).await,
         ClientFrame::Turn(turn) => turn_batch(relay, scope, sender, turn).await,
-        ClientFrame::Intend(intend) => intend_batch(relay, scope, sender, intend).await,
-        ClientFrame::Withdraw(withdraw) => withdrawal(relay, scope, sender, &withdraw).await,
-        ClientFrame::Leave(leave) => leave_batch(relay, scope, sender, &leave).await,
-        ClientFrame::AskForHelp(ask) => {
-            let tasks = tasks(&*relay.store, scope).await?;
-            Ok(decide_help(sender, &ask, &tasks, relay.clock.now())?)
+        ClientFrame::Intend(intend) => family::intend_batch(relay, scope, sender, intend).await,
+        ClientFrame::Withdraw(withdraw) => {
+            family::withdrawal(relay, scope, sender, &withdraw).await
         }
-        ClientFrame::Reach(reach) => {
-            let state = relay.store.state(scope).await?.ok_or(StoreError::NoScope)?;
-            let roster = roster(relay, scope, state.roster_head).await?;
-            let role_of = |member| roster.members().get(&member).copied();
-            Ok(decide_reach(sender, reach, role_of, relay.clock.now())?)
-        }
+        ClientFrame::Leave(leave) => family::leave_batch(relay, scope, sender, &leave).await,
+        ClientFrame::AskForHelp(ask) => family::help_batch(relay, scope, sender, &ask).await,
+        ClientFrame::Reach(reach) => family::reach_batch(relay, scope, sender, reach).await,
         _ => Err(Refusal::new(ErrorCode::UnknownKind, "not a command").into()),
     }
 }
@@ -364,71 +353,6 @@ async fn plan_batch(
     let role_of =
         |member| roster.as_ref().and_then(|roster| roster.members().get(&member)).copied();
     Ok(decide_plan(sender, plan, standing.as_ref(), running, role_of, relay.clock.now())?)
-}
-
-async fn intend_batch(
-    relay: &Relay,
-    scope: Scope,
-    sender: &Sender,
-    intend: Intend,
-) -> Result<Batch, Failure> {
-    let standing = standing_plan(&*relay.store, scope).await?;
-    let state = relay.store.state(scope).await?.ok_or(StoreError::NoScope)?;
-    let roster = roster(relay, scope, state.roster_head).await?;
-    let role_of = |member| roster.members().get(&member).copied();
-    Ok(decide_intend(sender, intend, standing.as_ref(), role_of, relay.clock.now())?)
-}
-
-async fn withdrawal(
-    relay: &Relay,
-    scope: Scope,
-    sender: &Sender,
-    withdraw: &Withdraw,
-) -> Result<Batch, Failure> {
-    let state = relay.store.state(scope).await?.ok_or(StoreError::NoScope)?;
-    let roster = roster(relay, scope, state.roster_head).await?;
-    let standing = staff::consents(&*relay.store, scope).await?;
-    Ok(decide_withdrawal(sender, withdraw, &roster, &standing, relay.clock.now())?)
-}
-
-async fn leave_batch(
-    relay: &Relay,
-    family: Scope,
-    sender: &Sender,
-    leave: &Leave,
-) -> Result<Batch, Failure> {
-    let state = relay.store.state(family).await?.ok_or(StoreError::NoScope)?;
-    let roster = roster(relay, family, state.roster_head).await?;
-    let role_of = |member| roster.members().get(&member).copied();
-    let standing = erasing::leaving(&*relay.store, family).await?;
-    let (standing, grace_ms) = (standing.as_ref(), relay.config.leaving_ms());
-    let household = Household { family, state: &state, standing, grace_ms };
-    Ok(decide_leave(sender, leave, &household, role_of, relay.clock.now())?)
-}
-
-/// What staff are asked to do for a family, or were.
-///
-/// # Errors
-///
-/// [`StoreError`].
-pub async fn tasks(store: &dyn Store, scope: Scope) -> Result<Vec<Task>, StoreError> {
-    Ok(store.book(scope, TASKS).await?.iter().filter_map(Task::read).collect())
-}
-
-/// What the family intends.
-///
-/// # Errors
-///
-/// [`StoreError`].
-pub async fn standing_plan(
-    store: &dyn Store,
-    scope: Scope,
-) -> Result<Option<StandingPlan>, StoreError> {
-    let record = store.fact(scope, PLAN_KEY).await?;
-    Ok(record.and_then(|Record { seq, at, content }| match Content::from_bytes(&content) {
-        Ok(Content::Plan(plan)) => Some(StandingPlan { seq, at, plan }),
-        _ => None,
-    }))
 }
 
 /// The bodies that a schedule holds, for a device of their author.

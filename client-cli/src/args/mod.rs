@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use self::ngo::NgoCommand;
 use crate::error::ExitCode;
-use crate::ngo::NgoCommand;
 
 pub mod letters;
 
@@ -16,6 +16,10 @@ pub mod family;
 pub mod schedule;
 
 pub mod voice;
+
+pub mod ngo;
+
+pub mod programme;
 
 mod duration;
 

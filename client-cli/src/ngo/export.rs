@@ -97,7 +97,7 @@ impl CodebookOf {
 }
 
 /// What may stand in an address as a week or month; the relay says whether it is one.
-pub(super) fn period(text: &str) -> std::result::Result<String, &'static str> {
+pub(crate) fn period(text: &str) -> std::result::Result<String, &'static str> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     let is_plain = !text.is_empty() && text.bytes().all(allowed);
     is_plain.then(|| text.to_owned()).ok_or("a week is written 2026W48, a month 2026-11")

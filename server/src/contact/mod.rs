@@ -22,7 +22,8 @@ use self::known::{Counted, Known};
 use self::reckon::Setting;
 use self::rows::{FAMILIES, week_book};
 use self::stays::{Stay, Stays};
-use crate::execute::{self, ATTEMPTS, Failure, standing_plan};
+use crate::execute::family::standing_plan;
+use crate::execute::{self, ATTEMPTS, Failure};
 use crate::family::day_of;
 use crate::family::enrolment::{has_lapsed, lapse, next_lapse};
 use crate::family::help::{REACH, read_reach};
@@ -107,7 +108,8 @@ async fn look_at(relay: &Relay, due: &Due, state: &ScopeState) -> Result<(), Fai
         store.commit(family, batch).await?;
         return Ok(());
     }
-    let (nudges, tasks) = (nudges(store, family).await?, execute::tasks(store, family).await?);
+    let (nudges, tasks) =
+        (nudges(store, family).await?, execute::family::tasks(store, family).await?);
     let now = relay.clock.now();
     let setting = Setting { turn: family.0, ..setting(store, &placement, &known.stayed).await? };
     let today = day_of(now);

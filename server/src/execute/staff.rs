@@ -21,7 +21,8 @@ use crate::family::enrolment::{
 use crate::family::invites::check_invites;
 use crate::family::{Refusal, no_such_case};
 use crate::ngo::audit::Asked;
-use crate::ngo::staff::{Staff, allow_enrolment, allow_family, caseload, own};
+use crate::ngo::caseload::{caseload, own};
+use crate::ngo::staff::{Staff, allow_enrolment, allow_family};
 use crate::relay::Relay;
 use crate::store::{Batch, Change, DueItem, Store, StoreError};
 

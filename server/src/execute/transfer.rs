@@ -10,14 +10,15 @@ use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::Enrol;
 use jiashu_proto::id::{DeviceId, Millis, Scope};
 
-use super::{ATTEMPTS, Failure, checked_links, staff, tasks};
+use super::family::tasks;
+use super::{ATTEMPTS, Failure, checked_links, staff};
 use crate::contact::leaving::{closed_weeks, left_rows};
 use crate::contact::{placed, placement};
 use crate::family::Refusal;
 use crate::family::enrolment::{case_key, check_case_code};
 use crate::family::transfer::{decide_handover, moved_case, offer_taken};
 use crate::ngo::audit::{self, Asked};
-use crate::ngo::staff::disown;
+use crate::ngo::caseload::disown;
 use crate::programme::{
     OfferFact, OfferState, OfferedFact, ProgrammeFact as _, Taken, entry, find_at, offer_key,
     offered_key,

@@ -31,7 +31,7 @@ use crate::ngo::leaving;
 use crate::ngo::report::{self, By, Period};
 use crate::ngo::staff::{self, Staff};
 use crate::ngo::worklist::{MOST, USUAL, worklist};
-use crate::ngo::{audit, case, mail, sites, suspension, tasks, thresholds};
+use crate::ngo::{audit, case, caseload, mail, sites, suspension, tasks, thresholds};
 use crate::relay::Relay;
 
 mod export;
@@ -173,7 +173,7 @@ async fn assign(
     body: Body,
 ) -> Result<StatusCode, No> {
     let Assign { staff: worker } = wish(&door.relay, body).await?;
-    staff::assign(&door.relay, &staff, &case, DeviceId(worker)).await?;
+    caseload::assign(&door.relay, &staff, &case, DeviceId(worker)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -8,7 +8,8 @@ use jiashu_proto::entry::{
 use jiashu_proto::id::{MemberId, Scope};
 
 use super::audit::Asked;
-use super::staff::{Staff, allow_family, worker_of};
+use super::caseload::worker_of;
+use super::staff::{Staff, allow_family};
 use super::worklist::listed;
 use crate::contact::rows::{ChildWeek, FAMILIES, FamilyRow, WeekRow, week_book};
 use crate::contact::{self, placement};

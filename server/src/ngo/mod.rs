@@ -9,6 +9,8 @@
 
 pub mod staff;
 
+pub mod caseload;
+
 pub mod audit;
 
 pub mod sites;

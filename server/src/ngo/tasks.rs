@@ -7,9 +7,11 @@ use jiashu_recurrence::utc_text;
 use jiff::Timestamp;
 
 use super::audit::Asked;
-use super::staff::{Staff, Wants, allow_family, allow_quietly, caseload};
+use super::caseload::caseload;
+use super::staff::{Staff, Wants, allow_family, allow_quietly};
 use crate::contact::rows::{FAMILIES, FamilyRow};
-use crate::execute::{Failure, tasks};
+use crate::execute::Failure;
+use crate::execute::family::tasks;
 use crate::family::Refusal;
 use crate::family::contact::look;
 use crate::family::tasks::{Task, TaskKind};

@@ -10,7 +10,8 @@ use jiashu_recurrence::utc_text;
 use jiff::Timestamp;
 
 use super::audit::Asked;
-use super::staff::{Staff, Wants, allow, allow_quietly, caseload, disown, sites_exist};
+use super::caseload::{caseload, disown};
+use super::staff::{Staff, Wants, allow, allow_quietly, sites_exist};
 use crate::contact::placed;
 use crate::execute::transfer::{accept, no_such_transfer, offer, offered_to, take_back};
 use crate::execute::{self, ATTEMPTS, Failure};

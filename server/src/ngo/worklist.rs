@@ -7,7 +7,8 @@ use jiashu_recurrence::{local_text, utc_text};
 use jiff::Timestamp;
 
 use super::audit::Asked;
-use super::staff::{Staff, Wants, allow_quietly, caseload};
+use super::caseload::caseload;
+use super::staff::{Staff, Wants, allow_quietly};
 use super::tasks;
 use crate::contact::rows::{ChildRow, FAMILIES, FamilyRow, PhoneRow};
 use crate::execute::Failure;

@@ -20,7 +20,7 @@ use self::undelivered::{Undelivered, Why};
 use crate::contact;
 use crate::execute::Failure;
 use crate::family::help::{REACH, read_reach};
-use crate::ngo::staff::worker_of;
+use crate::ngo::caseload::worker_of;
 use crate::programme::{self, Role, StaffFact, staff_key};
 use crate::relay::Relay;
 use crate::store::{Batch, Change, Due, DueItem, Precondition, Store, StoreError};

@@ -14,7 +14,7 @@ use super::mailer::{Letter, Mailer};
 use super::undelivered;
 use crate::contact::rows::{FAMILIES, FamilyRow};
 use crate::contact::tests::{LILI, MOTHER, PROGRAMME, Weeks, at};
-use crate::execute::tasks;
+use crate::execute::family::tasks;
 use crate::family::Sender;
 use crate::family::help::{REACH, decide_help};
 use crate::family::tasks::{Task, TaskKind};

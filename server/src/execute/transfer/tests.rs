@@ -8,7 +8,8 @@ use super::*;
 use crate::contact::rows::{FAMILIES, WeekRow, week_book};
 use crate::contact::tests::{PROGRAMME, Weeks, at};
 use crate::family::ledger::BOOKS;
-use crate::ngo::staff::{Staff, assign, caseload};
+use crate::ngo::caseload::{assign, caseload};
+use crate::ngo::staff::Staff;
 use crate::scheduler;
 
 const OTHER: Scope = Scope(71);
