@@ -364,7 +364,7 @@ A-4,1,parent,Ana,Europe/Rome,it,ana,,2026-11-01,,,,,soroca,
 A-4,2,child,Lili,Asia/Shanghai,zh,li,,2026-11-01,,2017-03-04,,,tianshui,
 ";
     std::fs::write(&list, format!("{COLUMNS}\n{rows}")).unwrap();
-    let dry = office.try_enrol(list.to_str().unwrap(), &["--dry-run"]).await;
+    let dry = office.worker.run(&["ngo", "enrol", list.to_str().unwrap(), "--dry-run"]).await;
 
     assert_eq!(dry.code, 5, "{dry:?}");
     for (row, column, reason) in [

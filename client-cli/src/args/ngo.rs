@@ -313,8 +313,8 @@ pub struct EnrolArgs {
     #[arg(value_name = "FAMILIES.CSV")]
     pub list: PathBuf,
     /// Folder for the cards to print; made if it is not there
-    #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "dry_run")]
+    pub out: Option<PathBuf>,
     /// Leave out families with a faulty row, enrol the others
     #[arg(long)]
     pub skip_bad: bool,

@@ -40,10 +40,13 @@ pub(super) async fn run(args: &EnrolArgs, globals: &Globals, out: &mut dyn Write
         }
         return report::dry_run(&checked, globals.json, out);
     }
+    let Some(dir) = &args.out else {
+        return Err(CliError::new(ExitCode::BadInput, "--out says where the cards go"));
+    };
     let staff = Staff::load(globals)?;
     // Before anything is written: a relay that is away, or knows us no more, leaves no half work.
     send::hello(&staff, globals).await?;
-    let mut folder = Folder::open(&args.out, &staff)?;
+    let mut folder = Folder::open(dir, &staff)?;
     let mut tally = keep(&checked, &args.again, &mut folder, &staff, globals.json)?;
     folder.save()?;
 

@@ -23,7 +23,10 @@ pub(super) async fn run(limit: Option<u32>, globals: &Globals, out: &mut dyn Wri
         return Ok(writeln!(out, "{}", json_line(&worklist)?)?);
     }
     if worklist.families.is_empty() {
-        writeln!(out, "No family yet: jiashu ngo enrol FAMILIES.CSV --out cards/")?;
+        writeln!(
+            out,
+            "No family yet. One that was just enrolled stands here within seconds; else jiashu ngo enrol FAMILIES.CSV --out cards/"
+        )?;
         return Ok(());
     }
     show(&worklist.families, out)?;

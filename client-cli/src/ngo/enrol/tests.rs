@@ -57,7 +57,13 @@ impl Relay {
         let path = self.dir.path().join("families.csv");
         std::fs::write(&path, list).unwrap();
         let out = self.dir.path().join("cards");
-        let args = EnrolArgs { list: path, out, skip_bad: true, dry_run: false, again: Vec::new() };
+        let args = EnrolArgs {
+            list: path,
+            out: Some(out),
+            skip_bad: true,
+            dry_run: false,
+            again: Vec::new(),
+        };
         let mut answer = Vec::new();
         run(&args, &self.globals, &mut answer).await?;
         Ok(serde_json::from_slice(&answer).unwrap())
