@@ -215,6 +215,10 @@ async fn everything_of_the_family_can_be_taken_along() {
     let schedules: Vec<Value> = serde_json::from_str(&read("schedules.json")).unwrap();
     assert_eq!(schedules[0]["text"], "晚安");
     assert!(read("roster.json").contains("Lili"));
+    let plan: Value = serde_json::from_str(&read("plan.json")).unwrap();
+    assert!(plan["rules"].is_array() && plan["pauses"].is_array(), "{plan}");
+    let agreements: Value = serde_json::from_str(&read("agreements.json")).unwrap();
+    assert_eq!(agreements["children"][0]["taking_part"], "given", "{agreements}");
     assert!(failure(&again, 5).contains("not empty"));
 }
 

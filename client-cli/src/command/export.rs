@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::letter::{heading, text_of};
-use super::{Context, View, family, log, notices, schedule};
+use super::{Context, View, family, log, notices, plan, schedule, withdraw};
 use crate::args::family::ExportArgs;
 use crate::error::{CliError, ExitCode, Result};
 use crate::home::{make_private_dir, private_file};
@@ -30,6 +30,8 @@ pub(super) async fn run(context: &mut Context<'_>, args: &ExportArgs) -> Result<
         schedules.iter().map(|one| schedule::listed(&view, one)).collect::<Result<Vec<_>>>()?;
     write_json(&args.out, "schedules.json", &schedules)?;
     write_json(&args.out, "receipts.json", &receipts(&view, &letters)?)?;
+    write_json(&args.out, "plan.json", &plan::described(&view)?)?;
+    write_json(&args.out, "agreements.json", &withdraw::described(&view)?)?;
     write_json(&args.out, "notices.json", &notices::all(view.state.db(), &view.people)?)?;
     if context.globals.json {
         let folder = args.out.display().to_string();

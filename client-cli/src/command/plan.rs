@@ -136,7 +136,7 @@ fn adult(people: &People, named: Option<&str>) -> Result<MemberId> {
 }
 
 #[derive(Serialize)]
-struct PlanJson {
+pub(super) struct PlanJson {
     rules: Vec<RuleJson>,
     proposed: Option<Vec<RuleJson>>,
     pauses: Vec<PauseJson>,
@@ -168,26 +168,36 @@ fn rules_json(rules: &[IntendedRule]) -> Vec<RuleJson> {
     rules.iter().map(json).collect()
 }
 
+/// What is intended, proposed and paused.
+pub(super) fn described(view: &View) -> Result<PlanJson> {
+    let known = contact::intentions(view.state.db())?;
+    let pause = |pause: &Pause| PauseJson {
+        first: pause.first.clone(),
+        last: pause.last.clone(),
+        reason: pause.reason.name(),
+    };
+    Ok(PlanJson {
+        rules: rules_json(&standing(&known)),
+        proposed: known.proposal.as_ref().map(|proposal| rules_json(&proposal.rules)),
+        pauses: known.pauses.iter().map(pause).collect(),
+        next: next(view, &known).map(utc_text),
+    })
+}
+
+fn next(view: &View, known: &Intentions) -> Option<Timestamp> {
+    let next = known.reckoned().expected(now(), &home(&view.people)).next();
+    next.map(|next| next.at)
+}
+
 async fn show(context: &mut Context<'_>) -> Result<()> {
     context.exchange_or_go_on().await?;
     let view = View::open(&context.home)?;
-    let known = contact::intentions(view.state.db())?;
-    let (plan, zone) = (known.reckoned(), home(&view.people));
-    let next = plan.expected(now(), &zone).next().map(|next| next.at);
-    let rules = standing(&known);
     if context.globals.json {
-        let pause = |pause: &Pause| PauseJson {
-            first: pause.first.clone(),
-            last: pause.last.clone(),
-            reason: pause.reason.name(),
-        };
-        return context.json(&PlanJson {
-            rules: rules_json(&rules),
-            proposed: known.proposal.as_ref().map(|proposal| rules_json(&proposal.rules)),
-            pauses: known.pauses.iter().map(pause).collect(),
-            next: next.map(utc_text),
-        });
+        return context.json(&described(&view)?);
     }
+    let known = contact::intentions(view.state.db())?;
+    let (next, zone) = (next(&view, &known), home(&view.people));
+    let rules = standing(&known);
     if rules.is_empty() {
         writeln!(
             context.out,

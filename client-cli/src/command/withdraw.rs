@@ -97,51 +97,85 @@ fn parties(people: &People, args: &WithdrawArgs) -> Result<(MemberId, Vec<Member
     Ok((from, of))
 }
 
+/// What is agreed to of each child, and who is told of it, as this phone knows.
+struct Agreements {
+    placement: Option<Placement>,
+    consents: Vec<Consent>,
+    today: String,
+    /// Whether contact of the whole family is counted.
+    counted: bool,
+}
+
+impl Agreements {
+    fn of(view: &View) -> Result<Self> {
+        let (db, people) = (view.state.db(), &view.people);
+        let placement = fact::find(db, PLACEMENT_KEY)?.and_then(|fact| match fact.content {
+            Content::Placement(placement) => Some(placement),
+            _ => None,
+        });
+        let consents = fact::with_prefix(db, "consent/")?;
+        let consents: Vec<Consent> = consents
+            .into_iter()
+            .filter_map(|fact| match fact.content {
+                Content::Consent(consent) => Some(consent),
+                _ => None,
+            })
+            .collect();
+        let today = people.tz().to_datetime(now()).date().to_string();
+        let counted = children(people).all(|child| {
+            let consent = consents.iter().find(|consent| consent.member == child);
+            consent.is_some_and(|consent| consent.is_counted(&today))
+        });
+        Ok(Self { placement, consents, today, counted })
+    }
+
+    fn json(&self, people: &People) -> serde_json::Value {
+        let Self { placement, consents, today, counted } = self;
+        let of_child = |one: &&Consent| people.role(one.member) == Some(Role::Child);
+        let child = |one: &Consent| {
+            json!({
+                "member": one.member.0,
+                "taking_part": one.taking_part(today).name(),
+                "counting": one.counting(today).name(),
+                "ends_on": one.ends_on(today),
+            })
+        };
+        json!({
+            "counted": counted,
+            "children": consents.iter().filter(of_child).map(child).collect::<Vec<_>>(),
+            "programme": placement.as_ref().map(|one| one.programme.to_string()),
+            "case_code": placement.as_ref().map(|one| &one.case_code),
+            "site": placement.as_ref().and_then(|one| one.site.as_ref()),
+            "since": placement.as_ref().map(|one| say::day(one.since)),
+        })
+    }
+}
+
+fn children(people: &People) -> impl Iterator<Item = MemberId> + '_ {
+    let children = people.roles().iter().filter(|(_, role)| **role == Role::Child);
+    children.map(|(child, _)| *child)
+}
+
+/// What is agreed to, and who is told of it.
+pub(super) fn described(view: &View) -> Result<serde_json::Value> {
+    Ok(Agreements::of(view)?.json(&view.people))
+}
+
 /// What others see of the family.
 pub(super) async fn who_sees(context: &mut Context<'_>) -> Result<()> {
     context.exchange_or_go_on().await?;
     let view = View::open(&context.home)?;
-    let db = view.state.db();
-    let placement = fact::find(db, PLACEMENT_KEY)?.and_then(|fact| match fact.content {
-        Content::Placement(placement) => Some(placement),
-        _ => None,
-    });
-    let consents = fact::with_prefix(db, "consent/")?;
-    let consents: Vec<Consent> = consents
-        .into_iter()
-        .filter_map(|fact| match fact.content {
-            Content::Consent(consent) => Some(consent),
-            _ => None,
-        })
-        .collect();
     let people = &view.people;
-    let mut children = people.roles().iter().filter(|(_, role)| **role == Role::Child);
-    let of = |child: &MemberId| consents.iter().find(|consent| consent.member == *child);
-    let today = people.tz().to_datetime(now()).date().to_string();
-    let counted =
-        children.all(|(child, _)| of(child).is_some_and(|consent| consent.is_counted(&today)));
+    let agreements = Agreements::of(&view)?;
     if context.globals.json {
-        let placement = placement.as_ref();
-        return context.json(&json!({
-            "counted": counted,
-            "children": consents.iter().filter(|one| people.role(one.member) == Some(Role::Child)).map(|one| json!({
-                "member": one.member.0,
-                "taking_part": one.taking_part(&today).name(),
-                "counting": one.counting(&today).name(),
-                "ends_on": one.ends_on(&today),
-            })).collect::<Vec<_>>(),
-            "programme": placement.map(|one| one.programme.to_string()),
-            "case_code": placement.map(|one| &one.case_code),
-            "site": placement.and_then(|one| one.site.as_ref()),
-            "since": placement.map(|one| say::day(one.since)),
-        }));
+        return context.json(&agreements.json(people));
     }
+    let Agreements { placement, consents, today, counted } = agreements;
     tell(context, counted, placement.as_ref())?;
-    let children = people.roles().iter().filter(|(_, role)| **role == Role::Child);
-    for (child, _) in children {
-        let name = people.name(*child);
-        let none = Consent::none(*child);
-        let consent = of(child).unwrap_or(&none);
+    for child in children(people) {
+        let name = people.name(child);
+        let none = Consent::none(child);
+        let consent = consents.iter().find(|consent| consent.member == child).unwrap_or(&none);
         let part = in_words(consent.taking_part(&today), consent.terms.as_deref());
         let counting = in_words(consent.counting(&today), consent.counting_terms.as_deref());
         writeln!(context.out, "{name}: taking part {part}; counting {counting}.")?;

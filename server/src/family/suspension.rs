@@ -11,7 +11,7 @@ use jiashu_proto::id::{DeviceId, MemberId, Millis, Role};
 use super::Refusal;
 use super::contact::look;
 use super::schedule::Standing;
-use crate::store::{Batch, Change, DueItem, NEVER, NewEntry, Precondition, ScopeState};
+use crate::store::{Batch, Change, DueItem, NEVER, NewEntry, Precondition, Suspended};
 
 /// Times that are kept of a member.
 const MOST: usize = 20;
@@ -99,17 +99,15 @@ pub fn decide_pause_of(member: MemberId, schedules: &[Standing], now: Millis) ->
 
 /// Of those whom a device serves the ones who may be given what stands at that place.
 #[must_use]
-pub fn served_at(state: &ScopeState, members: &[MemberId], seq: Seq) -> Vec<MemberId> {
-    let is_given = |member: &MemberId| {
-        !state.suspended.iter().any(|suspended| suspended.member == *member && suspended.holds(seq))
-    };
+pub fn served_at(suspended: &[Suspended], members: &[MemberId], seq: Seq) -> Vec<MemberId> {
+    let is_given =
+        |member: &MemberId| !suspended.iter().any(|one| one.member == *member && one.holds(seq));
     members.iter().copied().filter(is_given).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{ScopeKind, Suspended};
 
     const FATHER: MemberId = MemberId(1);
     const ADULT: (MemberId, Option<Role>) = (FATHER, Some(Role::Parent));
@@ -153,16 +151,13 @@ mod tests {
     fn what_was_written_meanwhile_is_given_to_who_was_not_suspended() {
         let grandma = MemberId(2);
         let of = |after, until| Suspended { member: FATHER, after, until };
-        let state = ScopeState {
-            suspended: vec![of(10, Some(20)), of(30, None)],
-            ..ScopeState::new(ScopeKind::Family, 1)
-        };
+        let suspended = [of(10, Some(20)), of(30, None)];
         let both = [FATHER, grandma];
 
         for (seq, father_is_given) in
             [(9, true), (10, true), (11, false), (20, false), (21, true), (30, true), (31, false)]
         {
-            let served = served_at(&state, &both, seq);
+            let served = served_at(&suspended, &both, seq);
             assert_eq!(served.contains(&FATHER), father_is_given, "{seq}");
             assert!(served.contains(&grandma));
         }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::access::{Access, Who};
 use crate::family::delivery::{is_for, is_of_members, tombstone};
 use crate::family::suspension::served_at;
-use crate::store::{PageLimit, Record, ScopeState, Store, StoreError};
+use crate::store::{PageLimit, Record, Store, StoreError, Suspended};
 
 /// Places that were not for this device are passed over; after so many the client's cursor is moved
 /// all the same, lest it read them again at every hello.
@@ -160,11 +160,17 @@ impl OpenLane {
             let page = store.read_after(self.access.scope, self.read, limit).await?;
             // Looked at after the page: what was written after a suspension is in no page before it. And before anything
             // here moves: what fails is asked for again from the same place.
-            let state = store.state(self.access.scope).await?.ok_or(StoreError::NoScope)?;
+            let suspended = if page.records.is_empty() {
+                Vec::new()
+            } else {
+                let state = store.state(self.access.scope).await?.ok_or(StoreError::NoScope)?;
+                state.suspended.clone()
+            };
             self.at_head = page.upto.seq >= page.head;
             self.read = page.upto;
             let own = page.records.iter().any(|record| self.answered.contains(&record.seq));
-            let entries = for_device(page.records, &state, device, &members, &self.answered, now);
+            let entries =
+                for_device(page.records, &suspended, device, &members, &self.answered, now);
             self.answered = self.answered.split_off(&page.upto.seq.saturating_add(1));
             let passed_over = page.upto.seq.saturating_sub(self.sent.seq);
             if !entries.is_empty() || passed_over >= PASSED_OVER {
@@ -215,7 +221,7 @@ impl OpenLane {
 /// of what is worth nothing any more stands that it was there.
 fn for_device(
     records: Vec<Record>,
-    state: &ScopeState,
+    suspended: &[Suspended],
     device: DeviceId,
     members: &[MemberId],
     answered: &BTreeSet<Seq>,
@@ -227,7 +233,7 @@ fn for_device(
             let read = Content::from_bytes(&content).ok()?;
             // The answer to a receipt that another outranks names the place of that other.
             let is_own = answered.contains(&seq) && is_by(&read, device);
-            let served = served_at(state, members, seq);
+            let served = served_at(suspended, members, seq);
             let is_given = !served.is_empty() || !is_of_members(&read);
             if !is_given || !is_for(&read, &served) || is_own {
                 return None;
