@@ -92,6 +92,7 @@ fn became(one: &Undelivered) -> String {
         ("given_up", _) => "given up after three days: ask the operator".to_owned(),
         ("nobody_to_tell", _) => "nobody has an address: jiashu ngo me --email ADDRESS".to_owned(),
         ("no_mail_server", _) => "no mail server is set up: ask the operator".to_owned(),
+        ("unknown", _) => "nobody knows whether it arrived: ask whom it was for".to_owned(),
         ("perhaps_twice", _) => "arrived, perhaps twice".to_owned(),
         (other, _) => other.to_owned(),
     }

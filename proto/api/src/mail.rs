@@ -17,7 +17,8 @@ pub struct Undelivered {
     pub staff: Option<u32>,
     /// Of which case; absent: of the programme.
     pub case_code: Option<String>,
-    /// `refused`, `given_up`, `nobody_to_tell`, `no_mail_server`, or `perhaps_twice`: it arrived once or more often.
+    /// `refused`, `given_up`, `nobody_to_tell`, `no_mail_server`; `perhaps_twice`: it arrived once or
+    /// more often; or `unknown`: nobody knows whether it arrived.
     pub outcome: String,
     /// What the mail server said, by the code of SMTP.
     pub smtp_code: Option<u16>,

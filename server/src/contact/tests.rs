@@ -99,7 +99,7 @@ impl Weeks {
             let next = self.relay.clock.now().saturating_add(HOUR_MS).min(end);
             self.relay.clock.set(next);
             scheduler::settle_all(&self.relay).await;
-            notify::settle_all(&self.relay).await;
+            notify::catch_up(&self.relay).await;
         }
     }
 

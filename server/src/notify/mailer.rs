@@ -54,6 +54,14 @@ pub enum Outcome {
     Unknown(&'static str),
 }
 
+impl Outcome {
+    /// Whether another try would change nothing.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Taken | Self::Refused { for_good: true, .. })
+    }
+}
+
 /// A mail server.
 #[derive(Clone)]
 pub struct Smtp {

@@ -244,7 +244,8 @@ async fn begin(relay: &Relay, due: &Due, mail: Mail, letter: Letter) -> Result<(
         return Ok(());
     };
     // A try that nobody has told the end of by then has none.
-    let lease = 2 * Millis::try_from(relay.config.mail_timeout_ms).unwrap_or(Millis::MAX / 2);
+    // It may wait for its turn as long as one before it takes, and then take as long itself.
+    let lease = 3 * Millis::try_from(relay.config.mail_timeout_ms).unwrap_or(Millis::MAX / 3);
     let lease = now.saturating_add(lease);
     let mail = Mail {
         tries: mail.tries.saturating_add(1),
@@ -293,13 +294,10 @@ async fn settle(relay: &Relay, job: &Job, outcome: &Outcome) -> Result<(), Store
     let is_unknown = mail.is_unknown || matches!(outcome, Outcome::Unknown(_));
     let mail = Mail { is_unknown, is_under_way: false, ..mail.clone() };
     let wait_ms = Millis::try_from(relay.config.mail_retry_ms).unwrap_or(Millis::MAX);
-    let (told, changes) = match (outcome, mail.again_at(now, wait_ms)) {
-        (Outcome::Taken, _) => (is_unknown.then_some(Why::PerhapsTwice), Mail::drop(*id).to_vec()),
-        (Outcome::Refused { code, for_good: true }, _) => {
-            (Some(Why::Refused(*code)), Mail::drop(*id).to_vec())
-        }
-        (_, Some(again)) => (None, mail.put(*id, again).to_vec()),
-        (_, None) => (Some(Why::GivenUp), Mail::drop(*id).to_vec()),
+    let again = mail.again_at(now, wait_ms).filter(|_| !outcome.is_final());
+    let (told, changes) = match again {
+        Some(again) => (None, mail.put(*id, again).to_vec()),
+        None => (became(outcome, is_unknown), Mail::drop(*id).to_vec()),
     };
     if let Some(why) = told {
         undelivered::note(relay, *scope, &Undelivered::of(*id, &mail, why, now)).await?;
@@ -307,6 +305,17 @@ async fn settle(relay: &Relay, job: &Job, outcome: &Outcome) -> Result<(), Store
     let requires = vec![Precondition::DueAt(DueItem::Mail(*id), *lease)];
     relay.store.commit(*scope, Batch { requires, changes, ..Batch::new(now) }).await?;
     Ok(())
+}
+
+/// What is told of an e-mail after its last try; nothing where it arrived, and once.
+fn became(outcome: &Outcome, is_unknown: bool) -> Option<Why> {
+    match outcome {
+        Outcome::Taken => is_unknown.then_some(Why::PerhapsTwice),
+        // An earlier try may have arrived, whatever the last one was told.
+        _ if is_unknown => Some(Why::Unknown),
+        Outcome::Refused { code, for_good: true } => Some(Why::Refused(*code)),
+        _ => Some(Why::GivenUp),
+    }
 }
 
 /// Sends what was handed in until now: for a clock that somebody moves by hand, where [`run`] does not.
@@ -321,12 +330,6 @@ pub async fn catch_up(relay: &Relay) {
     if let Ok(mut place) = relay.notify.jobs.lock() {
         *place = Some(jobs);
     }
-}
-
-/// The same, in a test.
-#[cfg(test)]
-pub(crate) async fn settle_all(relay: &Relay) {
-    catch_up(relay).await;
 }
 
 /// What a parent is prompted by, where one of a family's children was not heard: one each that may be written to.

@@ -10,8 +10,9 @@ use jiashu_proto::entry::{Content, Nudged, nudge_key};
 use jiashu_proto::frame::AskForHelp;
 use jiashu_proto::id::{DeviceId, MemberId, Ref};
 
-use super::mailer::{Letter, Mailer};
-use super::undelivered;
+use super::became;
+use super::mailer::{Letter, Mailer, Outcome};
+use super::undelivered::{self, Why};
 use crate::contact::rows::{FAMILIES, FamilyRow};
 use crate::contact::tests::{LILI, MOTHER, PROGRAMME, Weeks, at};
 use crate::execute::family::tasks;
@@ -232,4 +233,22 @@ async fn on_mondays_at_eight_the_digest_leaves_once_on_each_clock() {
     mails.weeks.until("2026-11-30T15:00").await;
     assert_eq!(mails.sent().len(), 3);
     assert_eq!(mails.weeks.standing().await, Standing::AtRisk);
+}
+
+#[test]
+fn what_may_have_arrived_is_never_told_as_what_did_not() {
+    let refused = Outcome::Refused { code: 550, for_good: true };
+    let away = Outcome::NotReached("away");
+    let cases = [
+        (&Outcome::Taken, false, None),
+        (&Outcome::Taken, true, Some(Why::PerhapsTwice)),
+        (&refused, false, Some(Why::Refused(550))),
+        (&refused, true, Some(Why::Unknown)),
+        (&away, false, Some(Why::GivenUp)),
+        (&away, true, Some(Why::Unknown)),
+    ];
+
+    for (outcome, is_unknown, expected) in cases {
+        assert_eq!(became(outcome, is_unknown), expected, "{outcome:?} {is_unknown}");
+    }
 }

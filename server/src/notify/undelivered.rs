@@ -34,6 +34,9 @@ pub enum Why {
     /// It was sent, and may have been before: it arrived once or more often.
     #[n(5)]
     PerhapsTwice,
+    /// It was handed over once and never answered, and no later try came through: nobody knows whether it arrived.
+    #[n(6)]
+    Unknown,
 }
 
 impl Why {
@@ -46,6 +49,7 @@ impl Why {
             Self::NobodyToTell => "nobody_to_tell",
             Self::NoMailServer => "no_mail_server",
             Self::PerhapsTwice => "perhaps_twice",
+            Self::Unknown => "unknown",
         }
     }
 }
