@@ -1,22 +1,50 @@
 //! Ports for servers that cannot be told to choose one.
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
+use std::sync::Mutex;
 
-/// A port that nobody listens on, beside those that the system gives to whoever asks for any: a test that runs
-/// at the same time does not get it meanwhile.
+/// What this process holds of them until it ends, see [`hold`].
+static HELD: Mutex<Vec<UdpSocket>> = Mutex::new(Vec::new());
+
+/// A port that nobody listens on, beside those that the system gives to whoever asks for any. Until this process ends
+/// no other test gets it, whether a server listens there yet, or does not for a while.
+///
+/// # Panics
+///
+/// If none is left.
 #[must_use]
 pub fn free_port() -> u16 {
     // By chance: of two processes that look at once each is likely to begin elsewhere.
-    let start = u32::try_from(RandomState::new().hash_one(0) % 900).unwrap();
-    let ports = (0..900_u32).map(|step| 20_000 + (start + step * 7) % 900 * 13);
-    let ports = ports.filter_map(|port| u16::try_from(port + next()).ok());
-    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    ports.into_iter().find(is_free).expect("one of them is free")
+    let start = RandomState::new().hash_one(0) % 12_000;
+    let ports = (0..12_000).map(|step| 20_000 + (start + step) % 12_000);
+    let mut ports = ports.filter_map(|port| u16::try_from(port).ok());
+    ports.find(|port| hold(*port)).expect("one of them is free")
 }
 
-/// Another number with each call.
-fn next() -> u32 {
-    static CALLS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-    CALLS.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 13
+/// Takes it if it is free. Between looking and the server's listening there is time for another to find it free as
+/// well, and then to talk to a server that is not its own: hence whoever holds the UDP port of that number, which
+/// none of these servers wants, has the other one too.
+fn hold(port: u16) -> bool {
+    let Ok(token) = UdpSocket::bind(("127.0.0.1", port)) else { return false };
+    let is_free = TcpListener::bind(("127.0.0.1", port)).is_ok();
+    if is_free {
+        HELD.lock().unwrap().push(token);
+    }
+    is_free
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_given_anothers_port_though_nobody_listens_there_yet() {
+        let mut given: Vec<u16> = (0..300).map(|_| free_port()).collect();
+
+        given.sort_unstable();
+        given.dedup();
+
+        assert_eq!(given.len(), 300);
+    }
 }

@@ -43,7 +43,7 @@ impl TestBucket {
     /// If moto is not there: `tests/run` fetches it by `tests/moto`.
     pub async fn start() -> Self {
         let (port, program) = (port::free_port(), moto());
-        let server = Command::new(&program)
+        let mut server = Command::new(&program)
             .args(["--host", "127.0.0.1", "--port", &port.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -54,6 +54,7 @@ impl TestBucket {
         let raw = Raw::new(back);
         let bucket = http::request("PUT", &format!("/{BUCKET}"), &[], &[]);
         until("moto listens", async || {
+            assert_eq!(server.try_wait().unwrap(), None, "moto has ended");
             raw.exchange(&bucket).await.filter(|made| made.status == 200)
         })
         .await;
