@@ -5,12 +5,12 @@
 //! which it waits, is changed.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 use jiashu_proto::entry::RuleText;
 use jiashu_proto::id::Millis;
+use jiashu_tests::clock::{WallClock, settled};
 use jiashu_tests::redis::TestRedis;
-use jiashu_tests::{FamilySpec, Programme, RawDevice, TestRelay, until};
+use jiashu_tests::{FamilySpec, Programme, RawDevice, TestRelay};
 use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
@@ -21,63 +21,13 @@ pub(crate) const HOUR_MS: Millis = 3_600_000;
 /// One step of the wall clock.
 const STEP_MS: Millis = 6 * HOUR_MS;
 
-/// The library, where a machine has it.
-pub(crate) fn libfaketime() -> Option<PathBuf> {
-    let folders = std::fs::read_dir("/usr/lib").ok()?.flatten();
-    let mut found = folders.map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"));
-    found.find(|library| library.exists())
-}
-
-/// A wall clock that only the relay sees: so far ahead of the machine's, in ms.
-pub(crate) struct WallClock {
-    file: PathBuf,
-    ahead: Millis,
-}
-
-impl WallClock {
-    pub(crate) fn in_folder(folder: &Path) -> Self {
-        let clock = Self { file: folder.join("clock"), ahead: 0 };
-        clock.write();
-        clock
-    }
-
-    /// On by so much, or back.
-    pub(crate) fn jump(&mut self, ms: Millis) {
-        self.ahead += ms;
-        self.write();
-    }
-
-    /// Put in its place whole: the relay reads it at every look at the clock.
-    fn write(&self) {
-        let new = self.file.with_extension("new");
-        std::fs::write(&new, format!("{:+}\n", self.ahead / 1_000)).unwrap();
-        std::fs::rename(new, &self.file).unwrap();
-    }
-}
-
 pub(crate) async fn relay_under(clock: &WallClock, store: &[(String, String)]) -> TestRelay {
-    let library = libfaketime().expect("it was looked for").display().to_string();
-    let file = clock.file.display().to_string();
-    let settings = [
-        ("LD_PRELOAD", library.as_str()),
-        ("FAKETIME_TIMESTAMP_FILE", file.as_str()),
-        ("FAKETIME_NO_CACHE", "1"),
-        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-        ("NO_FAKE_STAT", "1"),
-        // All letters are counted at the end.
-        ("JIASHU_RETENTION_DAYS", "400"),
-    ];
+    let clock = clock.settings();
+    let clock = clock.iter().map(|(key, value)| (*key, value.as_str()));
     let store = store.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-    TestRelay::with(&settings.into_iter().chain(store).collect::<Vec<_>>()).await
-}
-
-/// Waits until nothing is due by the relay's own clock.
-pub(crate) async fn settled(relay: &TestRelay) {
-    until("all that is due has fired", async || {
-        let figures = String::from_utf8(relay.raw().get("/metrics").await.body).unwrap();
-        figures.lines().any(|line| line == "jiashu_due 0").then_some(())
-    })
-    .await;
+    // All letters are counted at the end.
+    let kept = [("JIASHU_RETENTION_DAYS", "400")];
+    TestRelay::with(&clock.chain(kept).chain(store).collect::<Vec<_>>()).await
 }
 
 /// A schedule for each evening, at a minute of its own. The civil time at which it begins.

@@ -3,7 +3,9 @@
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use crate::{apart, bad_line, clocks, rounds};
+use jiashu_tests::clock::WallClock;
+
+use crate::{apart, bad_line, rounds};
 
 /// Something that not every machine has or allows.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +38,7 @@ impl Need {
             Self::Mounts => (*MOUNTS.get_or_init(can_mount), "no mounts: not root"),
             Self::Loop => (*LOOP.get_or_init(can_loop), "no loop device or mkfs.ext4"),
             Self::Strace => (*STRACE.get_or_init(can_trace), "no strace, or it may not trace"),
-            Self::Faketime => (clocks::libfaketime().is_some(), "no libfaketime"),
+            Self::Faketime => (WallClock::library().is_some(), "no libfaketime"),
             Self::Tun => (*TUN.get_or_init(bad_line::can_be_laid), "no TUN devices: not root"),
             Self::Long => (rounds::is_asked_for(), "belongs to tests/long"),
             Self::Cc => {

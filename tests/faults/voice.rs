@@ -8,12 +8,13 @@ use jiashu_proto::id::Ref;
 use jiashu_proto::text::Voice;
 use jiashu_seal::{random, seal_blob};
 use jiashu_tests::blob::{BlobRequest, patch, path, put};
+use jiashu_tests::clock::{WallClock, settled};
 use jiashu_tests::dice::Dice;
 use jiashu_tests::ground::Ground;
 use jiashu_tests::http::Response;
 use jiashu_tests::{FamilySpec, Programme, RawDevice, TestRelay};
 
-use crate::clocks::{HOUR_MS, WallClock, relay_under, settled};
+use crate::clocks::{HOUR_MS, relay_under};
 use crate::rounds::Rounds;
 
 /// Mothers who speak at once.

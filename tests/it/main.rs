@@ -100,6 +100,8 @@ mod story_banks;
 
 mod story_voice;
 
+mod story_weeks;
+
 mod story_recording;
 
 mod story_exactly_once;

@@ -333,7 +333,7 @@ async fn staff_see_how_all_stand(made: &Made, relay: &TestRelay) {
 }
 
 /// The plain part of an e-mail that is in English: with soft line breaks undone.
-fn plain(mail: &str) -> String {
+pub(crate) fn plain(mail: &str) -> String {
     let part = mail.split("Content-Type: text/plain").nth(1).unwrap();
     part.split("Content-Type: text/html").next().unwrap().replace("=\r\n", "").replace("\r\n", "\n")
 }

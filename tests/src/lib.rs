@@ -5,7 +5,8 @@
 //! join (`joining`, `asking`, `device`), write (`writing`) and follow the log (`log`). This is a second client of the
 //! protocol, written apart from the command line's, so that neither can be wrong alone. The command
 //! line itself runs in `cli`. What they know of their letters they may write into a `journal`, of
-//! which `checker` judges. `until` waits for what is awaited, `dice` rolls what may be anything.
+//! which `checker` judges. `until` waits for what is awaited, a `clock` goes
+//! over weeks of it, `dice` rolls what may be anything.
 
 #![allow(
     clippy::unwrap_used,
@@ -65,6 +66,8 @@ pub mod journal;
 pub mod checker;
 
 pub mod until;
+
+pub mod clock;
 
 pub mod still;
 
