@@ -142,6 +142,16 @@ pub(crate) async fn ask(phone: &Cli, args: &[&str]) -> Value {
     answers.remove(0)
 }
 
+/// The mother writes, Lili is shown it and answers: contact, both ways.
+pub(crate) async fn hear_each_other(mother: &Cli, home: &Cli) {
+    let _ = ask(mother, &["send", "吃饭了吗"]).await;
+    let came = ask_all(home, &["inbox"]).await;
+    let seq = came.last().unwrap()["seq"].to_string();
+    let _ = home.run(&["heard", &seq, "--by", "Lili"]).await.success();
+    let _ = ask(home, &["send", "--as", "Lili", "--to", "妈妈", "两碗"]).await;
+    let _ = ask_all(mother, &["inbox", "--open"]).await;
+}
+
 /// Numbers of the phones in what `family --json` says.
 pub(crate) fn phones(family: &Value) -> Vec<u64> {
     numbers(&family["devices"], "device")

@@ -5,7 +5,7 @@ use jiashu_tests::{Cli, until};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::story::{Office, ask, ask_all, failure};
+use crate::story::{Office, ask, ask_all, failure, hear_each_other};
 use crate::story_contact::COLUMNS;
 
 /// Of Tianshui, counted.
@@ -50,16 +50,6 @@ impl Two {
         let home = office.join("home", &cards.link("GS-001", "Lili")).await;
         Self { office, other, here, there, auditor, mother, home, _folder: folder }
     }
-
-    /// The mother wrote, Lili was shown it and answered.
-    async fn hear_each_other(&self) {
-        let _ = ask(&self.mother, &["send", "吃饭了吗"]).await;
-        let came = ask_all(&self.home, &["inbox"]).await;
-        let seq = came.last().unwrap()["seq"].to_string();
-        let _ = self.home.run(&["heard", &seq, "--by", "Lili"]).await.success();
-        let _ = ask(&self.home, &["send", "--as", "Lili", "--to", "妈妈", "两碗"]).await;
-        let _ = ask_all(&self.mother, &["inbox", "--open"]).await;
-    }
 }
 
 async fn add_site(coordinator: &Cli, code: &str, zone: &str) {
@@ -93,7 +83,7 @@ async fn a_family_goes_to_another_site(ground: Ground) {
     let two = Two::on(&ground).await;
     let Two { office, here, there, auditor, other, mother, .. } = &two;
     let coordinator = &office.worker;
-    two.hear_each_other().await;
+    hear_each_other(&two.mother, &two.home).await;
     let _ = once_listed(here, 1).await;
     let _ = coordinator.run(&["ngo", "assign", "GS-001", "2"]).await.success();
 
@@ -163,7 +153,7 @@ async fn a_family_goes_to_another_programme_if_both_want_it(ground: Ground) {
     let two = Two::on(&ground).await;
     let Two { office, other, here, auditor, mother, home, .. } = &two;
     let coordinator = &office.worker;
-    two.hear_each_other().await;
+    hear_each_other(&two.mother, &two.home).await;
     let _ = once_listed(here, 1).await;
     let programme = ask(other, &["ngo", "transfer", "list"]).await["programme"].clone();
     let programme = programme.as_str().unwrap();
@@ -228,14 +218,14 @@ async fn a_family_goes_to_another_programme_if_both_want_it(ground: Ground) {
         (&sees["programme"], &sees["case_code"], &sees["counted"]),
         (&json!(programme), &json!("PR-9"), &json!(false))
     );
-    two.hear_each_other().await;
+    hear_each_other(&two.mother, &two.home).await;
     assert_eq!(listed(other).await[0]["days_since_two_way"], Value::Null);
     for member in ["1", "3"] {
         let dates = ["--counting-on", "2026-11-20", "--counting-assent-on", "2026-11-20"];
         let consent = [&["ngo", "consent", "PR-9", member], &dates[..]].concat();
         let _ = other.run(&consent).await.success();
     }
-    two.hear_each_other().await;
+    hear_each_other(&two.mother, &two.home).await;
     let _ = until("it to be counted there", async || {
         let list = listed(other).await;
         (list[0]["days_since_two_way"] == 0).then_some(())
