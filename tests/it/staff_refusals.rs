@@ -151,6 +151,22 @@ async fn answer(
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
 }
 
+/// What a member of staff is answered by every request that changes nothing, in turn: its path, and the answer.
+pub(crate) async fn all_answers(
+    relay: &TestRelay,
+    phone: &Cli,
+    case: &str,
+) -> Vec<(String, String)> {
+    let mut answers = Vec::new();
+    for asked in TABLE.iter().filter(|asked| asked.method == "GET") {
+        let path = asked.of(case, "1");
+        let (status, told) = answer(relay, asked, &path, Some(&token(phone))).await;
+        assert_eq!(status, 200, "{path}: {told}");
+        answers.push((path, told));
+    }
+    answers
+}
+
 /// The requests that the relay's own code lists.
 fn listed() -> BTreeSet<(String, String)> {
     fn sources(folder: &Path, found: &mut String) {

@@ -5,9 +5,12 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use jiashu_tests::ground::Ground;
+use jiashu_tests::smtpd::decoded;
 use jiashu_tests::sound::opus_by;
-use jiashu_tests::{TestRelay, until};
+use jiashu_tests::until;
 
+use crate::staff_refusals::all_answers;
 use crate::story::{Journalled, Office, ask, ask_all, text as path_text};
 use crate::story_contact::COLUMNS;
 
@@ -71,7 +74,8 @@ fn holds_any(bytes: &[u8], needles: &[Vec<u8>]) -> bool {
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let entries =
+        std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
@@ -126,12 +130,12 @@ fn the_search_finds_a_word_in_every_form() {
     assert!(!search.finds(b"Zimt, Kanarie"));
 }
 
-#[tokio::test]
-async fn what_a_family_writes_lies_nowhere_at_the_relay() {
-    let mail = tempfile::tempdir().unwrap();
-    let by_mail = format!("folder:{}", mail.path().display());
-    let relay = TestRelay::with(&[("JIASHU_LOG", "trace"), ("JIASHU_MAIL", &by_mail)]).await;
-    let mut office = Office::on(relay).await;
+async fn what_a_family_writes_lies_nowhere_at_the_relay(ground: Ground) {
+    let folder = tempfile::tempdir().unwrap();
+    let mail = folder.path().join("mail");
+    let by_mail = format!("folder:{}", mail.display());
+    let settings = [("JIASHU_LOG", "trace"), ("JIASHU_MAIL", &by_mail)];
+    let mut office = Office::on(ground.relay(&folder, &settings).await).await;
     let (mama, kid, label) =
         (format!("{CANARY} Mama"), format!("{CANARY} Kid"), format!("{CANARY} phone"));
     let list = office.path("families.csv");
@@ -177,38 +181,35 @@ async fn what_a_family_writes_lies_nowhere_at_the_relay() {
     // What staff are told and may ask for.
     let _ = office.worker.run(&["ngo", "me", "--email", "li@ngo.example"]).await.success();
     let _ = ask(&home, &["ask-for-help", "--as", &kid, "--yes"]).await;
-    until("the e-mail to be there", async || (!files(mail.path()).is_empty()).then_some(())).await;
+    until("the e-mail to be there", async || (!files(&mail).is_empty()).then_some(())).await;
     let mut places = Vec::new();
-    for verb in [
-        &["worklist"][..],
-        &["tasks"],
-        &["report"],
-        &["report", "--by", "corridor"],
-        &["staff", "list"],
-        &["mail"],
-        &["audit"],
-    ] {
-        let told = ask_all(&office.worker, &[&["ngo"], verb].concat()).await;
-        assert!(verb == ["mail"] || !told.is_empty(), "{verb:?}");
-        places.push((format!("{verb:?}"), serde_json::to_vec(&told).unwrap()));
+    for (path, told) in all_answers(&office.relay, &office.worker, CASE).await {
+        places.push((path, told.into_bytes()));
     }
-    places.extend(contents(mail.path()));
+    let mails = contents(&mail).into_iter();
+    places.extend(mails.map(|(path, bytes)| (path, decoded(&bytes).into_bytes())));
 
     places.extend(memory(office.relay.pid()));
     for path in ["/metrics", "/healthz"] {
         places.push((path.into(), office.relay.raw().get(path).await.body));
     }
-    places.extend(contents(&office.relay.data_dir()));
+    let folders = ground.folders(&office.relay);
+    places.extend(folders.iter().flat_map(|folder| contents(folder)));
     listening.stop().await;
     office.relay.term().await;
-    places.extend(contents(&office.relay.data_dir()));
+    places.extend(folders.iter().flat_map(|folder| contents(folder)));
+    if let Some(bucket) = &ground.bucket {
+        for key in bucket.keys().await {
+            places.push((format!("object {key}"), bucket.object(&key).await));
+        }
+    }
     places.push(("its log".into(), office.relay.log().into_bytes()));
     places.push(("what it printed".into(), office.relay.printed().into_bytes()));
 
     assert_eq!(found(&Search::of(CANARY), &places), Vec::<&str>::new());
     let key = link.rsplit_once('.').unwrap().1;
     assert_eq!(found(&Search::of(&key[8..28]), &places), Vec::<&str>::new(), "the link's key");
-    assert!(files(&office.relay.data_dir().join("blobs")).len() >= 2, "the sound is there");
+    assert!(ground.stored(&office.relay).await >= 2, "the sound is there");
     for heard in [&out, &by_link] {
         assert!(Search::of(CANARY).finds(&std::fs::read(heard).unwrap()), "and comes out");
     }
@@ -229,4 +230,14 @@ async fn what_a_family_writes_lies_nowhere_at_the_relay() {
         !found(&Search::of(folder.trim_start_matches("/tmp/")), &in_memory).is_empty(),
         "its memory"
     );
+}
+
+#[tokio::test]
+async fn what_a_family_writes_lies_nowhere_at_the_relay_nor_in_its_file() {
+    what_a_family_writes_lies_nowhere_at_the_relay(Ground::own()).await;
+}
+
+#[tokio::test]
+async fn what_a_family_writes_lies_nowhere_at_the_relay_nor_in_its_redis() {
+    what_a_family_writes_lies_nowhere_at_the_relay(Ground::shared().await).await;
 }

@@ -10,7 +10,6 @@ use tempfile::TempDir;
 
 use crate::story::{Office, ask, ask_all, hear_each_other};
 use crate::story_contact::{COLUMNS, come_in};
-use crate::story_programme::plain;
 
 /// One of them means to be in touch each evening, ten on Mondays: enough that their sums may be sent by e-mail.
 const FAMILIES: usize = 11;
@@ -192,7 +191,7 @@ async fn monday_tells_of_it(january: &mut January) {
     january.until("2030-01-21T00:01:00Z").await;
 
     let digests = january.mails("li@ngo.example", before + 2).await;
-    let text = plain(&digests.last().unwrap().text);
+    let text = &digests.last().unwrap().text;
     let report = ["ngo", "report", "--week", "2030W2", "--by", "site"];
     let total = ask(&january.office.worker, &report).await["groups"][0].clone();
     // Ten Mondays, and seven evenings of the first; kept were all Mondays, and her Friday.

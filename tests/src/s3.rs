@@ -15,6 +15,10 @@ use crate::{http, port};
 
 const BUCKET: &str = "notes";
 
+/// Signed by somebody, whom moto does not look at.
+const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=test/20261127/us-east-1/s3/aws4_request, \
+                      SignedHeaders=host, Signature=0";
+
 /// How the server answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mood {
@@ -104,7 +108,8 @@ impl TestBucket {
     ///
     /// If there is none of that key.
     pub async fn object(&self, key: &str) -> Vec<u8> {
-        let request = http::request("GET", &format!("/{BUCKET}/{key}"), &[], &[]);
+        let path = format!("/{BUCKET}/{key}");
+        let request = http::request("GET", &path, &[("authorization", SIGNED)], &[]);
         let answer = self.raw.exchange(&request).await.expect("moto answers");
         assert_eq!(answer.status, 200, "{key}");
         answer.body
@@ -116,11 +121,8 @@ impl TestBucket {
     ///
     /// If it does not answer.
     pub async fn lose(&self, key: &str) {
-        // Signed by somebody, whom moto does not look at.
-        let signed = "AWS4-HMAC-SHA256 Credential=test/20261127/us-east-1/s3/aws4_request, \
-                      SignedHeaders=host, Signature=0";
         let path = format!("/{BUCKET}/{key}");
-        let request = http::request("DELETE", &path, &[("authorization", signed)], &[]);
+        let request = http::request("DELETE", &path, &[("authorization", SIGNED)], &[]);
         let answer = self.raw.exchange(&request).await.expect("moto answers");
         assert_eq!(answer.status, 204, "{answer:?}");
     }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use mail_parser::MessageParser;
 use serde_json::Value;
 
 use crate::until::until;
@@ -19,7 +20,7 @@ pub struct Mail {
     pub to: String,
     /// What makes two of them the same.
     pub id: String,
-    /// Headers and parts, with soft line breaks undone.
+    /// Headers and parts, as they are read.
     pub text: String,
     /// Whether it came over TLS, from somebody who had said who it is.
     pub safely: (bool, bool),
@@ -120,9 +121,26 @@ impl Drop for TestMailServer {
     }
 }
 
+/// An e-mail as somebody reads it: its headers, its text, and its HTML, of which nothing is coded.
+///
+/// # Panics
+///
+/// If it is no e-mail.
+#[must_use]
+pub fn decoded(mail: &[u8]) -> String {
+    let mail = MessageParser::new().parse(mail).unwrap();
+    let headers = mail.headers_raw().map(|(name, value)| format!("{name}:{value}"));
+    let headers: String = headers.collect();
+    let texts = (0..mail.text_body_count()).map(|place| mail.body_text(place).unwrap());
+    let pages = (0..mail.html_body_count()).map(|place| mail.body_html(place).unwrap());
+    let subject = mail.subject().unwrap();
+    let parts: Vec<_> = texts.chain(pages).collect();
+    format!("{headers}{subject}\n\n{}", parts.join("\n")).replace("\r\n", "\n")
+}
+
 fn read(line: &Value) -> Mail {
     let bytes = STANDARD.decode(line["message"].as_str().unwrap()).unwrap();
-    let text = String::from_utf8(bytes).unwrap().replace("=\r\n", "");
+    let text = decoded(&bytes);
     let id = text.lines().find_map(|line| line.strip_prefix("Message-ID: ")).unwrap().to_owned();
     let is = |what: &str| line[what] == true;
     Mail {
