@@ -183,6 +183,16 @@ pub(crate) struct Staffed {
 
 impl Staffed {
     pub(crate) async fn on(ground: &Ground) -> Self {
+        let staffed = Self::without_families(ground).await;
+        let list = staffed.office.path("families.csv");
+        let rows = FAMILIES.replace(",2026-11-02,,day", ",2026-11-02,tianshui,day");
+        let rows = rows.replace(",,\"sun", ",soroca,\"sun");
+        std::fs::write(&list, format!("{COLUMNS}\n{rows}")).unwrap();
+        let _ = staffed.office.try_enrol(list.to_str().unwrap(), &[]).await.success();
+        staffed
+    }
+
+    pub(crate) async fn without_families(ground: &Ground) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let office = Office::on(ground.relay(&folder, &[]).await).await;
         for (code, name, zone) in
@@ -193,11 +203,6 @@ impl Staffed {
         }
         let caseworker = come_in(&office, "caseworker", &["--site", "tianshui"]).await;
         let auditor = come_in(&office, "auditor", &[]).await;
-        let list = office.path("families.csv");
-        let rows = FAMILIES.replace(",2026-11-02,,day", ",2026-11-02,tianshui,day");
-        let rows = rows.replace(",,\"sun", ",soroca,\"sun");
-        std::fs::write(&list, format!("{COLUMNS}\n{rows}")).unwrap();
-        let _ = office.try_enrol(list.to_str().unwrap(), &[]).await.success();
         Self { office, caseworker, auditor, _folder: folder }
     }
 }

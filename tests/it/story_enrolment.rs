@@ -5,13 +5,16 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Stdio;
 
-use jiashu_tests::DEADLINE;
+use jiashu_tests::ground::Ground;
+use jiashu_tests::{Cli, DEADLINE, until};
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStderr};
 use tokio::time::timeout;
 
 use crate::operator::store_file;
 use crate::story::{Office, ask, mode, text};
+use crate::story_contact::{COLUMNS, Staffed};
 
 /// Families of three with two phones, from one number to another.
 fn families(numbers: std::ops::Range<u32>) -> String {
@@ -88,6 +91,83 @@ async fn a_list_as_a_spreadsheet_program_saves_it_is_read_alike() {
     assert_eq!(enrolled.json_lines()[0]["families"], 1);
     let cards = office.cards();
     office.join("mother", &cards.link("F-001", "Mama 1")).await;
+}
+
+/// Forty families of two sites, whose phones at home serve grandmother and child; two of them borrow the school's.
+fn forty() -> String {
+    let family = |number: u32| {
+        let site = if number.is_multiple_of(2) { "tianshui" } else { "soroca" };
+        let school = if number <= 2 { "School 1" } else { "" };
+        format!(
+            "F-{number:03},1,parent,Mama {number},Europe/Rome,it,Mama,,2026-11-01,,,,,{site},\n\
+             F-{number:03},2,caregiver,Nonna {number},Asia/Shanghai,zh,Home,{school},2026-11-01,,,,,{site},\n\
+             F-{number:03},3,child,Kid {number},Asia/Shanghai,zh,Home,{school},2026-11-01,2026-11-01,\
+             2017-03-04,,,{site},\"sun,wed 19:30\"\n"
+        )
+    };
+    format!("{COLUMNS}\n{}", (1..=40).map(family).collect::<String>())
+}
+
+/// An afternoon's work: looked at, then done, and once more by mistake.
+async fn forty_families_are_enrolled_from_a_spreadsheet(ground: Ground) {
+    let Staffed { office, .. } = &Staffed::without_families(&ground).await;
+    let list = office.path("forty.csv");
+    std::fs::write(&list, forty()).unwrap();
+    let list = text(&list);
+    let total = async || ask(&office.worker, &["ngo", "worklist"]).await["total"].clone();
+
+    let looked = ask(&office.worker, &["ngo", "enrol", &list, "--dry-run"]).await;
+    let said = office.worker.run(&["ngo", "enrol", &list, "--dry-run"]).await.success().stderr;
+    let before = total().await;
+    let done = office.try_enrol(&list, &["--json"]).await.success().json_lines().remove(0);
+    until("staff to see all of them", async || (total().await == 40).then_some(())).await;
+    let printed = files(&office.path("cards"));
+    let again = office.try_enrol(&list, &["--json"]).await.success().json_lines().remove(0);
+
+    assert_eq!((&looked["families"], &looked["printed"]), (&json!(40), &json!(80)));
+    assert_eq!(before, 0, "a look enrols nobody");
+    let shared = looked["shared_phones"].as_array().unwrap();
+    assert_eq!((shared.len(), &done["shared_phones"]), (39, &looked["shared_phones"]));
+    assert_eq!(shared[38]["families"], json!(["F-001", "F-002"]));
+    for note in [
+        "38 phones serve several of a family: Home of F-003",
+        "a phone serves 2 families, 4 people (2 children)",
+    ] {
+        assert!(said.contains(note), "{note}: {said}");
+    }
+    assert_eq!((&done["families"], &done["already"]), (&json!(40), &json!(0)));
+    assert_eq!((&again["families"], &again["already"]), (&json!(40), &json!(40)));
+    assert_eq!(files(&office.path("cards")), printed, "a re-run changes nothing");
+    assert_eq!(total().await, 40);
+}
+
+#[tokio::test]
+async fn forty_families_are_enrolled_from_a_spreadsheet_into_one_file() {
+    forty_families_are_enrolled_from_a_spreadsheet(Ground::own()).await;
+}
+
+#[tokio::test]
+async fn forty_families_are_enrolled_from_a_spreadsheet_into_redis() {
+    forty_families_are_enrolled_from_a_spreadsheet(Ground::shared().await).await;
+}
+
+#[tokio::test]
+async fn a_list_of_a_hundred_thousand_rows_is_looked_at_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("large.csv");
+    let last = "F-99999,1,parent,Mama,Europe/Rom,it,Mama,,2026-11-01,,,,,,\n";
+    let rows = families(0..33_333).replace('\n', ",,,,,\n");
+    std::fs::write(&list, format!("{COLUMNS}\n{rows}{last}")).unwrap();
+    let worker = Cli::new(folder.path().join("worker"));
+
+    let looked =
+        worker.run(&["ngo", "enrol", &text(&list), "--dry-run", "--skip-bad", "--json"]).await;
+
+    let looked = looked.success();
+    let fault: Value = serde_json::from_str(looked.stderr.lines().next().unwrap()).unwrap();
+    assert_eq!((&fault["row"], &fault["column"]), (&json!(100_001), &json!("time_zone")));
+    let held = &looked.json_lines()[0];
+    assert_eq!((&held["families"], &held["members"]), (&json!(33_333), &json!(99_999)));
 }
 
 /// What is wrong, in which column of which row of the list, in which words.

@@ -8,6 +8,7 @@ use jiashu_proto::entry::Terms;
 use jiashu_proto::id::{MemberId, Role};
 use jiff::civil::Date;
 
+pub(super) use self::shared::{SharedPhone, shared_phones};
 use super::cell::{self, Planned};
 use super::sheet::{self, Column, Finding, Row};
 
@@ -481,5 +482,6 @@ fn sort_out(groups: Vec<Group>, checked: &mut Checked) {
     checked.warnings.retain(|it| it.case_code.as_ref().is_none_or(|code| !faulty.contains(code)));
 }
 
+mod shared;
 #[cfg(test)]
 mod tests;

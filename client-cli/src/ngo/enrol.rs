@@ -9,7 +9,7 @@ use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::Enrol;
 use jiashu_proto::id::Scope;
 
-use super::check::{Checked, Family, check, check_at};
+use super::check::{Checked, Family, check, check_at, shared_phones};
 use super::draw::{CARD_LIFE_MS, Drawn, draw, fingerprint};
 use super::folder::Folder;
 use super::report::{self, Progress, Tally, consent_commands};
@@ -37,6 +37,7 @@ pub(super) async fn run(args: &EnrolArgs, globals: &Globals, out: &mut dyn Write
     if args.dry_run {
         if !globals.json {
             report::warnings(&checked.warnings);
+            report::shared(&shared_phones(&checked.families));
         }
         return report::dry_run(&checked, globals.json, out);
     }
@@ -132,7 +133,8 @@ fn keep(
     staff: &Staff,
     as_json: bool,
 ) -> Result<Tally> {
-    let mut tally = Tally { skipped: checked.faulty, ..Tally::default() };
+    let shared = shared_phones(&checked.families);
+    let mut tally = Tally { skipped: checked.faulty, shared, ..Tally::default() };
     let mut new = BTreeSet::new();
     for family in &checked.families {
         let rows = fingerprint(family, &staff.token.secret);
@@ -159,6 +161,9 @@ fn keep(
     if !as_json {
         let of_new = |code: &Option<String>| code.as_deref().is_some_and(|code| new.contains(code));
         report::warnings(checked.warnings.iter().filter(|warning| of_new(&warning.case_code)));
+    }
+    if !as_json && !new.is_empty() {
+        report::shared(&tally.shared);
     }
     Ok(tally)
 }

@@ -9,11 +9,14 @@ use jiashu_proto::entry::Consent;
 use jiashu_proto::id::Scope;
 use serde_json::json;
 
-use super::check::{Checked, Family};
+use super::check::{Checked, Family, SharedPhone, shared_phones};
 use super::folder::Folder;
 use super::sheet::Finding;
 use crate::error::Result;
 use crate::say::{json_line, one_line};
+
+/// How many of the phones that several of a family use are named; `--json` has all.
+const MAX_NAMED: usize = 5;
 
 /// What became of the list.
 #[derive(Debug, Default)]
@@ -34,6 +37,8 @@ pub(super) struct Tally {
     pub(super) refused: Vec<(String, String)>,
     /// Case codes of which no letter moves yet, with the commands that change it.
     pub(super) not_active: Vec<(String, Vec<String>)>,
+    /// Phones that serve several people.
+    pub(super) shared: Vec<SharedPhone>,
     /// Case codes whose rows have changed since their cards were made.
     pub(super) changed: Vec<String>,
 }
@@ -71,6 +76,32 @@ pub(super) fn warnings<'a>(warnings: impl IntoIterator<Item = &'a Finding>) {
     }
 }
 
+/// The phones that serve several people: a line each of those of several families, the others together.
+pub(super) fn shared(phones: &[SharedPhone]) {
+    let (own, common): (Vec<_>, Vec<_>) =
+        phones.iter().partition(|shared| shared.families.len() == 1);
+    let name = |shared: &SharedPhone| {
+        format!("{} of {}", one_line(&shared.phone), shared.families.join(", "))
+    };
+    if !own.is_empty() {
+        let mut names: Vec<_> = own.iter().take(MAX_NAMED).map(|shared| name(shared)).collect();
+        if own.len() > MAX_NAMED {
+            names.push(format!("{} more", own.len() - MAX_NAMED));
+        }
+        let phones = plural(own.len(), "phone serves", "phones serve");
+        eprintln!("note: {phones} several of a family: {}", names.join("; "));
+    }
+    for shared in common {
+        let SharedPhone { members, children, .. } = shared;
+        let (families, people) = (shared.families.len(), plural(*members, "person", "people"));
+        eprintln!(
+            "note: a phone serves {families} families, {people} ({}): {}. Each family has a card of its own",
+            plural(*children, "child", "children"),
+            name(shared)
+        );
+    }
+}
+
 /// The answer to `--dry-run`.
 pub(super) fn dry_run(checked: &Checked, as_json: bool, out: &mut dyn Write) -> Result<()> {
     let families = checked.families.len();
@@ -80,6 +111,7 @@ pub(super) fn dry_run(checked: &Checked, as_json: bool, out: &mut dyn Write) -> 
         let answer = json!({
             "dry_run": true, "families": families, "members": members, "printed": cards,
             "skipped": checked.faulty, "warnings": checked.warnings,
+            "shared_phones": shared_phones(&checked.families),
         });
         writeln!(out, "{answer}")?;
     } else {
@@ -129,6 +161,7 @@ pub(super) fn summary(
             "families": tally.families, "already": tally.already, "members": tally.members,
             "printed": cards, "skipped": tally.skipped, "elsewhere": elsewhere, "anew": tally.anew,
             "refused": refused, "changed": tally.changed, "not_active": codes,
+            "shared_phones": tally.shared,
             "invites": path(&folder.invites()), "cards": path(&folder.page()),
         });
         writeln!(out, "{}", json_line(&answer)?)?;
