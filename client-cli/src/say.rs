@@ -209,6 +209,42 @@ pub fn plain(text: &str) -> String {
     text.chars().map(|c| if is_hidden(c) && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
+/// "on Wednesday and Sunday at 19:30", of a rule's civil start and its RRULE; what people seldom mean stays as it is.
+#[must_use]
+pub fn rule_in_words(start: &str, rrule: Option<&str>) -> String {
+    let time = start.get(11..16).unwrap_or_default();
+    let days = match rrule {
+        Some("FREQ=DAILY") => "every day".to_owned(),
+        Some(rrule) => match rrule.strip_prefix("FREQ=WEEKLY;BYDAY=") {
+            Some(days) if !days.contains(';') => weekdays(days),
+            _ => rrule.to_owned(),
+        },
+        None => format!("on {}", start.get(..10).unwrap_or_default()),
+    };
+    one_line(&format!("{days} at {time}"))
+}
+
+/// "on Wednesday and Sunday", of `WE,SU`.
+fn weekdays(days: &str) -> String {
+    let full = |day| match day {
+        "MO" => "Monday",
+        "TU" => "Tuesday",
+        "WE" => "Wednesday",
+        "TH" => "Thursday",
+        "FR" => "Friday",
+        "SA" => "Saturday",
+        "SU" => "Sunday",
+        other => other,
+    };
+    let days: Vec<_> = days.split(',').map(full).collect();
+    match days.split_last() {
+        Some((last, before)) if !before.is_empty() => {
+            format!("on {} and {last}", before.join(", "))
+        }
+        _ => format!("on {}", days.concat()),
+    }
+}
+
 /// As [`plain`], on one line.
 #[must_use]
 pub fn one_line(text: &str) -> String {

@@ -152,7 +152,7 @@ async fn a_family_means_something_by_itself_and_staff_may_only_propose(ground: G
         assert!(!case.to_string().contains(canary), "{canary} is seen: {case}");
     }
     let shown = office.worker.run(&["ngo", "family", "GS-001"]).await.success().stdout;
-    assert!(shown.contains("child 3  [") && shown.contains("plan: FREQ=DAILY at 19:30"), "{shown}");
+    assert!(shown.contains("child 3  [") && shown.contains("plan: every day at 19:30"), "{shown}");
     let log = ask_all(&office.worker, &["ngo", "audit"]).await;
     let looked = log.iter().filter(|entry| entry["action"] == "family").count();
     assert_eq!(looked, 2, "who looked is noted, each time: {log:?}");
@@ -398,14 +398,20 @@ async fn a_coordinator_sees_what_came_of_contact(ground: Ground) {
     let Programme { office, mother, home, .. } = &programme;
     let coordinator = &office.worker;
     let auditor = come_in(office, "auditor", &[]).await;
-    let _ = ask(mother, &["send", "吃饭了吗"]).await;
-    let _ = ask_all(home, &["inbox"]).await;
-    let seq = ask_all(home, &["log"]).await[0]["seq"].to_string();
-    let _ = home.run(&["heard", &seq, "--by", "Lili"]).await.success();
     let now = jiff::Timestamp::from_millisecond(office.relay.raw().now().await).unwrap();
     let date = jiff::tz::TimeZone::get("Asia/Shanghai").unwrap().to_datetime(now).date();
     let iso = date.iso_week_date();
     let week = format!("{}W{}", iso.year(), iso.week());
+    let joined = until("their phones to be counted", async || {
+        let report = ask(coordinator, &["ngo", "report", "--week", &week]).await;
+        (report["total"]["shared_phones"] == 1).then_some(report)
+    })
+    .await;
+    assert_eq!(joined["total"]["idle_phones"], 0, "who has just come has not been idle for weeks");
+    let _ = ask(mother, &["send", "吃饭了吗"]).await;
+    let _ = ask_all(home, &["inbox"]).await;
+    let seq = ask_all(home, &["log"]).await[0]["seq"].to_string();
+    let _ = home.run(&["heard", &seq, "--by", "Lili"]).await.success();
 
     let report = until("what was heard to be reported", async || {
         let report =

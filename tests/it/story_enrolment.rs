@@ -152,6 +152,16 @@ async fn forty_families_are_enrolled_from_a_spreadsheet_into_redis() {
 }
 
 #[tokio::test]
+async fn the_list_to_start_from_is_sound() {
+    let Staffed { office, .. } = &Staffed::without_families(&Ground::own()).await;
+    let list = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/examples/families.csv");
+
+    let enrolled = office.try_enrol(list, &["--json"]).await.success().json_lines().remove(0);
+
+    assert_eq!((&enrolled["families"], &enrolled["not_active"]), (&json!(2), &json!([])));
+}
+
+#[tokio::test]
 async fn a_list_of_a_hundred_thousand_rows_is_looked_at_to_its_end() {
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("large.csv");

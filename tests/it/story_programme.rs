@@ -186,7 +186,8 @@ impl Family<'_> {
             return;
         }
         let within = |day: Date| week <= day && day < week + 7.days();
-        if self.date(at(&self.account["counted_since"])) >= week + 7.days() {
+        let counted_since = at(&self.account["counted_since"]);
+        if self.date(counted_since) >= week + 7.days() {
             return;
         }
         counts.families += 1;
@@ -194,7 +195,9 @@ impl Family<'_> {
         for phone in self.account["phones"].as_array().unwrap() {
             let used = phone["used"].as_array().unwrap().iter().map(at);
             let last = used.filter(|used| *used <= ends).max();
-            let is_idle = last.is_none_or(|last| ends.duration_since(last) >= IDLE);
+            // Before it was counted nobody looked.
+            let since = last.unwrap_or(Timestamp::MIN).max(counted_since);
+            let is_idle = ends.duration_since(since) >= IDLE;
             let shared = u64::from(phone["shared"] == true);
             counts.shared_phones += shared;
             counts.idle_phones += if is_idle { shared } else { 0 };

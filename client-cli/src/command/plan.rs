@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiashu_contact::keeping::{Outcome, kept};
 use jiashu_contact::ledger::of_child;
 use jiashu_contact::plan::Plan;
-use jiashu_proto::entry::{IntendedRule, Pause};
+use jiashu_proto::entry::{IntendedRule, Pause, RuleText};
 use jiashu_proto::id::{MemberId, Role};
 use jiashu_recurrence::{Rule, local_text, parse_every, utc_text};
 use jiff::civil::Date;
@@ -17,7 +17,7 @@ use super::{Context, View};
 use crate::args::plan::{AsArgs, PlanCommand, RuleArgs};
 use crate::clock::{now, now_ms};
 use crate::error::{CliError, ExitCode, Result};
-use crate::say::{self, People};
+use crate::say::{self, People, rule_in_words};
 use crate::state::contact::{self, Intentions};
 use crate::state::outbox::{self, Fate};
 use crate::sync::draft;
@@ -231,40 +231,10 @@ fn ends_from(pause: &Pause, day: Date) -> bool {
     pause.last.parse::<Date>().is_ok_and(|last| last >= day)
 }
 
-/// "on sun and wed at 19:30 (Asia/Shanghai)".
+/// "on Wednesday and Sunday at 19:30 (Asia/Shanghai)".
 fn in_words(intended: &IntendedRule) -> String {
-    let rule = &intended.rule;
-    let time = rule.start.get(11..16).unwrap_or_default();
-    let days = match rule.rrule.as_deref() {
-        Some("FREQ=DAILY") => "every day".to_owned(),
-        Some(rrule) => match rrule.strip_prefix("FREQ=WEEKLY;BYDAY=") {
-            Some(days) if !days.contains(';') => weekdays(days),
-            _ => rrule.to_owned(),
-        },
-        None => format!("on {}", rule.start.get(..10).unwrap_or_default()),
-    };
-    format!("{days} at {time} ({})", rule.zone)
-}
-
-/// "on Wednesday and Sunday", of `WE,SU`.
-fn weekdays(days: &str) -> String {
-    let full = |day| match day {
-        "MO" => "Monday",
-        "TU" => "Tuesday",
-        "WE" => "Wednesday",
-        "TH" => "Thursday",
-        "FR" => "Friday",
-        "SA" => "Saturday",
-        "SU" => "Sunday",
-        other => other,
-    };
-    let days: Vec<_> = days.split(',').map(full).collect();
-    match days.split_last() {
-        Some((last, before)) if !before.is_empty() => {
-            format!("on {} and {last}", before.join(", "))
-        }
-        _ => format!("on {}", days.concat()),
-    }
+    let RuleText { start, zone, rrule, .. } = &intended.rule;
+    format!("{} ({zone})", rule_in_words(start, rrule.as_deref()))
 }
 
 /// One time of a week as `--json` has it.

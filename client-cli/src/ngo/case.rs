@@ -9,7 +9,7 @@ use super::staff::Staff;
 use super::{api, worklist};
 use crate::args::Globals;
 use crate::error::Result;
-use crate::say::json_line;
+use crate::say::{json_line, rule_in_words};
 
 /// Shows it.
 pub(super) async fn run(case: &str, globals: &Globals, out: &mut dyn Write) -> Result<()> {
@@ -20,11 +20,13 @@ pub(super) async fn run(case: &str, globals: &Globals, out: &mut dyn Write) -> R
         return Ok(writeln!(out, "{}", json_line(&case)?)?);
     }
     worklist::show(std::slice::from_ref(&case.stands), out)?;
-    let site = case.stands.site.as_deref().unwrap_or("no site");
-    let whose = case.worker.map_or_else(
-        || "its site's caseworkers".to_owned(),
-        |number| format!("staff number {number}"),
-    );
+    let site = case.stands.site.as_deref();
+    let whose = match (case.worker, site) {
+        (Some(number), _) => format!("staff number {number}"),
+        (None, Some(_)) => "its site's caseworkers".to_owned(),
+        (None, None) => "coordinators alone".to_owned(),
+    };
+    let site = site.unwrap_or("no site");
     writeln!(out, "\n{site}, in the hands of {whose}")?;
     for member in &case.members {
         writeln!(out, "{}", line_of(member))?;
@@ -63,9 +65,8 @@ fn rules(rules: &[Rule]) -> String {
         return "nothing".to_owned();
     }
     let one = |rule: &Rule| {
-        let hour = rule.start.get(11..16).unwrap_or(&rule.start);
-        let when = rule.rrule.as_deref().unwrap_or("once");
-        format!("{when} at {hour} ({})", rule.zone.as_deref().unwrap_or_default())
+        let when = rule_in_words(&rule.start, rule.rrule.as_deref());
+        format!("{when} ({})", rule.zone.as_deref().unwrap_or_default())
     };
     rules.iter().map(one).collect::<Vec<_>>().join("; ")
 }

@@ -70,7 +70,9 @@ pub(super) async fn run(link: &str, globals: &Globals, out: &mut dyn Write) -> R
             "You are coordinator {} of a new programme at {}.",
             staffed.number, file.relay
         )?;
-        writeln!(out, "Next: jiashu ngo enrol families.csv --out cards/")?;
+        writeln!(out, "Next, where the families live, each place with its clock:")?;
+        writeln!(out, "  jiashu ngo site add CODE --name NAME --tz ZONE")?;
+        writeln!(out, "Then: jiashu ngo enrol families.csv --out cards/")?;
     }
     Ok(())
 }

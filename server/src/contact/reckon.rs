@@ -149,8 +149,10 @@ impl Family<'_> {
         let shared = row.phones.iter().filter(|phone| phone.is_shared());
         // Not by when it was used last, which may be in a later week.
         let used = self.known.used(ends.as_millisecond());
+        // What was before it was counted is not known: a phone that joined yesterday is not idle.
+        let since = self.known.counted_since;
         let is_idle = |phone: &&PhoneRow| {
-            let used = used.get(&phone.device).copied().flatten().map(timestamp);
+            let used = used.get(&phone.device).copied().flatten().max(since).map(timestamp);
             used.is_none_or(|at| ends.duration_since(at) >= SignedDuration::from_hours(24 * IDLE))
         };
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);

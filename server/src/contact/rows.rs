@@ -34,7 +34,7 @@ pub struct WeekRow {
     /// Phones of the household that are in.
     #[n(4)]
     pub shared_phones: u32,
-    /// Of these, those on which nothing was said or heard for 42 days, or never.
+    /// Of these, those on which nothing was said or heard for 42 days since counting began.
     #[n(5)]
     pub idle_phones: u32,
     /// Whether the week has closed.

@@ -11,7 +11,7 @@ use super::when::{PREVIEW, PreviewJson, dates, print_preview};
 use super::{Listed, PHONE_REMOVED, bad_rule, find, listed, own, short};
 use crate::clock::now;
 use crate::error::{CliError, ExitCode, Result};
-use crate::say::{first_line, on_clock, one_line};
+use crate::say::{first_line, on_clock, one_line, rule_in_words};
 
 /// What `schedule show --json` says.
 #[derive(Serialize)]
@@ -153,7 +153,7 @@ fn runs_out(schedule: &Schedule, is_empty: bool, next: Option<&str>) -> String {
     }
 }
 
-/// "Asia/Shanghai, FREQ=WEEKLY;BYDAY=SU from 2027-03-07 19:30, but not 2027-04-04 19:30".
+/// "Asia/Shanghai, on Sunday at 19:30 from 2027-03-07 on, but not 2027-04-04 19:30".
 fn in_words(schedule: &Schedule) -> String {
     let rule = &schedule.rule;
     let typed = |times: &[String]| {
@@ -161,7 +161,10 @@ fn in_words(schedule: &Schedule) -> String {
         times.join(", ")
     };
     let mut words = match &rule.rrule {
-        Some(rrule) => format!("{}, {rrule} from {}", rule.zone, on_paper(&rule.start)),
+        Some(rrule) => {
+            let (when, first) = (rule_in_words(&rule.start, Some(rrule)), rule.start.get(..10));
+            format!("{}, {when} from {} on", rule.zone, first.unwrap_or_default())
+        }
         None => format!("{}, once, on {}", rule.zone, on_paper(&rule.start)),
     };
     if !rule.also.is_empty() {

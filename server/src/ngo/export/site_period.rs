@@ -256,7 +256,7 @@ pub const COLUMNS: [Column<Row>; 30] = [
         name: "idle_phones",
         kind: Integer,
         unit: Some("phones"),
-        meaning: "Of these, those on which nothing was said or heard for 42 days",
+        meaning: "Of these, those on which nothing was said or heard for 42 days since counting began",
         formula: "Other figures",
         cell: |row| count(row.group.idle_phones),
     },
