@@ -12,6 +12,7 @@ use super::{PlanArgs, api};
 use crate::args::Globals;
 use crate::clock::now;
 use crate::error::{CliError, ExitCode, Result};
+use crate::say::rule_in_words;
 
 /// Proposes it.
 pub(super) async fn run(args: &PlanArgs, globals: &Globals, out: &mut dyn Write) -> Result<()> {
@@ -21,6 +22,7 @@ pub(super) async fn run(args: &PlanArgs, globals: &Globals, out: &mut dyn Write)
     let every = parse_every(&args.every, &args.at, today)
         .map_err(|error| CliError::new(ExitCode::BadInput, error))?;
     let tolerance_min = args.tolerance.map(|hours| hours.saturating_mul(60));
+    let words = rule_in_words(&every.start, Some(&every.rrule));
     let (start, rrule) = (every.start, Some(every.rrule));
     let plan = Plan { rules: vec![Rule { start, zone: None, rrule, tolerance_min }] };
     let staff = Staff::load(globals)?;
@@ -30,8 +32,7 @@ pub(super) async fn run(args: &PlanArgs, globals: &Globals, out: &mut dyn Write)
     }
     writeln!(
         out,
-        "Proposed: {} at {}. It holds once a parent or caregiver has typed: jiashu plan confirm",
-        args.every, args.at
+        "Proposed: {words}. It holds once a parent or caregiver has typed: jiashu plan confirm"
     )?;
     Ok(())
 }
