@@ -53,7 +53,7 @@ impl From<ExitCode> for std::process::ExitCode {
 pub struct CliError {
     /// How the process ends.
     pub code: ExitCode,
-    /// One line that says what to do next; never a secret.
+    /// One line that says what to do next; never a secret. Empty where nobody reads on.
     pub message: String,
 }
 
@@ -70,7 +70,9 @@ impl CliError {
 
 impl From<std::io::Error> for CliError {
     fn from(error: std::io::Error) -> Self {
-        Self::new(ExitCode::General, error)
+        // Whoever read what we print, as `head` does, has enough.
+        let enough = error.kind() == std::io::ErrorKind::BrokenPipe;
+        Self::new(ExitCode::General, if enough { String::new() } else { error.to_string() })
     }
 }
 

@@ -53,7 +53,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match Cli::try_parse_from(args).map_or_else(|error| not_run(&error), run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say::warn(&format!("jiashu: {}", say::one_line(&error.message)));
+            if !error.message.is_empty() {
+                say::warn(&format!("jiashu: {}", say::one_line(&error.message)));
+            }
             error.code.into()
         }
     }

@@ -1,8 +1,11 @@
 //! How the command line behaves: exit codes as documented, one line for a failure, a folder for one
 //! user alone.
 
-use jiashu_tests::{Cli, TestRelay};
+use std::process::Stdio;
+
+use jiashu_tests::{Cli, DEADLINE, TestRelay};
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::story::{Li, ask, ask_all, failure, mode, text};
 
@@ -177,4 +180,18 @@ async fn shells_and_manuals_are_served() {
     let manual = phone.run(&["man"]).await.success();
     assert!(manual.stdout.starts_with(".ie") && manual.stdout.contains("jiashu"), "{manual:?}");
     assert!(!phone.home().exists(), "nothing was made");
+}
+
+#[tokio::test]
+async fn who_has_read_enough_is_told_of_no_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let phone = Cli::new(folder.path().join("phone"));
+    let mut command = phone.command(&["completions", "bash"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+
+    // Nobody reads what it prints.
+    drop(child.stdout.take());
+    let ended = timeout(DEADLINE, child.wait_with_output()).await.unwrap().unwrap();
+
+    assert_eq!(String::from_utf8(ended.stderr).unwrap(), "");
 }
