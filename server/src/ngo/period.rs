@@ -63,7 +63,7 @@ impl Period {
     }
 
     fn of_month(first: Date) -> Self {
-        let weeks = std::iter::successors(Some(Week::of(first)), |week| Some(week.next()));
+        let weeks = from(Week::of(first));
         let of_month = |week: &Week| {
             let thursday = week.thursday();
             (thursday.year(), thursday.month()) == (first.year(), first.month())
@@ -79,13 +79,11 @@ impl Period {
     /// [`NoPeriod`].
     pub fn span(first: &str, last: &str) -> Result<Vec<Self>, NoPeriod> {
         let periods: Vec<_> = match (kind_of(first)?, kind_of(last)?) {
-            (Kind::Week(first), Kind::Week(last)) => {
-                std::iter::successors(Some(first), |week| Some(week.next()))
-                    .take_while(|week| *week <= last)
-                    .take(MOST_WEEKS + 1)
-                    .map(Self::week)
-                    .collect()
-            }
+            (Kind::Week(first), Kind::Week(last)) => from(first)
+                .take_while(|week| *week <= last)
+                .take(MOST_WEEKS + 1)
+                .map(Self::week)
+                .collect(),
             (Kind::Month(first), Kind::Month(last)) => {
                 std::iter::successors(Some(first), |month| month.checked_add(1.month()).ok())
                     .take_while(|month| *month <= last)
@@ -114,6 +112,11 @@ impl Period {
     pub fn has_closed(&self, now: Millis) -> bool {
         self.weeks.iter().all(|week| week.closes(&TimeZone::UTC).as_millisecond() < now)
     }
+}
+
+/// A week and those after it, up to the last of the calendar.
+fn from(first: Week) -> impl Iterator<Item = Week> {
+    std::iter::successors(Some(first), |week| Some(week.next()).filter(|next| next > week))
 }
 
 enum Kind {
@@ -192,6 +195,7 @@ mod tests {
         let december = Period::month("202612").unwrap();
         assert_eq!(december.weeks.last().unwrap().to_string(), "2026W53");
         assert_eq!(Period::month("2027-01").unwrap().weeks[0].to_string(), "2027W1");
+        assert!(Period::month("9999-12").unwrap().weeks.len() < 7, "the calendar ends");
         assert!(
             ["2026-13", "2026", "20261", "2026-1a", "2-02611", "2026--11", ""]
                 .iter()
