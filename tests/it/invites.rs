@@ -1,10 +1,11 @@
 //! Cards: used once, one answer for all that do not open, and a join whose answer was lost.
 
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::frame::{ClientFrame, Invited, Join, Look};
+use jiashu_proto::frame::{ClientFrame, Invited, Join, Look, RelayFrame, Setup};
 use jiashu_proto::id::{InviteId, Scope};
 use jiashu_roster::{Asked, Op};
 use jiashu_tests::joining::Attempt;
+use jiashu_tests::programme::draw_setup;
 use jiashu_tests::{FamilySpec, Programme, TestFamily, TestRelay, until};
 
 use crate::scene::{Scene, bytes, code};
@@ -193,4 +194,23 @@ async fn a_join_by_a_link_of_another_shape_is_refused_and_the_card_stays_open() 
     }
 
     assert!(good.send().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_card_of_a_family_makes_nobody_a_member_of_staff() {
+    let relay = TestRelay::start().await;
+    let programme = Programme::of(&relay).await;
+    let family = programme.enrol("PRATO-001", &FamilySpec::li()).await;
+    let setup = |code| {
+        let (drawn, _) = draw_setup(code);
+        ClientFrame::Setup(Setup { programme: family.scope(), ..drawn })
+    };
+    let raw = relay.raw();
+    let refused = raw.post(&bytes(&[setup([7; 16])])).await.body;
+
+    let answer = raw.post(&bytes(&[setup(family.card(0).secret.code())])).await.body;
+
+    assert_eq!(answer, refused, "as with a wrong code");
+    let joined = raw.one(ClientFrame::Join(first_join(&family).frame)).await;
+    assert!(matches!(joined, RelayFrame::Joined(_)), "the card is as good as before: {joined:?}");
 }

@@ -292,6 +292,51 @@ async fn staff_may_what_is_theirs_and_all_of_it_is_noted_over_redis() {
     staff_may_what_is_theirs_and_all_of_it_is_noted(Ground::shared().await).await;
 }
 
+async fn a_caseworker_cannot_enrol_over_a_family_of_another_site(ground: Ground) {
+    let Staffed { office, caseworker, .. } = &Staffed::on(&ground).await;
+    let before = until("all families to be listed", async || {
+        let list = ask(&office.worker, &["ngo", "worklist"]).await;
+        (codes(&list).len() == 3).then_some(list)
+    })
+    .await;
+    let rows = "\
+MD-002,1,parent,Eva,Europe/Rome,it,eva,,2026-11-01,,,,,tianshui,
+MD-002,2,child,Kid,Asia/Shanghai,zh,kid,,2026-11-01,2026-11-01,,,,tianshui,
+";
+    let list = office.path("over.csv");
+    std::fs::write(&list, format!("{COLUMNS}\n{rows}")).unwrap();
+    let (list, out) = (list.to_str().unwrap(), office.path("over"));
+    let enrol = ["--json", "ngo", "enrol", list, "--out", out.to_str().unwrap()];
+
+    for again in [&[][..], &["--again", "MD-002"]] {
+        let refused = caseworker.run(&[&enrol[..], again].concat()).await;
+        assert_eq!(refused.code, 4, "{refused:?}");
+        assert!(!refused.stdout.contains("\"elsewhere\":[\"MD-002\"]"), "{refused:?}");
+    }
+
+    let own = ask(caseworker, &["ngo", "worklist"]).await;
+    assert_eq!(codes(&own), ["GS-001"]);
+    let mut after = ask(&office.worker, &["ngo", "worklist"]).await;
+    after["as_of"] = before["as_of"].clone();
+    assert_eq!(after, before);
+    let cards = office.cards();
+    let _ = office.join("ana", &cards.link("MD-002", "Ana")).await;
+    let log = ask_all(&office.worker, &["ngo", "audit"]).await;
+    let noted = |entry: &&Value| entry["staff"] == 2 && entry["action"] == "enrol";
+    assert!(log.iter().filter(noted).all(|entry| entry["allowed"] == false), "{log:?}");
+    assert!(log.iter().any(|entry| noted(&entry)));
+}
+
+#[tokio::test]
+async fn a_caseworker_cannot_enrol_over_a_family_of_another_site_in_one_file() {
+    a_caseworker_cannot_enrol_over_a_family_of_another_site(Ground::own()).await;
+}
+
+#[tokio::test]
+async fn a_caseworker_cannot_enrol_over_a_family_of_another_site_in_redis() {
+    a_caseworker_cannot_enrol_over_a_family_of_another_site(Ground::shared().await).await;
+}
+
 #[tokio::test]
 async fn an_audit_log_that_somebody_has_altered_is_found() {
     let mut staffed = Staffed::on(&Ground::own()).await;

@@ -234,6 +234,25 @@ pub(super) async fn case(
         .ok_or_else(|| no_such_case().into())
 }
 
+/// The number of the family of a case, and its site, where the case is noted; founded or not.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn standing_case(
+    store: &dyn Store,
+    programme: Scope,
+    case_code: &str,
+) -> Result<Option<(Scope, Option<String>)>, StoreError> {
+    let record = store.fact(programme, &case_key(case_code)).await?;
+    let Some(case) = record.and_then(|record| read_case(&record.content).ok()) else {
+        return Ok(None);
+    };
+    let placement = placement(store, case.family).await?;
+    let site = placement.map_or(case.site, |placement| placement.site);
+    Ok(Some((case.family, site)))
+}
+
 /// Records consent of a member.
 ///
 /// # Errors

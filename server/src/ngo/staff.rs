@@ -16,7 +16,9 @@ use crate::family::{Refusal, no_such_case};
 use crate::notify::digest;
 use crate::programme::{self, Role, SiteFact, StaffFact, entry, site_key, staff_key};
 use crate::relay::Relay;
-use crate::store::{Batch, Change, InviteState, Precondition, ScopeState, Store, StoreError};
+use crate::store::{
+    Batch, Change, InviteState, Precondition, ScopeKind, ScopeState, Store, StoreError,
+};
 
 /// How long a link for new staff holds, in ms.
 const LASTS_MS: Millis = 72 * 60 * 60 * 1000;
@@ -158,7 +160,8 @@ async fn owned(relay: &Relay, staff: &Staff, case_code: &str) -> Result<Option<S
     Ok(staff.owns(worker, site.as_deref()).then_some(family))
 }
 
-/// Whether somebody may enrol a family at that site, which is noted.
+/// Whether somebody may enrol a family at that site, which is noted: at a site of their own, and where the case stands
+/// already, a case of their own. It is answered with its family, and may begin anew.
 ///
 /// # Errors
 ///
@@ -174,12 +177,26 @@ pub async fn allow_enrolment(
     }
     let allowed = match staff.role {
         Role::Coordinator => true,
-        Role::Caseworker => site.is_some_and(|site| staff.sites.iter().any(|own| own == site)),
+        Role::Caseworker => {
+            let is_own = |site: &str| staff.sites.iter().any(|own| own == site);
+            site.is_some_and(is_own) && !is_anothers(relay, staff, case_code).await?
+        }
         Role::Auditor => false,
     };
     let asked = Asked::of("enrol", case_code).saying(site.unwrap_or_default());
     audit::note(relay, staff.programme, staff.number, &asked, allowed).await?;
     if allowed { Ok(()) } else { Err(not_yours().into()) }
+}
+
+async fn is_anothers(relay: &Relay, staff: &Staff, case_code: &str) -> Result<bool, Failure> {
+    let store = &*relay.store;
+    let Some((family, site)) =
+        execute::staff::standing_case(store, staff.programme, case_code).await?
+    else {
+        return Ok(false);
+    };
+    let worker = worker_of(store, staff.programme, family).await?;
+    Ok(!staff.owns(worker, site.as_deref()))
 }
 
 fn not_yours() -> Refusal {
@@ -414,7 +431,11 @@ pub async fn join(
     setup: &jiashu_proto::frame::Setup,
 ) -> Result<Option<DeviceId>, Failure> {
     let (store, now) = (&*relay.store, relay.clock.now());
-    let Some(state) = store.state(setup.programme).await? else { return Ok(None) };
+    // The number may be a family's, whose cards let nobody in here.
+    let state = store.state(setup.programme).await?;
+    let Some(state) = state.filter(|state| state.kind == ScopeKind::Programme) else {
+        return Ok(None);
+    };
     let Some((number, invite)) = crate::family::roster::find_invite(&state, &setup.code) else {
         return Ok(None);
     };
