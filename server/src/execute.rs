@@ -11,7 +11,7 @@ use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{
     ClientFrame, GiveBack, GivenBack, Hold, Plan, Posted, Preview, Previewed, Refused, Turn,
 };
-use jiashu_proto::id::{DeviceId, Epoch, LinkHash, MemberId, Millis, N, Ref, Role, Scope};
+use jiashu_proto::id::{DeviceId, Epoch, LinkHash, Millis, N, Ref, Scope};
 use jiashu_roster::{Link, Roster};
 
 use crate::family::held::{decide_hold, give_back};
@@ -19,6 +19,7 @@ use crate::family::invites::check_invites;
 use crate::family::message::{decide_post, decide_report};
 use crate::family::roster::decide_turn;
 use crate::family::schedule::{Standing, decide_plan, preview};
+use crate::family::suspension::{speaker, suspended};
 use crate::family::{Refusal, Sender, erased, new_chain, no_such_invite};
 use crate::relay::Relay;
 use crate::store::{Author, Batch, Precondition, Store, StoreError};
@@ -138,13 +139,6 @@ fn stale(precondition: &Precondition) -> Refusal {
         | Precondition::RowsAre(..)
         | Precondition::HeldAre { .. } => Refusal::new(ErrorCode::Stale, CHANGED),
     }
-}
-
-/// What a member is told who is suspended.
-#[must_use]
-pub fn suspended() -> Refusal {
-    let text = "this member is suspended by the programme's staff: ask them";
-    Refusal::new(ErrorCode::NotAllowed, text)
 }
 
 /// The counter and name of a device's command; `None` for any other frame.
@@ -429,14 +423,7 @@ async fn turn_batch(
 ) -> Result<Batch, Failure> {
     let state = relay.store.state(scope).await?.ok_or(StoreError::NoScope)?;
     let roster = roster(relay, scope, state.roster_head).await?;
-    // The roster is changed by whoever answers for the family, and that is nobody who is suspended.
-    let is_adult =
-        |member: &&MemberId| roster.members().get(*member).copied().is_some_and(Role::is_adult);
-    let adults: Vec<_> = sender.members.iter().filter(is_adult).copied().collect();
-    let speaker = adults.iter().find(|member| !state.is_suspended(**member)).copied();
-    if speaker.is_none() && !adults.is_empty() {
-        return Err(suspended().into());
-    }
+    let speaker = speaker(&state, &roster, &sender.members)?;
     let (terms, now) = (relay.config.limits.invites(), relay.clock.now());
     // One that was handed in already has its invites among those that are open.
     if !Link::parse(&turn.link).is_ok_and(|link| roster.has(&link)) {

@@ -1,13 +1,15 @@
 //! A relay restored from an older copy: the phones hand in the links that it lost, and nobody else
 //! gets in by that door.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiashu_proto::bounds::MAX_INVITES;
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{ClientFrame, HandIn, HandedIn, Invited, Refused, RelayFrame, Turn};
 use jiashu_proto::id::{DeviceId, InviteId, MemberId, Millis, Role};
 use jiashu_roster::{Asked, Op};
 use jiashu_seal::KeyPairs;
-use jiashu_tests::{FamilySpec, Programme, Raw, RawDevice, TestRelay};
+use jiashu_tests::{FamilySpec, Programme, Raw, RawDevice, TestRelay, http};
 
 use crate::scene::{CASE, Scene, code, forge};
 
@@ -240,6 +242,33 @@ async fn who_holds_a_voided_card_does_not_hand_in_a_join() {
     let close = Op::CloseInvite { invite: InviteId(3), asked: Asked::ByRelay };
     mother.write(vec![close]).await;
     mother.post("好了").await;
+}
+
+/// Staff suspend a member of the family Li.
+async fn suspend(scene: &Scene<2>, member: u32) {
+    let token = URL_SAFE_NO_PAD.encode(scene.programme.token.to_bytes());
+    let path = format!("/api/v1/families/{CASE}/suspensions/{member}");
+    let headers = [("authorization", &*format!("Bearer {token}"))];
+    let request = http::request("PUT", &path, &headers, br#"{"reason":"court-order"}"#);
+    let answer = scene.relay.raw().exchange(&request).await.unwrap();
+    assert_eq!(answer.status, 204, "{answer:?}");
+}
+
+#[tokio::test]
+async fn who_is_suspended_brings_in_no_link_signed_or_vouched_for() {
+    let scene = Scene::li().await;
+    let [mother, home] = &scene.phones;
+    let members = [1, 2, 3].map(MemberId).to_vec();
+    let new = mother.link(vec![Op::SetMembers { device: DeviceId(1), members }]).unwrap();
+    let (links, wraps) = (vec![new.link.into()], new.wraps);
+    let takes_all = HandIn { scope: mother.token.scope, links, wraps };
+    suspend(&scene, 1).await;
+
+    let refused = hand_in(scene.relay.raw(), takes_all.clone()).await;
+
+    assert_eq!(code(refused), ErrorCode::NotAllowed);
+    assert!(!vouch(mother, takes_all.clone()).await, "her own word is none");
+    assert!(vouch(home, takes_all).await, "what she signed before comes back by another's");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 use jiashu_proto::entry::{Content, WRAPS_KEY, request_key};
 use jiashu_proto::frame::{HandIn, HandedIn, Invited, Join, Joined, Look, Request, Requested};
+use jiashu_proto::id::DeviceId;
 
 use super::{ATTEMPTS, Failure, link_at, links, requests, roster};
 use crate::family::admission::{decide_request, ticket_of};
@@ -99,16 +100,20 @@ async fn request_once(relay: &Relay, request: &Request) -> Result<Requested, Fai
     Ok(Requested { first_link, members, expires_at })
 }
 
-/// Takes back links that the relay lost. `vouched` says that a live device of the family hands them
-/// in. Needs no token; a repeat finds them there.
+/// Takes back links that the relay lost. `voucher` is the live device of the family that hands them
+/// in, if one does. Needs no token; a repeat finds them there.
 ///
 /// # Errors
 ///
 /// [`Failure`].
-pub async fn hand_in(relay: &Relay, hand_in: HandIn, vouched: bool) -> Result<HandedIn, Failure> {
+pub async fn hand_in(
+    relay: &Relay,
+    hand_in: HandIn,
+    voucher: Option<DeviceId>,
+) -> Result<HandedIn, Failure> {
     let mut attempts = 0..ATTEMPTS;
     loop {
-        match hand_in_once(relay, &hand_in, vouched).await {
+        match hand_in_once(relay, &hand_in, voucher).await {
             // Perhaps by another phone that hands in the same: then the next look finds it done.
             Err(Failure::Store(StoreError::Stale { .. })) if attempts.next().is_some() => {}
             done => return done,
@@ -116,7 +121,11 @@ pub async fn hand_in(relay: &Relay, hand_in: HandIn, vouched: bool) -> Result<Ha
     }
 }
 
-async fn hand_in_once(relay: &Relay, hand_in: &HandIn, vouched: bool) -> Result<HandedIn, Failure> {
+async fn hand_in_once(
+    relay: &Relay,
+    hand_in: &HandIn,
+    voucher: Option<DeviceId>,
+) -> Result<HandedIn, Failure> {
     let (store, scope) = (&*relay.store, hand_in.scope);
     let state = store.state(scope).await?;
     let lacking = lacking(hand_in, state.as_deref())?;
@@ -137,7 +146,7 @@ async fn hand_in_once(relay: &Relay, hand_in: &HandIn, vouched: bool) -> Result<
     }
     let (wraps, now) = (hand_in.wraps.clone(), relay.clock.now());
     let count = links.len();
-    let batch = decide_hand_in(&state, roster, links, wraps, vouched, now)?;
+    let batch = decide_hand_in(&state, roster, links, wraps, voucher, now)?;
     store.commit(scope, batch).await?;
     tracing::info!(family.id = %scope, "{count} links that were lost are handed in");
     let state = store.state(scope).await?.ok_or_else(does_not_follow)?;

@@ -3,17 +3,19 @@
 //!
 //! They prove themselves, so no token is asked. But a token may be dead that the chain does not know
 //! of, and a card expired: what such a one signed is taken only on the word of a live device, for
-//! else a thief could bring in by this door what every other refuses.
+//! else a thief could bring in by this door what every other refuses. So for who is suspended: a parent's own word brings
+//! in nothing, neither signed nor vouched for.
 
 use jiashu_proto::entry::{Content, LinkFact, WRAPS_KEY, WrapsFact, link_key};
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::HandIn;
-use jiashu_proto::id::{Epoch, LinkHash, Millis};
+use jiashu_proto::id::{DeviceId, Epoch, LinkHash, MemberId, Millis};
 use jiashu_roster::{Author as LinkAuthor, Link, LinkBody, Op, Roster};
 
 use super::Refusal;
 use super::closing::{gone, no_longer_asked};
 use super::roster::{access_changes, check_bounds, check_ops, check_sizes, refusal};
+use super::suspension::speaker;
 use crate::store::{Batch, Change, InviteState, NewEntry, Precondition, ScopeKind, ScopeState};
 
 /// What of a hand-in the relay lacks, as far as is known without a look at its chain.
@@ -69,26 +71,32 @@ pub fn does_not_follow() -> Refusal {
 /// The lost links come back, with all that they change in who has access. Invites come back without
 /// their code, which their author brings when it sends its journal.
 ///
-/// `vouched` says that a live device of the family hands them in.
+/// `voucher` is the live device of the family that hands them in, if one does.
 ///
 /// # Errors
 ///
 /// [`ErrorCode::BadLink`] if one fails a check; [`ErrorCode::NotAllowed`] if its author is let in no
-/// longer; [`ErrorCode::Full`] beyond a bound of the family.
+/// longer, or is suspended; [`ErrorCode::Full`] beyond a bound of the family.
 pub fn decide_hand_in(
     state: &ScopeState,
     mut roster: Roster,
     links: Vec<(Vec<u8>, LinkBody)>,
     wraps: Vec<u8>,
-    vouched: bool,
+    voucher: Option<DeviceId>,
     now: Millis,
 ) -> Result<Batch, Refusal> {
     let head = Precondition::RosterHead(roster.head());
     let mut batch = Batch { requires: vec![head], ..Batch::new(now) };
+    let vouched = voucher.and_then(|device| speaks(state, &roster, device).ok());
+    batch.requires.extend(vouched.flatten().map(Precondition::NotSuspended));
     for (link, body) in links {
         check_ops(&body.ops)?;
-        if !vouched {
+        if vouched.is_none() {
             check_let_in(state, &roster, &body.author, now)?;
+            if let LinkAuthor::Device(device) = &body.author {
+                let speaker = speaks(state, &roster, *device)?;
+                batch.requires.extend(speaker.map(Precondition::NotSuspended));
+            }
         }
         let before = roster.clone();
         let change = roster.follow(&link).map_err(|error| refusal(&error))?;
@@ -106,6 +114,16 @@ pub fn decide_hand_in(
     let content = Content::Wraps(WrapsFact { number: roster.number(), wraps }).to_bytes();
     batch.entries.push(NewEntry { key: Some(WRAPS_KEY.into()), rank: 0, content });
     Ok(batch)
+}
+
+/// By whose word a device changes the roster; see [`speaker`].
+fn speaks(
+    state: &ScopeState,
+    roster: &Roster,
+    device: DeviceId,
+) -> Result<Option<MemberId>, Refusal> {
+    let members = roster.devices().get(&device).map_or(&[][..], |known| &known.members);
+    speaker(state, roster, members)
 }
 
 /// Whether the author could still write this link by the front door.

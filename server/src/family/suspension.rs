@@ -7,17 +7,45 @@ use jiashu_proto::entry::{
 };
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::id::{DeviceId, MemberId, Millis, Role};
+use jiashu_roster::Roster;
 
 use super::Refusal;
 use super::contact::look;
 use super::schedule::Standing;
-use crate::store::{Batch, Change, DueItem, NEVER, NewEntry, Precondition, Suspended};
+use crate::store::{Batch, Change, DueItem, NEVER, NewEntry, Precondition, ScopeState, Suspended};
 
 /// Times that are kept of a member.
 const MOST: usize = 20;
 
 /// As it stands in the log, by its place.
 pub type StandingSuspension = (Seq, Suspension);
+
+/// What a member is told who is suspended.
+#[must_use]
+pub fn suspended() -> Refusal {
+    let text = "this member is suspended by the programme's staff: ask them";
+    Refusal::new(ErrorCode::NotAllowed, text)
+}
+
+/// By whose word a phone that serves these changes the roster: an adult's who is not suspended. `None` where it serves no
+/// adult, which the chain's own rules judge.
+///
+/// # Errors
+///
+/// [`ErrorCode::NotAllowed`] where each of its adults is suspended.
+pub fn speaker(
+    state: &ScopeState,
+    roster: &Roster,
+    members: &[MemberId],
+) -> Result<Option<MemberId>, Refusal> {
+    let is_adult =
+        |member: &&MemberId| roster.members().get(*member).copied().is_some_and(Role::is_adult);
+    let mut adults = members.iter().filter(is_adult).peekable();
+    if adults.peek().is_none() {
+        return Ok(None);
+    }
+    adults.find(|member| !state.is_suspended(**member)).copied().map(Some).ok_or_else(suspended)
+}
 
 /// Suspends a member from then on. `None` where it is suspended already.
 ///

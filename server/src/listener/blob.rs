@@ -29,8 +29,8 @@ use super::routes::{Door, admit};
 use crate::access::{self, Who};
 use crate::blobs::uploads::Adding;
 use crate::blobs::{BlobError, BlobName};
+use crate::execute::Failure;
 use crate::execute::blob::{begin_upload, end_upload, look};
-use crate::execute::{self, Failure};
 use crate::family::blob::{StandingBlob, Upload};
 use crate::family::{Refusal, Sender};
 use crate::relay::Relay;
@@ -83,7 +83,7 @@ pub(super) async fn asked(
             let state = relay.store.state(access.scope).await.map_err(Failure::from)?;
             let state = state.ok_or(Failure::Store(StoreError::NoScope))?;
             if sender.members.iter().all(|member| state.is_suspended(*member)) {
-                return Err(execute::suspended().into());
+                return Err(crate::family::suspension::suspended().into());
             }
             Ok(Asked { scope: access.scope, sender, id })
         }

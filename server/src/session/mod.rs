@@ -12,7 +12,7 @@ use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{
     Ack, Beaten, ClientFrame, Cursors, GiveBack, Hello, Lane, Preview, Refused, RelayFrame, Welcome,
 };
-use jiashu_proto::id::{N, Scope};
+use jiashu_proto::id::{DeviceId, N, Scope};
 use tokio::time::Instant;
 
 use crate::access::{self, Access, AccessError, Who};
@@ -157,8 +157,8 @@ impl Session {
                 self.reply(lane, done.map(RelayFrame::Requested));
             }
             ClientFrame::HandIn(hand_in) => {
-                let vouched = self.vouches(lane, hand_in.scope);
-                let done = door::hand_in(&self.relay, hand_in, vouched).await;
+                let voucher = self.voucher(lane, hand_in.scope);
+                let done = door::hand_in(&self.relay, hand_in, voucher).await;
                 self.reply(lane, done.map(RelayFrame::HandedIn));
             }
             ClientFrame::Setup(setup) => {
@@ -245,11 +245,13 @@ impl Session {
         self.reply(lane, done.map(RelayFrame::Enrolled));
     }
 
-    /// Whether a live device of that family is on the lane.
-    fn vouches(&self, lane: Lane, family: Scope) -> bool {
-        self.lanes.get(&lane).is_some_and(|open| {
-            open.access.scope == family && matches!(open.access.who, Who::Device(_))
-        })
+    /// The live device of that family that is on the lane.
+    fn voucher(&self, lane: Lane, family: Scope) -> Option<DeviceId> {
+        let open = self.lanes.get(&lane).filter(|open| open.access.scope == family)?;
+        match &open.access.who {
+            Who::Device(sender) => Some(sender.device),
+            Who::Staff(_) => None,
+        }
     }
 
     fn scope_of(&self, lane: Lane) -> Scope {
