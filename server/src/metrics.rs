@@ -117,7 +117,7 @@ impl Metrics {
         );
         let help = "How long after its time an occurrence fired";
         registry.register_with_unit("lateness", help, Unit::Seconds, lateness.clone());
-        registry.register("missed", "Occurrences without a letter", missed.clone());
+        registry.register("missed", "Occurrences without a letter that might move", missed.clone());
         let help = "Letters worth nothing any more before they came to all";
         registry.register("expired", help, expired.clone());
         let help = "Of voice notes that were stored";

@@ -81,6 +81,9 @@ fn of_notice(notice: &Notice, people: &People) -> String {
         (Noticed::Expired, _) => {
             format!("A letter{when} could not go in time. In a letter bank it waits for the next.")
         }
+        (Noticed::Stopped, _) => {
+            format!("A letter{when} did not go: taking part is not agreed to (jiashu who-sees).")
+        }
         (Noticed::Low, Some(0) | None) => {
             format!("The last letter of a letter bank has gone{when}. To fill it: {fill}")
         }

@@ -123,6 +123,9 @@ pub enum Noticed {
     /// The letter bank runs out.
     #[n(3)]
     Low,
+    /// Its hour came while taking part was not agreed to, or its author suspended: it did not go.
+    #[n(4)]
+    Stopped,
 }
 
 impl Noticed {
@@ -133,6 +136,7 @@ impl Noticed {
             Self::Missed => "missed",
             Self::Expired => "expired",
             Self::Low => "low",
+            Self::Stopped => "stopped",
         }
     }
 }

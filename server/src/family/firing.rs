@@ -36,8 +36,31 @@ pub enum Fate {
     Missed,
     /// Its letter was worth nothing any more.
     Expired,
+    /// Its letter may not move.
+    Stopped,
     /// Nothing happens now: the zone's rules, or a person, moved it.
     Moved,
+}
+
+/// Why the letter of an occurrence may not move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Taking part is not agreed to.
+    NotActive,
+    /// Its author is suspended.
+    Suspended,
+}
+
+impl Stop {
+    /// Why what was to be released was not, if that is why.
+    #[must_use]
+    pub fn of(broken: &Precondition) -> Option<Self> {
+        match broken {
+            Precondition::Active => Some(Self::NotActive),
+            Precondition::NotSuspended(_) => Some(Self::Suspended),
+            _ => None,
+        }
+    }
 }
 
 /// What is to be committed for something that was due.
@@ -57,6 +80,8 @@ pub struct Firing {
 /// occurrence becomes due, or the schedule ends. All of it together, and only if it is still due
 /// then, still this version, and still holds this, so that of two who fire one wins.
 ///
+/// A letter is released only while the family takes part and its author is not suspended; see [`stop`].
+///
 /// The instant is reckoned anew from the time planned: where the zone's rules have changed since, an
 /// occurrence that lies ahead waits on. One that the rule no longer gives is passed over. A letter
 /// that is worth nothing any more is not released: of a bank it stays for the next occurrence. Stored bytes
@@ -72,6 +97,40 @@ pub fn fire(
     due: &Due,
     keep: Millis,
     now: Millis,
+) -> Result<Firing, Refusal> {
+    fire_by(standing, held, due, now, |batch, occurrence| {
+        release(batch, &standing.schedule, held, occurrence, keep)
+    })
+}
+
+/// What happens instead where its letter may not move: the occurrence passes, and its author is told. A letter of a
+/// bank waits for the next; one of a suspended author goes, as else those behind it would wait for ever.
+///
+/// # Errors
+///
+/// As of [`fire`].
+pub fn stop(
+    standing: &Standing,
+    held: &Held,
+    due: &Due,
+    why: Stop,
+    now: Millis,
+) -> Result<Firing, Refusal> {
+    let schedule = &standing.schedule;
+    fire_by(standing, held, due, now, |batch, occurrence| {
+        batch.entries.push(notice(schedule, Noticed::Stopped, occurrence, None));
+        let body = held.first.as_ref().filter(|_| schedule.bank && why == Stop::Suspended);
+        batch.changes.extend(body.map(|body| Change::DropHeld(schedule.id, body.body_ref)));
+        Fate::Stopped
+    })
+}
+
+fn fire_by(
+    standing: &Standing,
+    held: &Held,
+    due: &Due,
+    now: Millis,
+    release: impl FnOnce(&mut Batch, &Occurrence) -> Fate,
 ) -> Result<Firing, Refusal> {
     let schedule = &standing.schedule;
     let Held { first, count } = held.clone();
@@ -101,7 +160,7 @@ pub fn fire(
                 go_on(&mut firing, schedule, Some(&occurrence));
                 return Ok(firing);
             }
-            firing.fate = release(&mut firing.batch, schedule, held, &occurrence, keep);
+            firing.fate = release(&mut firing.batch, &occurrence);
             go_on(&mut firing, schedule, next_occurrence(&rule, occurrence.at).as_ref());
             if firing.fate == Fate::Released && schedule.bank && firing.next.is_some() {
                 firing.batch.entries.extend(runs_low(
@@ -169,6 +228,7 @@ fn release(
         return Fate::Expired;
     }
     debug_assert!(batch.entries.is_empty(), "its place is that of the batch's first entry");
+    batch.requires.extend([Precondition::Active, Precondition::NotSuspended(message.from)]);
     let (until, body_ref) = (message.until, message.fired.as_ref().map(|fired| fired.body_ref));
     let stored = message.blob.map(|id| keep_until(id, batch.at.saturating_add(keep)));
     batch.changes.extend(Sent::of(kind, &message, batch.at));
@@ -315,7 +375,8 @@ mod tests {
         let is = Precondition::HeldAre { schedule: ID, first: held.first, count: 1 };
         let due_then = Precondition::DueAt(DueItem::Occurrence(ID), due_at);
         let version = Precondition::FactAt(schedule_key(ID), Some(7));
-        assert_eq!(batch.requires, [due_then, version, is]);
+        let is_let = [Precondition::Active, Precondition::NotSuspended(MAMA)];
+        assert_eq!(batch.requires, [&[due_then, version, is][..], &is_let].concat());
         let next = set("2027-03-29T02:30:00", at("2027-03-29T00:30:00Z"));
         let [Change::Count { row, look: None }, changes @ ..] = &batch.changes[..] else {
             panic!("it is counted: {batch:?}")
@@ -350,6 +411,31 @@ mod tests {
         assert_eq!(empty.fate, Fate::Missed);
         assert_eq!(notices(&empty.batch), [(Noticed::Missed, None)]);
         assert!(empty.next.is_some(), "it goes on");
+    }
+
+    #[test]
+    fn an_occurrence_whose_letter_may_not_move_passes_and_its_author_is_told() {
+        let due_at = at("2027-03-27T01:30:00Z");
+        let due = due("2027-03-27T02:30:00", due_at);
+        let stopped = |bank, why| {
+            let standing = standing(Some("FREQ=DAILY"), bank);
+            stop(&standing, &held(2, None), &due, why, due_at).unwrap()
+        };
+
+        for (bank, why, goes) in [
+            (false, Stop::NotActive, false),
+            (true, Stop::NotActive, false),
+            (false, Stop::Suspended, false),
+            (true, Stop::Suspended, true),
+        ] {
+            let firing = stopped(bank, why);
+            assert_eq!(notices(&firing.batch), [(Noticed::Stopped, None)]);
+            assert_eq!(firing.batch.entries.len(), 1, "no letter");
+            let next = set("2027-03-28T02:30:00", at("2027-03-28T01:30:00Z"));
+            assert!(firing.batch.changes.contains(&next), "{bank} {why:?}");
+            let dropped = firing.batch.changes.contains(&Change::DropHeld(ID, Ref([2; 12])));
+            assert_eq!((dropped, firing.fate), (goes, Fate::Stopped), "{bank} {why:?}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use jiashu_proto::id::{Millis, Scope};
 
 use super::{hand_in, settle, settled};
 use crate::execute::Failure;
-use crate::family::firing::{Fate, Firing, Held, fire};
+use crate::family::firing::{Fate, Firing, Held, Stop, fire, stop};
 use crate::family::schedule::{Standing, end_of};
 use crate::relay::Relay;
 use crate::store::{Batch, Due, Occurring, Precondition, StoreError};
@@ -61,13 +61,31 @@ pub(super) async fn fire_all(relay: &Relay, due: Vec<Due>) -> Result<bool, Store
         }
     };
     for UnderWay { due, fate, due_at, commit } in under_way {
-        let done = settled(commit).await;
-        if done.is_ok() {
-            count(relay, fate, due_at);
-        }
-        progress |= settle(relay, &due, done.map(|_| ()).map_err(Failure::from)).await;
+        let done = match settled(commit).await {
+            Ok(_) => {
+                count(relay, fate, due_at);
+                Ok(())
+            }
+            Err(StoreError::Stale { precondition }) if Stop::of(&precondition).is_some() => {
+                stopped(relay, &due, Stop::of(&precondition)).await
+            }
+            Err(error) => Err(error.into()),
+        };
+        progress |= settle(relay, &due, done).await;
     }
     looked.map(|()| progress)
+}
+
+/// Its letter may not move: it is decided once more, and passes.
+async fn stopped(relay: &Relay, due: &Due, why: Option<Stop>) -> Result<(), Failure> {
+    let (store, keep, now) = (&*relay.store, relay.config.blob_keep_ms(), relay.clock.now());
+    let found = store.occurring(due.schedule().into_iter().collect()).await?;
+    for found in found {
+        let Firing { batch, fate, due_at, .. } = decide(found?, due, why, keep, now)?;
+        store.commit(due.scope, batch).await?;
+        count(relay, fate, due_at);
+    }
+    Ok(())
 }
 
 /// When the next occurrence of each family is due, of those that were decided.
@@ -91,7 +109,7 @@ impl Order {
                 continue;
             }
             let firing =
-                found.map_err(Failure::from).and_then(|found| decide(found, &due, keep, now));
+                found.map_err(Failure::from).and_then(|found| decide(found, &due, None, keep, now));
             if let Some(next) = firing.as_ref().ok().and_then(|firing| firing.next) {
                 next_of.entry(due.scope).and_modify(|at| *at = next.min(*at)).or_insert(next);
             }
@@ -104,6 +122,7 @@ impl Order {
 fn decide(
     found: Option<Occurring>,
     due: &Due,
+    why_not: Option<Stop>,
     keep: Millis,
     now: Millis,
 ) -> Result<Firing, Failure> {
@@ -117,7 +136,10 @@ fn decide(
         }
     });
     match standing {
-        Some((standing, held)) => Ok(fire(&standing, &held, due, keep, now)?),
+        Some((standing, held)) => match why_not {
+            None => Ok(fire(&standing, &held, due, keep, now)?),
+            Some(why) => Ok(stop(&standing, &held, due, why, now)?),
+        },
         None => Ok(gone(due, now)),
     }
 }
@@ -134,7 +156,7 @@ fn count(relay: &Relay, fate: Fate, due_at: Millis) {
     let metrics = &relay.metrics;
     match fate {
         Fate::Released => metrics.fire(relay.clock.now().saturating_sub(due_at)),
-        Fate::Missed => {
+        Fate::Missed | Fate::Stopped => {
             metrics.missed.inc();
         }
         Fate::Expired => {

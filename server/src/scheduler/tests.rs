@@ -39,7 +39,7 @@ pub(super) fn found() -> Batch {
     let family = Change::Create(ScopeKind::Family);
     Batch {
         requires: vec![Precondition::Absent],
-        changes: vec![family, seat, retention::look_later(FOUNDED)],
+        changes: vec![family, seat, Change::SetActive(true), retention::look_later(FOUNDED)],
         ..Batch::new(FOUNDED)
     }
 }
@@ -251,17 +251,50 @@ async fn a_bank_gives_each_letter_once_and_then_says_that_there_was_none() {
     let bodies: Vec<_> =
         fired(&*relay.store).await.into_iter().map(|(.., body)| body.0[0]).collect();
     assert_eq!(bodies, [1, 2, 3, 4]);
-    let notices: Vec<_> = all_of(&*relay.store)
-        .await
-        .into_iter()
-        .filter_map(|content| match content {
-            Content::Notice(notice) => Some((notice.what, notice.left)),
-            _ => None,
-        })
-        .collect();
     let low = |left| (Noticed::Low, Some(left));
-    assert_eq!(notices, [low(2), low(0), (Noticed::Missed, None)]);
+    assert_eq!(notices(&relay).await, [low(2), low(0), (Noticed::Missed, None)]);
     assert_eq!(relay.metrics.missed.get(), 1);
+    relay.store.close().await;
+}
+
+/// What authors were told, in order.
+async fn notices(relay: &Relay) -> Vec<(Noticed, Option<u32>)> {
+    let told = all_of(&*relay.store).await.into_iter().filter_map(|content| match content {
+        Content::Notice(notice) => Some((notice.what, notice.left)),
+        _ => None,
+    });
+    told.collect()
+}
+
+#[tokio::test]
+async fn no_letter_fires_while_taking_part_is_not_agreed_to_or_its_author_is_suspended() {
+    let folder = tempfile::tempdir().unwrap();
+    let relay = relay(folder.path());
+    relay.store.commit(FAMILY, found()).await.unwrap();
+    relay.store.commit(FAMILY, planned(19, 4, None)).await.unwrap();
+    let mother = MemberId(1);
+    let days = [
+        vec![],
+        vec![Change::SetActive(false)],
+        vec![Change::SetActive(true)],
+        vec![Change::Suspend(mother)],
+        vec![Change::Lift(mother)],
+    ];
+
+    for (day, changes) in (0..).zip(days) {
+        let at = DAY_ONE + day * DAY_MS;
+        relay.clock.set(at);
+        relay.store.commit(FAMILY, Batch { changes, ..Batch::new(at) }).await.unwrap();
+        relay.clock.set(at + DAY_MS - 1);
+        settle_all(&relay).await;
+    }
+
+    let bodies: Vec<_> =
+        fired(&*relay.store).await.into_iter().map(|(.., body)| body.0[0]).collect();
+    assert_eq!(bodies, [1, 2, 4], "the second waited a day, the third was of who was suspended");
+    let stopped = (Noticed::Stopped, None);
+    let told = notices(&relay).await;
+    assert_eq!(told.iter().filter(|notice| **notice == stopped).count(), 2, "{told:?}");
     relay.store.close().await;
 }
 
