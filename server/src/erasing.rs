@@ -3,7 +3,7 @@
 //! Several scopes change, each in one step. First the programme notes what is to be deleted, with a due item: from then on
 //! a crash stops nothing. Then the family's scope is erased, which its phones are told at once; what the programme knew of
 //! it follows. After a while all of it is done once more, for what was under way meanwhile, and the store cleans its
-//! files. Each step may be repeated.
+//! files (`cleaning`). Each step may be repeated.
 
 use jiashu_contact::week::Week;
 use jiashu_proto::entry::{Content, LEAVING_KEY, Leaving, Placement, Seq};
@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use minicbor::{Decode, Encode};
 
+use crate::cleaning;
 use crate::contact::rows::{FAMILIES, week_book};
 use crate::contact::{enrolled_at, placement};
 use crate::execute::Failure;
@@ -22,7 +23,7 @@ use crate::notify::undelivered;
 use crate::programme::{OfferFact, find_at};
 use crate::relay::Relay;
 use crate::store::{
-    Batch, Change, Due, DueItem, LedgerRow, Precondition, ScopeState, Store, StoreError,
+    Batch, Change, Cleaning, Due, DueItem, LedgerRow, Precondition, ScopeState, Store, StoreError,
 };
 
 /// The book of what is being deleted, by the family's number.
@@ -31,8 +32,11 @@ const BOOK: &str = "erasing";
 /// The book of families that began anew: of each by its number what followed on it.
 const FORMER: &str = "former";
 
-/// What the store could not clean is tried again after this time, in ms.
+/// What the store could not clean is tried again after this time at most, in ms: sooner where it is cleaned sooner.
 const CLEAN_AGAIN_MS: Millis = 10 * 60 * 1000;
+
+/// While the store cleans its files it is looked at so often, in ms.
+const CLEAN_LOOK_MS: Millis = 2_000;
 
 /// What must be known of a family once it says nothing itself any more.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -47,6 +51,9 @@ struct Erasing {
     /// Whether it ended before, when the family began anew.
     #[n(2)]
     former: bool,
+    /// What the store answered when it began to clean its files; `None` until then.
+    #[n(3)]
+    cleaning: Option<String>,
 }
 
 /// Notes in the programme that another family took the place of this one, so that it goes with that.
@@ -84,6 +91,10 @@ pub async fn on_due(relay: &Relay, due: &Due, family: Scope) -> Result<(), Failu
     let Some(noted) = noted(store, keeper, family).await? else {
         return done(relay, due, Vec::new()).await;
     };
+    if noted.cleaning.is_some() {
+        let changes = clean(relay, due, family, noted, now).await?;
+        return commit_next(relay, due, changes).await;
+    }
     let Some(erased_at) = erase(relay, family, noted.former).await? else {
         // It was taken back between two looks.
         return done(relay, due, vec![Change::Strike(BOOK.to_owned(), name(family))]).await;
@@ -94,20 +105,32 @@ pub async fn on_due(relay: &Relay, due: &Due, family: Scope) -> Result<(), Failu
     let clean_at = erased_at.saturating_add(relay.config.clean_ms());
     if now < clean_at {
         changes.push(Change::SetDue(due.item.clone(), clean_at));
-    } else if let Err(error) = store.clean().await {
-        let error: &dyn std::error::Error = &error;
-        tracing::warn!(error, "what was deleted cannot be cleaned from the store's files yet");
-        changes.push(Change::SetDue(due.item.clone(), now.saturating_add(CLEAN_AGAIN_MS)));
     } else {
-        for book in [BOOK, FORMER] {
-            changes.push(Change::Strike(book.to_owned(), name(family)));
-        }
-        changes.push(Change::ClearDue(due.item.clone()));
-        tracing::info!(family.id = %family, "what a family left behind is cleaned up");
+        changes.extend(clean(relay, due, family, noted, now).await?);
     }
-    let requires = vec![Precondition::DueAt(due.item.clone(), due.at)];
-    store.commit(keeper, Batch { requires, changes, ..Batch::new(now) }).await?;
-    Ok(())
+    commit_next(relay, due, changes).await
+}
+
+/// The last step: the files. What of it goes on, or failed, is looked at again.
+async fn clean(
+    relay: &Relay,
+    due: &Due,
+    family: Scope,
+    noted: Erasing,
+    now: Millis,
+) -> Result<Vec<Change>, Failure> {
+    let strike = |book: &str| Change::Strike(book.to_owned(), name(family));
+    let cleaning = cleaning::clean(relay, noted.cleaning.as_deref()).await?;
+    let (begun, again_ms) = match cleaning {
+        Some(Cleaning::Done) => {
+            tracing::info!(family.id = %family, "what a family left behind is cleaned up");
+            return Ok(vec![strike(BOOK), strike(FORMER), Change::ClearDue(due.item.clone())]);
+        }
+        Some(Cleaning::Begun(begun)) => (Some(begun), CLEAN_LOOK_MS),
+        None => (None, relay.config.clean_ms().clamp(CLEAN_LOOK_MS, CLEAN_AGAIN_MS)),
+    };
+    let noted = Change::Enter(row(BOOK, family, &Erasing { cleaning: begun, ..noted }));
+    Ok(vec![strike(BOOK), noted, Change::SetDue(due.item.clone(), now.saturating_add(again_ms))])
 }
 
 /// Step one, and then at once the family's own end.
@@ -143,7 +166,7 @@ async fn since_enrolled(store: &dyn Store, family: Scope) -> Result<Option<Place
 fn note(family: Scope, placement: Option<&Placement>, former: bool, now: Millis) -> [Change; 2] {
     let case_code = placement.map(|placement| placement.case_code.clone());
     let since = placement.map_or(now, |placement| placement.since);
-    let noted = Erasing { case_code, since, former };
+    let noted = Erasing { case_code, since, former, cleaning: None };
     [Change::Enter(row(BOOK, family, &noted)), Change::SetDue(DueItem::Erasure(family), now)]
 }
 
@@ -245,6 +268,11 @@ async fn noted(
 
 async fn done(relay: &Relay, due: &Due, mut changes: Vec<Change>) -> Result<(), Failure> {
     changes.push(Change::ClearDue(due.item.clone()));
+    commit_next(relay, due, changes).await
+}
+
+/// Writes what a step changed in its keeper, if no other relay was first.
+async fn commit_next(relay: &Relay, due: &Due, changes: Vec<Change>) -> Result<(), Failure> {
     let requires = vec![Precondition::DueAt(due.item.clone(), due.at)];
     let batch = Batch { requires, changes, ..Batch::new(relay.clock.now()) };
     relay.store.commit(due.scope, batch).await?;

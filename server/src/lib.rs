@@ -44,6 +44,8 @@ pub mod notify;
 
 pub mod erasing;
 
+pub mod cleaning;
+
 pub mod ngo;
 
 pub mod setup;

@@ -75,6 +75,8 @@ pub struct Metrics {
     pub mails: Family<MailOutcome, Counter>,
     /// Whether the store takes what it is given, 1 or 0, at the last look.
     pub store_writes: Gauge<i64, AtomicI64>,
+    /// Whether what was deleted cannot be cleaned from the store's files, 1 or 0, at the last look.
+    pub store_unclean: Gauge<i64, AtomicI64>,
     /// Items whose time has come and that are not done, at the last look.
     pub due: Gauge<i64, AtomicI64>,
     /// All items that wait for their time, at the last look.
@@ -99,7 +101,7 @@ impl Metrics {
         let (missed, expired) = (Counter::default(), Counter::default());
         let (due, pending) = (Gauge::default(), Gauge::default());
         let (voice_stored, voice_handed_out) = (Counter::default(), Counter::default());
-        let store_writes = Gauge::default();
+        let (store_writes, store_unclean) = (Gauge::default(), Gauge::default());
         let lateness = Histogram::new(LATENESS_S);
         let (refused, limited) = (Family::default(), Family::default());
         let mails = Family::default();
@@ -128,6 +130,8 @@ impl Metrics {
         registry.register("mails", "E-mails handed over, by what came of it", mails.clone());
         let help = "Whether the store takes what it is given";
         registry.register("store_writes", help, store_writes.clone());
+        let help = "Whether what was deleted cannot be cleaned from the store's files";
+        registry.register("store_unclean", help, store_unclean.clone());
         registry.register("due", "Items whose time has come", due.clone());
         registry.register("pending", "Items that wait for their time, or are due", pending.clone());
         Self {
@@ -147,6 +151,7 @@ impl Metrics {
             voice_handed_out,
             mails,
             store_writes,
+            store_unclean,
             due,
             pending,
         }

@@ -79,6 +79,9 @@ mod dependencies;
 mod story_enrolment;
 
 mod story_leaving;
+
+mod story_cleaning;
+
 mod story_letters;
 
 mod story_offline;
@@ -145,3 +148,5 @@ mod story_meddler;
 mod story;
 
 mod scene;
+
+mod two_families;

@@ -15,7 +15,8 @@ pub struct Ground {
     pub settings: Vec<(String, String)>,
     /// Where there is one.
     pub bucket: Option<TestBucket>,
-    redis: Option<TestRedis>,
+    /// Where there is one.
+    pub redis: Option<TestRedis>,
 }
 
 impl Ground {

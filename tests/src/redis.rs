@@ -66,6 +66,15 @@ impl TestRedis {
         vec![("JIASHU_STORE".to_owned(), self.url())]
     }
 
+    /// What it answers, asked by an operator.
+    #[must_use]
+    pub fn ask(&self, command: &[&str]) -> String {
+        let asked = Command::new("redis-cli").arg("-s").arg(self.socket()).args(command).output();
+        let output = asked.expect("redis-server brings it");
+        assert!(output.status.success(), "{command:?}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// Marks it as being filled with what has that SHA-256, in hexadecimal.
     pub fn mark_filling(&self, sha256: &str) {
         let bytes = (0..sha256.len() / 2).map(|at| u8::from_str_radix(&sha256[at * 2..][..2], 16));

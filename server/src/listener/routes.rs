@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Guest, api, blob, link, upgrade};
+use crate::cleaning;
 use crate::dice;
 use crate::limits::guests::{Full, Ticket};
 use crate::relay::Relay;
@@ -234,6 +235,9 @@ async fn metrics(State(door): State<Door>) -> Response {
     // What cannot be counted now is shown as it was last.
     if let Ok(count) = relay.store.due_count(relay.clock.now()).await {
         relay.metrics.note_due(count);
+    }
+    if let Ok(unclean) = cleaning::unclean(&*relay.store).await {
+        relay.metrics.store_unclean.set(i64::from(unclean.is_some()));
     }
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, content_type)], door.relay.metrics.as_text()).into_response()

@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use super::weather::Weather;
 use crate::store::status::StoreStatus;
 use crate::store::{
-    Batch, Committed, Due, DueCount, Health, HeldBody, LedgerRow, Occurring, Page, PageLimit,
-    Record, ScopeState, Snapshot, Store, StoreError, Wake,
+    Batch, Cleaning, Committed, Due, DueCount, Health, HeldBody, LedgerRow, Occurring, Page,
+    PageLimit, Record, ScopeState, Snapshot, Store, StoreError, Wake,
 };
 
 /// The store that all relays of a simulation share.
@@ -279,8 +279,9 @@ impl Store for BadLine {
         self.read(|store| async move { store.status().await }).await
     }
 
-    async fn clean(&self) -> Result<(), StoreError> {
-        self.read(|store| async move { store.clean().await }).await
+    async fn clean(&self, begun: Option<&str>) -> Result<Cleaning, StoreError> {
+        let begun = begun.map(str::to_owned);
+        self.read(|store| async move { store.clean(begun.as_deref()).await }).await
     }
 
     /// The store itself stays open for the other relay.

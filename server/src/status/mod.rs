@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tokio::sync::Mutex;
 
+use crate::cleaning::{self, Unclean};
 use crate::relay::Relay;
 use crate::store::status::StoreStatus;
 use crate::store::{Health, StoreError};
@@ -27,6 +28,8 @@ pub struct Status {
     pub connections: i64,
     /// What is due.
     pub due: DueStatus,
+    /// Since when what was deleted cannot be cleaned from the store's files, and why; `None` where it can.
+    pub unclean: Option<Unclean>,
     /// What keeps the letters; `None` if it cannot be asked.
     pub store: Option<StoreStatus>,
 }
@@ -78,6 +81,7 @@ async fn look_up(relay: &Relay) -> Status {
         health,
         connections: relay.metrics.connections.get(),
         due: due(relay).await.unwrap_or_default(),
+        unclean: cleaning::unclean(&*relay.store).await.ok().flatten(),
         store: relay.store.status().await.ok(),
     }
 }

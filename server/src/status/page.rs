@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+use jiashu_proto::id::Millis;
+use jiff::Timestamp;
+
 use super::Status;
 use crate::store::status::{ServerStatus, Setting, StoreStatus};
 
@@ -10,13 +13,21 @@ const HEAD: &str = include_str!("head.html");
 
 /// The whole page.
 pub(super) fn page(status: &Status) -> String {
-    let Status { version, zones, up_s, health, connections, due, store } = status;
+    let Status { version, zones, up_s, health, connections, due, unclean, store } = status;
     let mut page = HEAD.to_owned();
     let is_well = health == "ok" && store.as_ref().is_some_and(is_durable);
     let class = if is_well { "well" } else { "unwell" };
     let _ = write!(page, "<p class=\"{class}\">{}</p>", escaped(health));
     if let Some(store) = store {
         let _ = write!(page, "<p>What could be lost: {}.</p>", escaped(&store.could_lose));
+    }
+    if let Some(unclean) = unclean {
+        let (since, why) = (instant(unclean.since), escaped(&unclean.why));
+        let _ = write!(
+            page,
+            "<p class=\"unwell\">Families that were deleted still lie in the store's files: since {since} they \
+             cannot be cleaned, and it is tried again every ten minutes. {why}.</p>"
+        );
     }
     let mut rows = Rows::default();
     rows.row("version", version);
@@ -103,6 +114,12 @@ fn mib(bytes: u64) -> String {
     format!("{}.{} MiB", bytes >> 20, (bytes >> 10) % 1024 * 10 / 1024)
 }
 
+/// An instant in UTC, to the second.
+fn instant(at: Millis) -> String {
+    let at = Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
 fn duration(seconds: u64) -> String {
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
@@ -130,6 +147,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cleaning::Unclean;
     use crate::status::DueStatus;
 
     #[test]
@@ -147,13 +165,15 @@ mod tests {
             health: "degraded: <b>".into(),
             connections: 3,
             due: DueStatus::default(),
+            unclean: Some(Unclean { since: 0, why: "<i>no</i>".into() }),
             store: Some(store),
         };
 
         let page = status.to_html();
 
-        assert!(!page.contains("<script") && !page.contains("<b>"), "{page}");
+        assert!(!page.contains("<script") && !page.contains("<b>") && !page.contains("<i>"));
         assert!(page.contains("1.5 MiB") && page.contains("1 d 1 h"), "{page}");
         assert!(page.contains("class=\"unwell\">degraded"), "{page}");
+        assert!(page.contains("since 1970-01-01 00:00:00 UTC they cannot be cleaned"), "{page}");
     }
 }

@@ -116,6 +116,15 @@ pub enum Health {
     Degraded(String),
 }
 
+/// How far the cleaning of a store's files has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cleaning {
+    /// Nothing of what was deleted before it was begun is left.
+    Done,
+    /// It goes on, or waits for its turn; by this [`Store::clean`] tells what came of it.
+    Begun(String),
+}
+
 /// A scope's log has grown, or access to it has changed: look. May be lost or doubled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wake {
@@ -278,12 +287,13 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     async fn status(&self) -> Result<StoreStatus, StoreError>;
 
     /// What was deleted goes from the files too, as far as they are the store's to clean: its log of changes is begun
-    /// anew. May go on for a while after the answer.
+    /// anew. Without `begun` that begins; with it, what came of it is told, and it begins again where a server was
+    /// started anew meanwhile.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`] where that cannot be done now, or the store may not ask for it.
-    async fn clean(&self) -> Result<(), StoreError>;
+    /// [`StoreError::Unavailable`] where that cannot be done now, failed, or the store may not ask for it.
+    async fn clean(&self, begun: Option<&str>) -> Result<Cleaning, StoreError>;
 
     /// Finishes what was handed in, writes the cursors noted, and stops. Nothing is done after it.
     async fn close(&self);

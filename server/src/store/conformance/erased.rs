@@ -3,7 +3,8 @@
 use super::whole::a_full_family;
 use super::{ALL, FAMILY, Home, NOW, PHONE, changes, commit, founding, message, refused, start};
 use crate::store::{
-    Batch, Change, DueItem, Precondition, ScopeKind, ScopeState, Snapshot, Store, StoreError,
+    Batch, Change, Cleaning, DueItem, Precondition, ScopeKind, ScopeState, Snapshot, Store,
+    StoreError,
 };
 use jiashu_proto::id::{InviteId, Scope};
 
@@ -90,7 +91,10 @@ pub(crate) async fn what_came_about_since_goes_when_it_is_erased_again(home: &dy
     assert_eq!(store.cursors(FAMILY).await.unwrap().len(), 1, "a phone was just reading");
 
     commit(&*store, Batch { at: NOW + 99, ..changes(vec![Change::Erase]) }).await;
-    store.clean().await.unwrap();
+    let mut cleaning = store.clean(None).await.unwrap();
+    while let Cleaning::Begun(begun) = &cleaning {
+        cleaning = store.clean(Some(begun)).await.unwrap();
+    }
 
     gone(&*store, NOW + 9).await;
     assert_eq!(store.snapshot(NEIGHBOUR).await.unwrap().unwrap(), neighbour);

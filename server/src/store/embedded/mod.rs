@@ -26,8 +26,8 @@ use self::threads::Threads;
 use super::noted::{self, Noted};
 use super::status::StoreStatus;
 use super::{
-    Batch, Change, Committed, Due, DueCount, Health, HeldBody, LedgerRow, Occurring, Page,
-    PageLimit, Record, ScopeState, Snapshot, Store, StoreError, Wake,
+    Batch, Change, Cleaning, Committed, Due, DueCount, Health, HeldBody, LedgerRow, Occurring,
+    Page, PageLimit, Record, ScopeState, Snapshot, Store, StoreError, Wake,
 };
 
 mod threads;
@@ -495,11 +495,11 @@ impl Store for EmbeddedStore {
         Ok(status::status(&path, journal))
     }
 
-    async fn clean(&self) -> Result<(), StoreError> {
+    async fn clean(&self, _begun: Option<&str>) -> Result<Cleaning, StoreError> {
         let path = self.path.clone();
         let clean = move || checkpoint::clean(&path);
         match tokio::task::spawn_blocking(clean).await {
-            Ok(done) => Ok(done.map_err(Failure::from)?),
+            Ok(done) => Ok(done.map(|()| Cleaning::Done).map_err(Failure::from)?),
             Err(_) => Err(Failure::Closed.into()),
         }
     }

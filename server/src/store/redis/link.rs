@@ -63,6 +63,9 @@ pub(super) enum Failure {
     /// It could not be reached a moment ago.
     #[error("it could not be reached a moment ago")]
     Away,
+    /// It began to write its log anew and did not come through.
+    #[error("Redis could not write its log anew; its own log says why")]
+    NotRewritten,
     /// It is not ready yet.
     #[error("it still reads what it kept")]
     Loading,

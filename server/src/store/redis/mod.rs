@@ -3,7 +3,7 @@
 //! A commit is reckoned here on what stands (`work`, pure) and written by one script if nobody else was first
 //! (`queue`, `commit.lua`): the version of a scope changes with each, so what was read with it holds. What stands
 //! where is `layout`; the way there is `address`, `connection` and `link`; `pages` reads logs, `due` what waits, `whole` everything of a scope; `fence` waits for replicas, `share` says which relay
-//! looks at what is due, `durability` whether this Redis may be used, `background` does the rest. No relay leads; two that fire the same occurrence meet at the version.
+//! looks at what is due, `durability` whether this Redis may be used, `clean` has its log written anew, `background` does the rest. No relay leads; two that fire the same occurrence meet at the version.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,8 +33,8 @@ use self::share::Share;
 use super::noted::{self, Noted};
 use super::status::StoreStatus;
 use super::{
-    Batch, Change, Committed, Due, DueCount, DueItem, Health, HeldBody, LedgerRow, Occurring, Page,
-    PageLimit, Record, ScopeState, Snapshot, Store, StoreError, Wake,
+    Batch, Change, Cleaning, Committed, Due, DueCount, DueItem, Health, HeldBody, LedgerRow,
+    Occurring, Page, PageLimit, Record, ScopeState, Snapshot, Store, StoreError, Wake,
 };
 
 pub use self::filling::FillError;
@@ -44,6 +44,8 @@ mod address;
 mod answer;
 
 mod background;
+
+mod clean;
 
 mod connection;
 
@@ -312,11 +314,8 @@ impl Store for RedisStore {
         Ok(row.map_err(Failure::from)?)
     }
 
-    async fn clean(&self) -> Result<(), StoreError> {
-        for (_, answer) in self.link.ask_each(&redis::cmd("BGREWRITEAOF")).await? {
-            let _begun = answer.map_err(Failure::from)?;
-        }
-        Ok(())
+    async fn clean(&self, begun: Option<&str>) -> Result<Cleaning, StoreError> {
+        Ok(clean::clean(&self.link, begun).await?)
     }
 
     async fn held(&self, scope: Scope, schedule: Ref) -> Result<Vec<HeldBody>, StoreError> {
