@@ -1,12 +1,14 @@
 //! A family that leaves is deleted: its scope, its stored bytes, its rows in its programme's ledger, and its case.
 //!
-//! Several scopes change, each in one step. First the programme notes what is to be deleted, with a due item: from then on
-//! a crash stops nothing. Then the family's scope is erased, which its phones are told at once; what the programme knew of
-//! it follows. After a while all of it is done once more, for what was under way meanwhile, and the store cleans its
+//! Several scopes change, each in one step. First every programme that knows of it notes what is to be deleted, with a due
+//! item: from then on a crash stops nothing. Then the family's scope is erased, which its phones are told at once, and not
+//! before all have noted it, as only the family itself says who they are. What the programmes knew of it follows. After a while all of it is done once more, for what was under way meanwhile, and the store cleans its
 //! files (`cleaning`). Each step may be repeated.
 
+use std::collections::BTreeMap;
+
 use jiashu_contact::week::Week;
-use jiashu_proto::entry::{Content, LEAVING_KEY, Leaving, Placement, Seq};
+use jiashu_proto::entry::{Content, LEAVING_KEY, Leaving, PLACEMENT_KEY, Placement, Seq};
 use jiashu_proto::id::{Millis, Scope};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -14,16 +16,16 @@ use minicbor::{Decode, Encode};
 
 use crate::cleaning;
 use crate::contact::rows::{FAMILIES, week_book};
-use crate::contact::{enrolled_at, placement};
+use crate::contact::{enrolled_at, placed, placement};
 use crate::execute::Failure;
 use crate::family::enrolment::{case_key, read_case};
 use crate::family::ledger::{LEFT, read_left};
 use crate::ngo::caseload::CASELOAD;
 use crate::notify::undelivered;
-use crate::programme::{OfferFact, find_at};
+use crate::programme::{OfferFact, OfferedFact, find_at, offer_key, offered_key};
 use crate::relay::Relay;
 use crate::store::{
-    Batch, Change, Cleaning, Due, DueItem, LedgerRow, Precondition, ScopeState, Store, StoreError,
+    Batch, Change, Cleaning, Due, DueItem, LedgerRow, Precondition, Store, StoreError,
 };
 
 /// The book of what is being deleted, by the family's number.
@@ -37,6 +39,9 @@ const CLEAN_AGAIN_MS: Millis = 10 * 60 * 1000;
 
 /// While the store cleans its files it is looked at so often, in ms.
 const CLEAN_LOOK_MS: Millis = 2_000;
+
+/// A programme that has noted it looks so often whether the family is erased, in ms: that follows at once, save for a crash.
+const ERASED_LOOK_MS: Millis = 1_000;
 
 /// What must be known of a family once it says nothing itself any more.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -54,6 +59,20 @@ struct Erasing {
     /// What the store answered when it began to clean its files; `None` until then.
     #[n(3)]
     cleaning: Option<String>,
+    /// Other codes that it had in the same programme, as it went and came back.
+    #[n(4)]
+    #[cbor(default)]
+    earlier_codes: Vec<String>,
+}
+
+/// How far a family's own end has come.
+enum End {
+    /// Since then it is erased.
+    Erased(Millis),
+    /// It is about to be.
+    ToCome,
+    /// It stays.
+    Not,
 }
 
 /// Notes in the programme that another family took the place of this one, so that it goes with that.
@@ -95,9 +114,17 @@ pub async fn on_due(relay: &Relay, due: &Due, family: Scope) -> Result<(), Failu
         let changes = clean(relay, due, family, noted, now).await?;
         return commit_next(relay, due, changes).await;
     }
-    let Some(erased_at) = erase(relay, family, noted.former).await? else {
+    let erased_at = match end(relay, family, noted.former).await? {
+        End::Erased(at) => at,
+        End::ToCome => {
+            let look = Change::SetDue(due.item.clone(), now.saturating_add(ERASED_LOOK_MS));
+            return commit_next(relay, due, vec![look]).await;
+        }
         // It was taken back between two looks.
-        return done(relay, due, vec![Change::Strike(BOOK.to_owned(), name(family))]).await;
+        End::Not => {
+            let strike = Change::Strike(BOOK.to_owned(), name(family));
+            return done(relay, due, vec![strike]).await;
+        }
     };
     relay.blobs.remove_all(family).await?;
     let mut changes = forget(store, keeper, family, &noted, now).await?;
@@ -135,63 +162,87 @@ async fn clean(
 
 /// Step one, and then at once the family's own end.
 async fn begin(relay: &Relay, due: &Due) -> Result<(), Failure> {
-    let (store, family) = (&*relay.store, due.scope);
-    let placement = since_enrolled(store, family).await?;
-    let keeper = placement.as_ref().map_or(Scope::RELAY, |placement| placement.programme);
-    let now = relay.clock.now();
-    let changes = note(family, placement.as_ref(), false, now).into();
-    store.commit(keeper, Batch { changes, ..Batch::new(now) }).await?;
-    // Programmes whose it was before have rows of it.
+    let (store, family, now) = (&*relay.store, due.scope, relay.clock.now());
+    let until = |leaving: &Leaving| leaving.until.filter(|until| *until <= now);
+    let Some((seq, _)) = leaving(store, family).await?.filter(|(_, it)| until(it).is_some()) else {
+        return done(relay, due, Vec::new()).await;
+    };
+    let placed = placed(store, family).await?;
+    let (place, home) = (placed.as_ref().map(|(seq, _)| *seq), placed.map(|(_, home)| home));
     let since = enrolled_at(store, family).await?;
-    for (programme, case_code) in store.book(family, LEFT).await?.iter().filter_map(read_left) {
-        let left = Placement { programme, case_code, site: None, since };
-        let changes = note(family, Some(&left), false, now).into();
-        store.commit(programme, Batch { changes, ..Batch::new(now) }).await?;
+    let keepers = keepers(store, family, home.as_ref()).await?;
+    for (keeper, codes) in keepers {
+        let changes = vec![note(family, codes, since, false), soon(family, now)];
+        store.commit(keeper, Batch { changes, ..Batch::new(now) }).await?;
     }
-    if erase(relay, family, false).await?.is_none() {
-        let requires = vec![Precondition::DueAt(due.item.clone(), due.at)];
-        let changes = vec![Change::ClearDue(due.item.clone())];
-        store.commit(family, Batch { requires, changes, ..Batch::new(now) }).await?;
-    }
+    // Another programme may have taken it meanwhile, which has noted nothing.
+    let requires = vec![
+        Precondition::FactAt(LEAVING_KEY.to_owned(), Some(seq)),
+        Precondition::FactAt(PLACEMENT_KEY.to_owned(), place),
+    ];
+    erase(store, family, requires, now).await?;
+    tracing::info!(family.id = %family, "a family left: all of it is deleted");
     Ok(())
 }
 
-/// Whose it is; it may have been counted at another site before, so `since` is since it was enrolled.
-async fn since_enrolled(store: &dyn Store, family: Scope) -> Result<Option<Placement>, StoreError> {
-    let since = enrolled_at(store, family).await?;
-    Ok(placement(store, family).await?.map(|placement| Placement { since, ..placement }))
+/// All programmes that know of a family, each with the codes that it has or had there; the relay itself keeps what no programme
+/// is known of.
+async fn keepers(
+    store: &dyn Store,
+    family: Scope,
+    home: Option<&Placement>,
+) -> Result<BTreeMap<Scope, Vec<String>>, StoreError> {
+    let mut keepers: BTreeMap<Scope, Vec<String>> = BTreeMap::new();
+    let keeper = home.map_or(Scope::RELAY, |home| home.programme);
+    keepers.entry(keeper).or_default().extend(home.map(|home| home.case_code.clone()));
+    for (programme, case_code) in store.book(family, LEFT).await?.iter().filter_map(read_left) {
+        keepers.entry(programme).or_default().push(case_code);
+    }
+    // To whom it is offered.
+    if let Some((_, offer)) = find_at::<OfferFact>(store, keeper, &offer_key(family)).await? {
+        let offered = find_at::<OfferedFact>(store, offer.to, &offered_key(family)).await?;
+        let taken = offered.and_then(|(_, offered)| offered.taken);
+        keepers.entry(offer.to).or_default().extend(taken.map(|taken| taken.case_code));
+    }
+    Ok(keepers)
 }
 
-/// What its keeper notes of a family that is to be deleted.
-fn note(family: Scope, placement: Option<&Placement>, former: bool, now: Millis) -> [Change; 2] {
-    let case_code = placement.map(|placement| placement.case_code.clone());
-    let since = placement.map_or(now, |placement| placement.since);
-    let noted = Erasing { case_code, since, former, cleaning: None };
-    [Change::Enter(row(BOOK, family, &noted)), Change::SetDue(DueItem::Erasure(family), now)]
+/// What a keeper notes of a family that is to be deleted.
+fn note(family: Scope, codes: Vec<String>, since: Millis, former: bool) -> Change {
+    let mut codes = codes.into_iter();
+    let case_code = codes.next();
+    let earlier_codes = codes.collect();
+    let noted = Erasing { case_code, since, former, cleaning: None, earlier_codes };
+    Change::Enter(row(BOOK, family, &noted))
 }
 
-/// Erases its scope, if it leaves or has ended before. Since when it is erased; `None` if it is not.
-async fn erase(relay: &Relay, family: Scope, former: bool) -> Result<Option<Millis>, Failure> {
+/// That what was noted is looked at.
+fn soon(family: Scope, now: Millis) -> Change {
+    Change::SetDue(DueItem::Erasure(family), now)
+}
+
+/// How far the family's own end has come, and again what came about since; of one that ended before it is done here.
+async fn end(relay: &Relay, family: Scope, former: bool) -> Result<End, Failure> {
     let (store, now) = (&*relay.store, relay.clock.now());
-    let Some(state) = store.state(family).await? else { return Ok(Some(now)) };
-    let requires = match leaving(store, family).await? {
-        _ if state.erased_at.is_some() => Vec::new(),
-        Some((seq, Leaving { until: Some(until), .. })) if until <= now => {
-            vec![Precondition::FactAt(LEAVING_KEY.to_owned(), Some(seq))]
-        }
-        _ if former && state.superseded => Vec::new(),
-        _ => return Ok(None),
-    };
+    let Some(state) = store.state(family).await? else { return Ok(End::Erased(now)) };
+    if state.erased_at.is_some() || former && state.superseded {
+        erase(store, family, Vec::new(), now).await?;
+        return Ok(End::Erased(state.erased_at.unwrap_or(now)));
+    }
+    let leaving = leaving(store, family).await?.and_then(|(_, leaving)| leaving.until);
+    let is_to_come = state.superseded || leaving.is_some_and(|until| until <= now);
+    Ok(if is_to_come { End::ToCome } else { End::Not })
+}
+
+async fn erase(
+    store: &dyn Store,
+    family: Scope,
+    requires: Vec<Precondition>,
+    now: Millis,
+) -> Result<(), StoreError> {
     let changes = vec![Change::Erase];
     store.commit(family, Batch { requires, changes, ..Batch::new(now) }).await?;
-    if state.erased_at.is_none() {
-        tracing::info!(family.id = %family, "a family left: all of it is deleted");
-    }
-    Ok(Some(erased_at(store.state(family).await?.as_deref(), now)))
-}
-
-fn erased_at(state: Option<&ScopeState>, now: Millis) -> Millis {
-    state.and_then(|state| state.erased_at).unwrap_or(now)
+    Ok(())
 }
 
 /// What a programme knew of the family goes: its case, whose it was, how it stood, every week.
@@ -205,22 +256,39 @@ async fn forget(
     let strike = |book: String| Change::Strike(book, name(family));
     let mut changes = vec![strike(FAMILIES.to_owned()), strike(CASELOAD.to_owned())];
     changes.extend(weeks(noted.since, now).map(|week| strike(week_book(week))));
-    let Some(case_code) = noted.case_code.as_ref().filter(|_| !noted.former) else {
+    if noted.former {
+        // What it was called is what follows on it is called.
         return Ok(changes);
-    };
+    }
+    changes.extend([offer_key(family), offered_key(family)].map(Change::DropFact));
+    changes.push(Change::ClearDue(DueItem::Transfer(family)));
+    for case_code in noted.case_code.iter().chain(&noted.earlier_codes) {
+        changes.extend(forget_case(store, programme, family, case_code).await?);
+    }
+    Ok(changes)
+}
+
+/// What stands under one of its codes goes, where that is not another family's by now.
+async fn forget_case(
+    store: &dyn Store,
+    programme: Scope,
+    family: Scope,
+    case_code: &str,
+) -> Result<Vec<Change>, StoreError> {
     let key = case_key(case_code);
     let given = find_at::<OfferFact>(store, programme, &key).await?;
     if given.is_some_and(|(_, given)| given.family == family) {
         // It went to another programme, and this was left in the place of its case.
-        changes.push(Change::DropFact(key.clone()));
+        return Ok(vec![Change::DropFact(key)]);
     }
     let case = store.fact(programme, &key).await?;
     // Another family may have been enrolled under that code since.
-    if case.and_then(|case| read_case(&case.content).ok()).is_some_and(|it| it.family == family) {
-        changes.push(Change::DropFact(key));
-        changes.push(Change::ClearDue(DueItem::Enrolment(case_code.clone())));
-        changes.extend(undelivered::strike_case(store, programme, case_code).await?);
+    if case.and_then(|case| read_case(&case.content).ok()).is_none_or(|it| it.family != family) {
+        return Ok(Vec::new());
     }
+    let enrolment = DueItem::Enrolment(case_code.to_owned());
+    let mut changes = vec![Change::DropFact(key), Change::ClearDue(enrolment)];
+    changes.extend(undelivered::strike_case(store, programme, case_code).await?);
     Ok(changes)
 }
 
@@ -235,7 +303,7 @@ fn weeks(since: Millis, now: Millis) -> impl Iterator<Item = Week> {
         .take_while(move |week| *week <= last)
 }
 
-/// Those that it followed on are deleted too.
+/// Those that it followed on are deleted too: other programmes that know of them note it first, then this one.
 async fn formers(
     store: &dyn Store,
     programme: Scope,
@@ -248,10 +316,17 @@ async fn formers(
         else {
             continue;
         };
-        if on == family && noted(store, programme, former).await?.is_none() {
-            let placement = since_enrolled(store, former).await?;
-            changes.extend(note(former, placement.as_ref(), true, now));
+        if on != family || noted(store, programme, former).await?.is_some() {
+            continue;
         }
+        let (home, since) = (placement(store, former).await?, enrolled_at(store, former).await?);
+        let mut keepers = keepers(store, former, home.as_ref()).await?;
+        let codes = keepers.remove(&programme).unwrap_or_default();
+        for (keeper, codes) in keepers {
+            let changes = vec![note(former, codes, since, false), soon(former, now)];
+            store.commit(keeper, Batch { changes, ..Batch::new(now) }).await?;
+        }
+        changes.extend([note(former, codes, since, true), soon(former, now)]);
     }
     Ok(changes)
 }
@@ -293,107 +368,4 @@ fn row<T: Encode<()>>(book: &str, family: Scope, value: &T) -> LedgerRow {
 }
 
 #[cfg(test)]
-mod tests {
-    use jiashu_proto::frame::{ClientFrame, Leave, LeaveWhat};
-    use jiashu_proto::id::{DeviceId, Ref};
-
-    use super::*;
-    use crate::contact::tests::{MOTHER, PROGRAMME, Weeks};
-    use crate::execute;
-    use crate::family::Sender;
-    use crate::family::leaving::{Household, decide_leave};
-    use crate::scheduler;
-
-    const NEW: Scope = Scope(0x1234);
-
-    /// Lili's mother asks for it, or takes it back; she has the only phone.
-    async fn leave(weeks: &Weeks, what: LeaveWhat) {
-        let (store, family, now) = (&*weeks.relay.store, weeks.family, weeks.relay.clock.now());
-        let state = store.state(family).await.unwrap().unwrap();
-        let standing = leaving(store, family).await.unwrap();
-        let household = Household {
-            family,
-            state: &state,
-            standing: standing.as_ref(),
-            grace_ms: weeks.relay.config.leaving_ms(),
-        };
-        let phone = Sender { device: DeviceId(1), members: vec![MOTHER] };
-        let asked = Leave { n: 1, entry_ref: Ref([1; 12]), from: MOTHER, what };
-        let role = |_| Some(jiashu_proto::id::Role::Parent);
-        let batch = decide_leave(&phone, &asked, &household, role, now).unwrap();
-        store.commit(family, Batch { author: None, ..batch }).await.unwrap();
-    }
-
-    /// Names of books in which the programme has a row of that family.
-    async fn books(weeks: &Weeks, family: Scope) -> Vec<String> {
-        let snapshot = weeks.relay.store.snapshot(PROGRAMME).await.unwrap().unwrap();
-        let of_family = snapshot.ledger.iter().filter(|row| row.name == name(family));
-        of_family.map(|row| row.book.clone()).collect()
-    }
-
-    #[tokio::test]
-    async fn who_does_not_take_it_back_in_seven_days_is_gone_with_every_week_of_it() {
-        let mut weeks = Weeks::begin().await;
-        weeks.until("2026-11-03T19:40").await;
-        weeks.both_ways("2026-11-03T19:40").await;
-        leave(&weeks, LeaveWhat::InTime).await;
-        weeks.until("2026-11-05T12:00").await;
-        leave(&weeks, LeaveWhat::Stay).await;
-        weeks.until("2026-11-20T09:00").await;
-        let family = weeks.family;
-        assert!(books(&weeks, family).await.contains(&"week/2026W45".to_owned()));
-
-        leave(&weeks, LeaveWhat::InTime).await;
-        weeks.until("2026-11-27T08:00").await;
-        assert!(books(&weeks, family).await.len() > 2, "it is there to the last");
-        weeks.until("2026-11-27T09:00").await;
-        assert_eq!(books(&weeks, family).await, [BOOK], "what is left to do is noted");
-        let state = weeks.relay.store.state(family).await.unwrap().unwrap();
-        assert!(state.erased_at.is_some() && state.seats.is_empty());
-        weeks.until("2026-11-27T11:00").await;
-        assert!(books(&weeks, family).await.is_empty());
-        let programme = weeks.relay.store.snapshot(PROGRAMME).await.unwrap().unwrap();
-        assert!(programme.facts.iter().all(|fact| !fact.key.starts_with("case/")));
-        assert!(programme.due.iter().all(|due| !matches!(due.item, DueItem::Erasure(_))));
-    }
-
-    #[tokio::test]
-    async fn what_it_had_before_it_began_anew_goes_too() {
-        let weeks = Weeks::begin().await;
-        let (old, now) = (weeks.family, weeks.relay.clock.now());
-        let again = jiashu_tests::FamilySpec::li().draw("GS-001", now).0;
-        let again = jiashu_proto::frame::Enrol { family: NEW, replaces: Some(old), ..again };
-        let again = ClientFrame::Enrol(again);
-        execute::staff::command(&weeks.relay, PROGRAMME, DeviceId(1), again).await.unwrap();
-        let mut weeks = weeks;
-        weeks.family = NEW;
-
-        leave(&weeks, LeaveWhat::Now).await;
-        scheduler::settle_all(&weeks.relay).await;
-
-        for family in [old, NEW] {
-            let state = weeks.relay.store.state(family).await.unwrap().unwrap();
-            assert!(state.erased_at.is_some(), "{family}");
-        }
-        weeks.until("2026-11-02T12:00").await;
-        for family in [old, NEW] {
-            assert!(books(&weeks, family).await.is_empty(), "{family}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_note_of_one_that_stays_deletes_nothing() {
-        let weeks = Weeks::begin().await;
-        let (store, family, now) = (&*weeks.relay.store, weeks.family, weeks.relay.clock.now());
-        let placement = placement(store, family).await.unwrap();
-        for former in [false, true] {
-            let changes = note(family, placement.as_ref(), former, now).into();
-            store.commit(PROGRAMME, Batch { changes, ..Batch::new(now) }).await.unwrap();
-            scheduler::settle_all(&weeks.relay).await;
-        }
-
-        let state = store.state(family).await.unwrap().unwrap();
-        assert_eq!(state.erased_at, None);
-        assert!(!books(&weeks, family).await.contains(&BOOK.to_owned()));
-    }
-}
+mod tests;

@@ -74,6 +74,8 @@ mod canaries;
 
 mod kill9;
 
+mod erasing;
+
 mod dependencies;
 
 mod story_enrolment;

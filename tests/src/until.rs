@@ -1,5 +1,8 @@
 //! Waiting for an event, never for a time: the deadline only ends a test that has failed.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 /// How long anything may take before a test gives it up: generous, as the machine may be busy.
@@ -22,4 +25,15 @@ pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T
         assert!(started.elapsed() < DEADLINE, "waited in vain: {what}");
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// Does it up to that many steps, and then no more, as if the process had ended; `None` then.
+pub async fn cut_off<T>(doing: impl Future<Output = T>, mut steps: usize) -> Option<T> {
+    let mut doing = pin!(doing);
+    poll_fn(|context| {
+        let Some(left) = steps.checked_sub(1) else { return Poll::Ready(None) };
+        steps = left;
+        doing.as_mut().poll(context).map(Some)
+    })
+    .await
 }

@@ -391,4 +391,4 @@ async fn hand_over(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

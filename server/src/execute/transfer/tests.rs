@@ -1,8 +1,5 @@
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
-
 use jiashu_proto::id::TokenHash;
+use jiashu_tests::until::cut_off;
 
 use super::*;
 use crate::contact::rows::{FAMILIES, WeekRow, week_book};
@@ -12,10 +9,10 @@ use crate::ngo::caseload::{assign, caseload};
 use crate::ngo::staff::Staff;
 use crate::scheduler;
 
-const OTHER: Scope = Scope(71);
+pub(crate) const OTHER: Scope = Scope(71);
 const COORDINATOR: DeviceId = DeviceId(1);
 
-async fn two_programmes() -> Weeks {
+pub(crate) async fn two_programmes() -> Weeks {
     let weeks = Weeks::begin().await;
     let (device, token_hash, members) = (COORDINATOR, TokenHash([2; 32]), Vec::new());
     let batch = Batch {
@@ -30,7 +27,7 @@ async fn two_programmes() -> Weeks {
     weeks
 }
 
-fn taken(case_code: &str) -> Taken {
+pub(crate) fn taken(case_code: &str) -> Taken {
     Taken { case_code: case_code.to_owned(), site: None }
 }
 
@@ -98,17 +95,6 @@ async fn what_was_counted_stays_in_the_weeks_that_have_ended() {
     let there = week(&weeks, OTHER, "2026W47").await.unwrap();
     assert_eq!((there.closed, there.children[0].home), (true, 1));
     assert_eq!(week(&weeks, PROGRAMME, "2026W47").await, None);
-}
-
-/// Does it up to that many steps, and then no more, as if the relay had ended.
-async fn cut_off<T>(doing: impl Future<Output = T>, mut steps: usize) -> Option<T> {
-    let mut doing = pin!(doing);
-    poll_fn(|context| {
-        let Some(left) = steps.checked_sub(1) else { return Poll::Ready(None) };
-        steps = left;
-        doing.as_mut().poll(context).map(Some)
-    })
-    .await
 }
 
 /// Time goes by, and what is due is done.
