@@ -28,6 +28,8 @@ use crate::store::{
     Batch, Change, Cleaning, Due, DueItem, LedgerRow, Precondition, Store, StoreError,
 };
 
+pub mod again;
+
 /// The book of what is being deleted, by the family's number.
 const BOOK: &str = "erasing";
 

@@ -22,17 +22,17 @@ const ROUNDS: usize = 10;
 const MAX_TRIES: usize = 30;
 
 /// A family of which something of every kind lies at the relay.
-struct Household {
-    family: TestFamily,
-    mother: RawDevice,
+pub(crate) struct Household {
+    pub(crate) family: TestFamily,
+    pub(crate) mother: RawDevice,
     /// Grandmother's and the child's.
-    home: RawDevice,
+    pub(crate) home: RawDevice,
     /// By these it is found in the files: a letter, one for later, its schedule, an address, a voice note's name.
-    canaries: Vec<Vec<u8>>,
+    pub(crate) canaries: Vec<Vec<u8>>,
 }
 
 impl Household {
-    async fn of(programme: &Programme, case_code: &str) -> Self {
+    pub(crate) async fn of(programme: &Programme, case_code: &str) -> Self {
         let family = programme.enrol(case_code, &FamilySpec::li()).await;
         let [mut mother, home] = family.join_all::<2>().await;
         mother.sync().await;
@@ -51,8 +51,18 @@ impl Household {
         Self { family, mother, home, canaries }
     }
 
-    /// Both adults say that it be now; the last of these words is acknowledged, or not.
-    async fn leaves(&mut self) {
+    /// Its phones are told, at that relay, that it has left.
+    pub(crate) async fn is_told(&self, relay: &TestRelay) {
+        let home = RawDevice { raw: relay.raw(), ..self.home.clone() };
+        until("its phones are told", async || {
+            let told = home.welcome().await;
+            told.is_err_and(|refused| refused.code == ErrorCode::Erased).then_some(())
+        })
+        .await;
+    }
+
+    /// Both adults say that it be now.
+    pub(crate) async fn leaves(&mut self) {
         for (phone, from) in [(&mut self.mother, 1), (&mut self.home, 2)] {
             let (n, entry_ref, from) = (phone.n + 1, Ref(random()), MemberId(from));
             let leave = ClientFrame::Leave(Leave { n, entry_ref, from, what: LeaveWhat::Now });
@@ -96,11 +106,7 @@ async fn whoever_is_killed_whenever_all_of_it_goes(mut ground: Ground) {
     }
 
     for family in &gone {
-        until("its phones are told", async || {
-            let told = family.home.welcome().await;
-            told.is_err_and(|refused| refused.code == ErrorCode::Erased).then_some(())
-        })
-        .await;
+        family.is_told(&relay).await;
     }
     let canaries: Vec<_> = gone.iter().flat_map(|family| family.canaries.clone()).collect();
     until("nothing of them lies in the files", async || {

@@ -76,6 +76,8 @@ mod kill9;
 
 mod erasing;
 
+mod erased_elsewhere;
+
 mod dependencies;
 
 mod story_enrolment;

@@ -194,6 +194,14 @@ pub(super) async fn open_to_read(config: &Config) -> anyhow::Result<Arc<dyn Stor
     Ok(Arc::new(EmbeddedStore::open_beside(&config.data)?))
 }
 
+/// No relay has it open, unless it is shared.
+pub(super) async fn open_to_write(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    if config.is_shared() {
+        return Ok(Arc::new(open_redis(config).await?));
+    }
+    Ok(Arc::new(open_embedded(&config.data)?))
+}
+
 fn must_exist(folder: &Path) -> anyhow::Result<()> {
     let is_there = folder.join(embedded::FILE).exists();
     anyhow::ensure!(is_there, "there is no store in {}", folder.display());

@@ -28,6 +28,8 @@ mod audit;
 
 mod carry;
 
+mod erased;
+
 /// The Jiashu relay: carries sealed letters between a parent far away and the child at home.
 ///
 /// Without arguments it listens on 127.0.0.1:8080 and keeps everything in ./jiashu-data. On its
@@ -69,6 +71,9 @@ enum Verb {
     /// Who of the staff asked for what: a chain of entries for each programme.
     #[command(subcommand)]
     Audit(Audit),
+    /// Which families were deleted: a list to keep apart from the store, for after an older backup.
+    #[command(subcommand)]
+    Erased(Erased),
     /// Look at everything in the store, while no relay uses it: fails, and says where, if it is damaged.
     Check {
         /// Tell it for a program.
@@ -88,7 +93,8 @@ enum Verb {
     },
     /// Fill the store with everything of a backup, and check that it arrived.
     ///
-    /// The store (--data, or --store) must be empty. Where it is stopped it may be started again.
+    /// The store (--data, or --store) must be empty. Where it is stopped it may be started again. Families that were
+    /// deleted since the backup are back: `erased again LIST` before the relay is started.
     Restore {
         /// The backup.
         file: PathBuf,
@@ -125,6 +131,29 @@ enum Audit {
     },
 }
 
+/// What can be done about families that were deleted.
+#[derive(Debug, Subcommand)]
+enum Erased {
+    /// Print the number of each, and since when it is deleted. A relay may go on meanwhile.
+    ///
+    /// Keep the newest list where a backup is not restored over it. It names nobody.
+    List {
+        /// Tell it for a program, a family a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Delete those of a list again, after an older backup was restored: they go as soon as a relay runs.
+    ///
+    /// Of an embedded store while no relay uses it.
+    Again {
+        /// What `erased list` printed.
+        list: PathBuf,
+        /// Tell it for a program.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 /// Does what the arguments, the program's name first, ask for.
 #[must_use]
 pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
@@ -139,6 +168,10 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         }
         Some(Verb::Blobs { json }) => with(*json, &carry::blobs),
         Some(Verb::Audit(Audit::Verify { json })) => with(*json, &audit::verify),
+        Some(Verb::Erased(Erased::List { json })) => with(*json, &erased::list),
+        Some(Verb::Erased(Erased::Again { list, json })) => {
+            with(*json, &|config, telling| erased::again(config, list, telling))
+        }
         Some(Verb::Check { json }) => with(*json, &carry::check),
         Some(Verb::Backup { file, json }) => {
             with(*json, &|config, telling| carry::backup(config, file, telling))

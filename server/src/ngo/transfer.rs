@@ -159,7 +159,7 @@ async fn given(relay: &Relay, staff: &Staff) -> Result<Vec<api::Offered>, StoreE
 }
 
 /// A number as it is shown, and nothing that only reads as one.
-fn number(text: &str) -> Option<Scope> {
+pub(crate) fn number(text: &str) -> Option<Scope> {
     let read = u64::from_str_radix(text, 16).ok().map(Scope)?;
     (read.to_string() == text && read != Scope::RELAY).then_some(read)
 }
