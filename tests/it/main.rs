@@ -84,6 +84,8 @@ mod story_enrolment;
 
 mod story_leaving;
 
+mod story_leaving_elsewhere;
+
 mod story_cleaning;
 
 mod story_letters;

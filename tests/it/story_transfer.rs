@@ -16,21 +16,21 @@ GS-001,3,child,Lili,Asia/Shanghai,zh-Hans,home,,2026-11-01,2026-11-01,,2026-11-0
 ";
 
 /// Two programmes on one relay, the first with two sites, a caseworker at each, an auditor, and the family Li.
-struct Two {
-    office: Office,
-    other: Cli,
+pub(crate) struct Two {
+    pub(crate) office: Office,
+    pub(crate) other: Cli,
     here: Cli,
     there: Cli,
     auditor: Cli,
-    mother: Cli,
-    home: Cli,
+    pub(crate) mother: Cli,
+    pub(crate) home: Cli,
     _folder: TempDir,
 }
 
 impl Two {
-    async fn on(ground: &Ground) -> Self {
+    pub(crate) async fn on(ground: &Ground, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let office = Office::on(ground.relay(&folder, &[]).await).await;
+        let office = Office::on(ground.relay(&folder, settings).await).await;
         let worker = &office.worker;
         add_site(worker, "tianshui", "Asia/Shanghai").await;
         add_site(worker, "soroca", "Europe/Chisinau").await;
@@ -71,7 +71,7 @@ async fn listed(staff: &Cli) -> Vec<Value> {
 }
 
 /// Once the worklist is so long; its first.
-async fn once_listed(staff: &Cli, count: usize) -> Value {
+pub(crate) async fn once_listed(staff: &Cli, count: usize) -> Value {
     until("the worklist to be so", async || {
         let list = listed(staff).await;
         (list.len() == count).then(|| list.first().cloned().unwrap_or_default())
@@ -80,7 +80,7 @@ async fn once_listed(staff: &Cli, count: usize) -> Value {
 }
 
 async fn a_family_goes_to_another_site(ground: Ground) {
-    let two = Two::on(&ground).await;
+    let two = Two::on(&ground, &[]).await;
     let Two { office, here, there, auditor, other, mother, .. } = &two;
     let coordinator = &office.worker;
     hear_each_other(&two.mother, &two.home).await;
@@ -132,7 +132,7 @@ async fn a_family_goes_to_another_site(ground: Ground) {
 }
 
 /// The week that it is in Soroca.
-async fn week_now(office: &Office) -> String {
+pub(crate) async fn week_now(office: &Office) -> String {
     let now = jiff::Timestamp::from_millisecond(office.relay.raw().now().await).unwrap();
     let date = jiff::tz::TimeZone::get("Europe/Chisinau").unwrap().to_datetime(now).date();
     let iso = date.iso_week_date();
@@ -150,7 +150,7 @@ async fn a_family_goes_to_another_site_over_redis() {
 }
 
 async fn a_family_goes_to_another_programme_if_both_want_it(ground: Ground) {
-    let two = Two::on(&ground).await;
+    let two = Two::on(&ground, &[]).await;
     let Two { office, other, here, auditor, mother, home, .. } = &two;
     let coordinator = &office.worker;
     hear_each_other(&two.mother, &two.home).await;
