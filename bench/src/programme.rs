@@ -241,6 +241,7 @@ fn rows(family: u64, week: Week) -> Vec<Change> {
         ],
         tasks: Vec::new(),
         agreed_until: None,
+        leaves_at: None,
         as_of: now,
     };
     let weekly = |member| ChildWeek {

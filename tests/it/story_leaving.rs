@@ -27,13 +27,36 @@ async fn a_family_that_leaves_is_gone_and_its_neighbour_is_not(ground: Ground) {
     assert_eq!(ground.stored(&office.relay).await, 2);
 
     // One of them asks, which waits, and another takes it back.
+    let before = families.listed("GS-001").await;
+    assert_eq!(before["leaves_at"], Value::Null);
     let asked = ask(mother, &["leave", "--yes"]).await;
     assert!(asked["leaves_at"].as_str().is_some() && asked["erased"] == false, "{asked}");
+    let leaves = until("staff see it, and may ring", async || {
+        let listed = families.listed("GS-001").await;
+        (!listed["leaves_at"].is_null()).then_some(listed)
+    })
+    .await;
+    assert_eq!(
+        leaves["leaves_at"].as_str().unwrap().get(..19),
+        asked["leaves_at"].as_str().unwrap().get(..19)
+    );
+    for same in ["counting", "standing", "children"] {
+        assert_eq!(leaves[same], before[same], "it is no figure");
+    }
+    assert_eq!(families.listed("MD-002").await["leaves_at"], Value::Null);
+    let list = office.worker.run(&["ngo", "worklist"]).await.success().stdout;
+    assert_eq!(list.matches("ring first: leaves").count(), 1, "{list}");
+    let case = office.worker.run(&["ngo", "family", "GS-001"]).await.success().stdout;
+    assert!(case.contains("LEAVES: all of it is deleted on"), "{case}");
     let told = home.run(&["inbox"]).await.success().stderr;
     assert!(told.contains("妈妈 asked that everything of the family be deleted"), "{told}");
     assert_eq!(ask(home, &["leave", "--undo"]).await["leaves_at"], Value::Null);
     let told = mother.run(&["inbox"]).await.success().stderr;
     assert!(told.contains("外婆 took back that the family leaves"), "{told}");
+    until("staff see that it stays", async || {
+        families.listed("GS-001").await["leaves_at"].is_null().then_some(())
+    })
+    .await;
     let again = failure(&home.run(&["leave", "--undo"]).await, 4);
     assert!(again.contains("there is nothing to take back"), "{again}");
 

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use jiashu_tests::Cli;
 use jiashu_tests::ground::Ground;
 use jiashu_tests::sound::write_opus;
+use jiashu_tests::{Cli, until};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::canaries::{files, holds};
@@ -62,6 +63,15 @@ impl Families {
             .collect();
         assert_eq!(refs.len(), 2, "a letter and a voice note: {log:?}");
         refs.into_iter().chain([email.as_bytes().to_vec()]).collect()
+    }
+
+    /// The family of that code as staff see it, once they do.
+    pub(crate) async fn listed(&self, code: &str) -> Value {
+        until("it stands on the worklist", async || {
+            let list = ask(&self.office.worker, &["ngo", "worklist"]).await;
+            list["families"].as_array()?.iter().find(|one| one["case_code"] == code).cloned()
+        })
+        .await
     }
 
     pub(crate) async fn codes(&self) -> Vec<String> {

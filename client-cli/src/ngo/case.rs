@@ -28,6 +28,9 @@ pub(super) async fn run(case: &str, globals: &Globals, out: &mut dyn Write) -> R
     };
     let site = site.unwrap_or("no site");
     writeln!(out, "\n{site}, in the hands of {whose}")?;
+    if let Some(day) = worklist::leaves_on(&case.stands) {
+        writeln!(out, "LEAVES: all of it is deleted on {day}, if nobody takes that back before")?;
+    }
     for member in &case.members {
         writeln!(out, "{}", line_of(member))?;
     }

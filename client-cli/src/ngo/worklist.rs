@@ -3,13 +3,14 @@
 use std::io::Write;
 
 use jiashu_api::worklist::{Counting, Family, Phone, Use, Worklist};
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::api;
 use super::staff::Staff;
 use crate::args::Globals;
 use crate::error::Result;
-use crate::say::{json_line, note, table};
+use crate::say::{self, json_line, note, table};
 
 /// So many days before an agreement ends it is said.
 const RENEW_DAYS: i32 = 30;
@@ -71,11 +72,18 @@ fn cells(family: &Family) -> [String; 8] {
 
 fn to_do(family: &Family) -> String {
     let is = |kind: &str| family.tasks.iter().any(|task| task.kind == kind);
-    match (is("help"), is("missed")) {
-        (true, _) => "HELP: ring today".to_owned(),
-        (false, true) => "ring them".to_owned(),
-        (false, false) => renewal(family, super::today()).unwrap_or_default(),
+    match (is("help"), leaves_on(family), is("missed")) {
+        (true, ..) => "HELP: ring today".to_owned(),
+        (false, Some(day), _) => format!("ring first: leaves {day}"),
+        (false, None, true) => "ring them".to_owned(),
+        (false, None, false) => renewal(family, super::today()).unwrap_or_default(),
     }
+}
+
+/// The day on which it is deleted, if nobody takes that back.
+pub(super) fn leaves_on(family: &Family) -> Option<String> {
+    let at: Timestamp = family.leaves_at.as_deref()?.parse().ok()?;
+    Some(say::day(at.as_millisecond()))
 }
 
 /// What is agreed to ends soon: somebody asks both again.

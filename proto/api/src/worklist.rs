@@ -60,6 +60,9 @@ pub struct Family {
     /// The first day on which something that is agreed to holds no more, `YYYY-MM-DD`.
     #[serde(default)]
     pub agreed_until: Option<String>,
+    /// When all of it is deleted, as it or staff asked, if nobody takes that back before.
+    #[serde(default)]
+    pub leaves_at: Option<String>,
 }
 
 /// When contact is intended next.

@@ -22,6 +22,7 @@ use self::known::{Counted, Known};
 use self::reckon::Setting;
 use self::rows::{FAMILIES, week_book};
 use self::stays::{Stay, Stays};
+use crate::erasing;
 use crate::execute::family::standing_plan;
 use crate::execute::{self, ATTEMPTS, Failure};
 use crate::family::day_of;
@@ -116,6 +117,8 @@ async fn look_at(relay: &Relay, due: &Due, state: &ScopeState) -> Result<(), Fai
     let mut reckoned = reckon::reckon(&known, &setting, now);
     let ends = known.consents.iter().filter_map(|consent| consent.ends_on(&today)).min();
     reckoned.row.agreed_until = ends.map(str::to_owned);
+    let leaving = erasing::leaving(store, family).await?;
+    reckoned.row.leaves_at = leaving.and_then(|(_, leaving)| leaving.until);
     reckoned.row.tasks = tasks::open_after(&tasks, &reckoned.steps, now);
     let entered = |book, version, value| {
         let name = family.0.to_be_bytes().to_vec();

@@ -90,6 +90,7 @@ pub fn reckon(known: &Known, setting: &Setting, now: Millis) -> Reckoned {
         as_of: now,
         tasks: Vec::new(),
         agreed_until: None,
+        leaves_at: None,
     };
     let step = |child: &ChildRow| {
         let missed = child.missed_in_a_row;

@@ -141,6 +141,9 @@ pub struct FamilyRow {
     /// The civil date from which on something that is agreed to holds no more.
     #[cbor(n(12), default)]
     pub agreed_until: Option<String>,
+    /// When all of it is deleted, in ms, if nobody takes that back before.
+    #[cbor(n(13), default)]
+    pub leaves_at: Option<Millis>,
 }
 
 /// How a child stands.
@@ -289,6 +292,7 @@ mod tests {
             as_of: 10,
             tasks: Vec::new(),
             agreed_until: None,
+            leaves_at: None,
         };
 
         let value = row.to_bytes();

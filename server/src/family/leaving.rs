@@ -8,6 +8,7 @@ use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{Leave, LeaveWhat};
 use jiashu_proto::id::{MemberId, Millis, Role, Scope};
 
+use super::contact::look;
 use super::{Refusal, Sender};
 use crate::store::{Author, Batch, Change, DueItem, NewEntry, Precondition, ScopeState};
 
@@ -36,11 +37,16 @@ impl Household<'_> {
             Some(until) => Change::SetDue(due, until),
             None => Change::ClearDue(due),
         };
+        let mut changes = vec![change];
+        if leaving.until.is_none_or(|until| until > now) {
+            // Staff see that it is about to leave, and may ring first.
+            changes.push(look(now));
+        }
         let seen = self.standing.map(|(seq, _)| *seq);
         Batch {
             requires: vec![Precondition::FactAt(LEAVING_KEY.to_owned(), seen)],
             entries: vec![NewEntry::of(&Content::Leaving(leaving))],
-            changes: vec![change],
+            changes,
             ..Batch::new(now)
         }
     }
@@ -194,7 +200,7 @@ mod tests {
         let asked = asks(&phones[0], MOTHER, LeaveWhat::Now, None, 0).unwrap();
         let first = leaving(&asked);
         assert_eq!((first.until, &first.agreed[..]), (Some(7 * DAY), &[MOTHER][..]));
-        assert_eq!(asked.changes, [Change::SetDue(DueItem::Erasure(FAMILY), 7 * DAY)]);
+        assert_eq!(asked.changes, [Change::SetDue(DueItem::Erasure(FAMILY), 7 * DAY), look(0)]);
         let standing = (5, first);
         let again = asks(&phones[0], MOTHER, LeaveWhat::InTime, Some(&standing), DAY).unwrap();
         assert_eq!(leaving(&again), standing.1, "who asks again puts nothing off");
@@ -202,7 +208,7 @@ mod tests {
         assert_eq!((leaving(&both).until, leaving(&both).by), (Some(DAY), MOTHER));
 
         let stay = asks(&phones[1], GRANDMA, LeaveWhat::Stay, Some(&standing), DAY).unwrap();
-        assert_eq!(stay.changes, [Change::ClearDue(DueItem::Erasure(FAMILY))]);
+        assert_eq!(stay.changes, [Change::ClearDue(DueItem::Erasure(FAMILY)), look(DAY)]);
         let refused = [
             asks(&phones[1], LILI, LeaveWhat::InTime, None, 0).unwrap_err().code,
             asks(&phones[1], MOTHER, LeaveWhat::InTime, None, 0).unwrap_err().code,

@@ -93,6 +93,7 @@ pub fn listed(row: &FamilyRow, now: Millis) -> Family {
         phones: row.phones.iter().map(|phone| listed_phone(phone, row.counted, now)).collect(),
         as_of: text(row.as_of),
         agreed_until: row.agreed_until.clone(),
+        leaves_at: row.leaves_at.map(text),
         tasks: row.tasks.iter().map(|task| tasks::listed(task, &row.case_code)).collect(),
     }
 }
