@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use jiashu_tests::ground::Ground;
 use jiashu_tests::until;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::story::{ask, ask_all, failure};
 use crate::two_families::{Families, found};
@@ -137,10 +137,22 @@ async fn staff_delete_a_family_that_asked_them_to(ground: Ground) {
     })
     .await;
     for case in ["GS-001", "GS-999"] {
-        let unknown = office.worker.run(&["ngo", "erase", case, "--yes"]).await;
-        assert!(failure(&unknown, 4).contains("there is no such case"));
+        let commands = [
+            &["ngo", "erase", case, "--yes"][..],
+            &["ngo", "erase", case, "--undo"],
+            &["ngo", "assign", case, "1"],
+        ];
+        for command in commands {
+            let unknown = office.worker.run(command).await;
+            assert!(failure(&unknown, 4).contains("there is no such case"));
+        }
     }
     let log = ask_all(&office.worker, &["ngo", "audit"]).await;
+    let unknown = log.iter().filter(|entry| entry["subject"] == "GS-999");
+    let noted: Vec<_> = unknown.map(|entry| (&entry["action"], &entry["allowed"])).collect();
+    let no = &json!(false);
+    let actions = ["erase", "erase-undo", "assign"].map(|action| json!(action));
+    assert_eq!(noted, actions.each_ref().map(|action| (action, no)), "{log:?}");
     assert!(log.iter().any(|entry| entry["action"] == "erase"), "what staff did stays: {log:?}");
 }
 

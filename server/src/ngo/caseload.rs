@@ -3,8 +3,8 @@
 use jiashu_proto::id::{DeviceId, Scope};
 
 use super::audit::Asked;
-use super::staff::{Staff, Wants, allow, no_such_staff};
-use crate::execute::{self, Failure};
+use super::staff::{Staff, allow_case, no_such_staff};
+use crate::execute::Failure;
 use crate::relay::Relay;
 use crate::store::{Batch, Change, LedgerRow, LedgerVersion, Store, StoreError};
 
@@ -71,9 +71,8 @@ pub async fn assign(
     worker: DeviceId,
 ) -> Result<(), Failure> {
     let asked = Asked::of("assign", case_code).saying(worker.to_string());
-    allow(relay, staff, Wants::Programme, asked).await?;
+    let family = allow_case(relay, staff, case_code, asked).await?;
     let store = &*relay.store;
-    let family = execute::staff::family(relay, staff.programme, case_code).await?;
     let state = store.state(staff.programme).await?.ok_or(StoreError::NoScope)?;
     if state.seats.get(&worker).is_none_or(|seat| seat.revoked) {
         return Err(no_such_staff().into());

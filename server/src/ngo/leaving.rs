@@ -1,11 +1,12 @@
 //! A family is deleted on the word of a coordinator, or of the family through one.
 
 use jiashu_api::family::{Erase, Leaves};
+use jiashu_proto::id::Scope;
 
 use super::audit::Asked;
-use super::staff::{Staff, Wants, allow};
+use super::staff::{Staff, allow_case};
 use crate::erasing;
-use crate::execute::{self, ATTEMPTS, Failure};
+use crate::execute::{ATTEMPTS, Failure};
 use crate::family::Refusal;
 use crate::family::leaving::{Household, decide_erasure, decide_keeping};
 use crate::relay::Relay;
@@ -24,12 +25,9 @@ pub async fn erase(
 ) -> Result<Leaves, Failure> {
     let detail = if wish.family_asked { "the family asked" } else { "" };
     let asked = Asked::of("erase", case_code).saying(detail);
-    allow(relay, staff, Wants::Programme, asked).await?;
+    let family = allow_case(relay, staff, case_code, asked).await?;
     let now = relay.clock.now();
-    decided(relay, staff, case_code, |household| {
-        Ok(decide_erasure(household, wish.family_asked, now))
-    })
-    .await
+    decided(relay, family, |household| Ok(decide_erasure(household, wish.family_asked, now))).await
 }
 
 /// It stays after all.
@@ -38,20 +36,19 @@ pub async fn erase(
 ///
 /// [`Failure`].
 pub async fn keep(relay: &Relay, staff: &Staff, case_code: &str) -> Result<(), Failure> {
-    allow(relay, staff, Wants::Programme, Asked::of("erase-undo", case_code)).await?;
+    let asked = Asked::of("erase-undo", case_code);
+    let family = allow_case(relay, staff, case_code, asked).await?;
     let now = relay.clock.now();
-    decided(relay, staff, case_code, |household| decide_keeping(household, now)).await?;
+    decided(relay, family, |household| decide_keeping(household, now)).await?;
     Ok(())
 }
 
 async fn decided(
     relay: &Relay,
-    staff: &Staff,
-    case_code: &str,
+    family: Scope,
     decide: impl Fn(&Household<'_>) -> Result<Batch, Refusal>,
 ) -> Result<Leaves, Failure> {
     let store = &*relay.store;
-    let family = execute::staff::family(relay, staff.programme, case_code).await?;
     let mut attempts = 0..ATTEMPTS;
     loop {
         let state = store.state(family).await?.ok_or(StoreError::NoScope)?;

@@ -110,6 +110,30 @@ pub async fn allow(
     if allowed { Ok(()) } else { Err(not_yours().into()) }
 }
 
+/// As [`allow`] of what coordinators may do for one family, and notes it as not allowed where there is no such case. The
+/// family's number.
+///
+/// # Errors
+///
+/// As of [`allow`]; [`ErrorCode::Unknown`], which is noted too.
+pub async fn allow_case(
+    relay: &Relay,
+    staff: &Staff,
+    case_code: &str,
+    asked: Asked,
+) -> Result<Scope, Failure> {
+    let found = match staff.may(Wants::Programme) {
+        true => execute::staff::family(relay, staff.programme, case_code).await,
+        false => Err(not_yours().into()),
+    };
+    if !matches!(found, Ok(_) | Err(Failure::Refused(_))) {
+        // Nobody knows whether it is there.
+        return found;
+    }
+    audit::note(relay, staff.programme, staff.number, &asked, found.is_ok()).await?;
+    found
+}
+
 /// As [`allow`], of what is not worth an entry where it is allowed: figures of many.
 ///
 /// # Errors
