@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiashu_proto::id::{DeviceId, Scope, Token};
 use jiashu_tests::ground::Ground;
 use jiashu_tests::http::request;
-use jiashu_tests::{Cli, DEADLINE, TestRelay};
+use jiashu_tests::{Cli, DEADLINE, TestRelay, until};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -281,7 +281,12 @@ async fn another_programme_finds_nothing_of_ours_by_any_request() {
     let other = office.phone("other");
     let link = String::from_utf8(link.body).unwrap();
     let _ = other.run(&["ngo", "setup", link.trim()]).await.success();
-    let (who, ours) = (token(&other), ask(&office.worker, &["ngo", "worklist"]).await);
+    let who = token(&other);
+    let ours = until("all stand on the worklist", async || {
+        let list = ask(&office.worker, &["ngo", "worklist"]).await;
+        (list["total"] == 3).then_some(list)
+    })
+    .await;
     let before = ask_all(&office.worker, &["ngo", "audit"]).await.len();
 
     for asked in TABLE {
