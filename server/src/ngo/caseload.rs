@@ -1,17 +1,23 @@
-//! Whose each family is, of those of whom that was said; the others are their site's caseworkers'.
+//! Whose each family is, of those of whom that was said; the others are their site's caseworkers'. What was said of
+//! somebody who left, or is shown no family, counts for nothing: a family is never with nobody.
 
+use std::collections::HashMap;
+
+use jiashu_proto::error::ErrorCode;
 use jiashu_proto::id::{DeviceId, Scope};
 
 use super::audit::Asked;
 use super::staff::{Staff, allow_case, no_such_staff};
 use crate::execute::Failure;
+use crate::family::Refusal;
+use crate::programme::{self, Role, StaffFact, staff_key};
 use crate::relay::Relay;
-use crate::store::{Batch, Change, LedgerRow, LedgerVersion, Store, StoreError};
+use crate::store::{Batch, Change, LedgerRow, LedgerVersion, ScopeState, Store, StoreError};
 
 /// The book of whose each family is.
 pub const CASELOAD: &str = "caseload";
 
-/// Whose each family is, of those whose it was said.
+/// Whose each family is, of those who have somebody by name.
 ///
 /// # Errors
 ///
@@ -19,16 +25,21 @@ pub const CASELOAD: &str = "caseload";
 pub async fn caseload(
     store: &dyn Store,
     programme: Scope,
-) -> Result<std::collections::HashMap<Scope, DeviceId>, StoreError> {
+) -> Result<HashMap<Scope, DeviceId>, StoreError> {
+    let state = store.state(programme).await?.ok_or(StoreError::NoScope)?;
+    let facts: HashMap<String, StaffFact> =
+        programme::all(store, programme).await?.into_iter().collect();
     let rows = store.book(programme, CASELOAD).await?;
     let read = |row: LedgerRow| {
         let family = Scope(u64::from_be_bytes(row.name.try_into().ok()?));
-        Some((family, minicbor::decode(&row.value).ok()?))
+        let worker: DeviceId = minicbor::decode(&row.value).ok()?;
+        let fact = facts.get(&worker.to_string());
+        (is_there(&state, worker) && is_shown_families(fact)).then_some((family, worker))
     };
     Ok(rows.into_iter().filter_map(read).collect())
 }
 
-/// Whose a family is, if it was said.
+/// Whose a family is, if it has somebody by name.
 ///
 /// # Errors
 ///
@@ -39,7 +50,21 @@ pub async fn worker_of(
     family: Scope,
 ) -> Result<Option<DeviceId>, StoreError> {
     let row = store.row(programme, CASELOAD, &family.0.to_be_bytes()).await?;
-    Ok(row.and_then(|row| minicbor::decode(&row.value).ok()))
+    let worker: Option<DeviceId> = row.and_then(|row| minicbor::decode(&row.value).ok());
+    let Some(worker) = worker else { return Ok(None) };
+    let state = store.state(programme).await?.ok_or(StoreError::NoScope)?;
+    let fact = programme::find(store, programme, &staff_key(worker)).await?;
+    Ok((is_there(&state, worker) && is_shown_families(fact.as_ref())).then_some(worker))
+}
+
+/// Whether somebody has come in, and not left.
+fn is_there(state: &ScopeState, worker: DeviceId) -> bool {
+    state.seats.get(&worker).is_some_and(|seat| !seat.revoked)
+}
+
+/// Whether somebody of whom that stands is shown families at all.
+fn is_shown_families(fact: Option<&StaffFact>) -> bool {
+    fact.is_none_or(|fact| fact.role != Role::Auditor)
 }
 
 /// Whose a family is from that version on.
@@ -63,7 +88,7 @@ pub fn disown(family: Scope) -> Change {
 ///
 /// # Errors
 ///
-/// [`Failure`].
+/// [`Failure`]; [`ErrorCode::NotAllowed`] for an auditor.
 pub async fn assign(
     relay: &Relay,
     staff: &Staff,
@@ -74,8 +99,13 @@ pub async fn assign(
     let family = allow_case(relay, staff, case_code, asked).await?;
     let store = &*relay.store;
     let state = store.state(staff.programme).await?.ok_or(StoreError::NoScope)?;
-    if state.seats.get(&worker).is_none_or(|seat| seat.revoked) {
+    if !is_there(&state, worker) {
         return Err(no_such_staff().into());
+    }
+    let fact = programme::find(store, staff.programme, &staff_key(worker)).await?;
+    if !is_shown_families(fact.as_ref()) {
+        let text = "an auditor is shown no family: name a caseworker or a coordinator";
+        return Err(Refusal::new(ErrorCode::NotAllowed, text).into());
     }
     let now = relay.clock.now();
     let version = (state.head, u64::try_from(now).unwrap_or(0));

@@ -7,20 +7,26 @@ use jiashu_api::staff::Me;
 use jiashu_api::task::Done;
 use jiashu_contact::standing::Standing;
 use jiashu_proto::entry::{Content, Nudged, nudge_key};
+use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::AskForHelp;
-use jiashu_proto::id::{DeviceId, MemberId, Ref};
+use jiashu_proto::id::{DeviceId, MemberId, Ref, TokenHash};
 
 use super::became;
 use super::mailer::{Letter, Mailer, Outcome};
 use super::undelivered::{self, Why};
 use crate::contact::rows::{FAMILIES, FamilyRow};
 use crate::contact::tests::{LILI, MOTHER, PROGRAMME, Weeks, at};
+use crate::execute::Failure;
 use crate::execute::family::tasks;
 use crate::family::Sender;
 use crate::family::help::{REACH, decide_help};
 use crate::family::tasks::{Task, TaskKind};
-use crate::ngo::staff::{Staff, set_me};
-use crate::ngo::{sites, tasks as task_list};
+use crate::ngo::caseload::{assign, own};
+use crate::ngo::staff::{Staff, list, remove, set_me};
+use crate::ngo::transfer::to_site;
+use crate::ngo::worklist::worklist;
+use crate::ngo::{case, sites, tasks as task_list};
+use crate::programme::{self, Role, StaffFact, staff_key};
 use crate::store::{Batch, Change, LedgerRow};
 
 struct Mails {
@@ -52,6 +58,20 @@ impl Mails {
         let (code, name, zone) = (code.to_owned(), code.to_owned(), zone.to_owned());
         let site = Site { code, name, zone, org_unit: None };
         sites::put(&self.weeks.relay, &self.coordinator().await, site).await.unwrap();
+    }
+
+    /// Somebody of the staff has come in, of that place.
+    async fn staff(&self, number: u32, role: Role, site: &str) -> Staff {
+        let (number, email) = (DeviceId(number), format!("{number}@ngo.example"));
+        let (sites, name, language) = (vec![site.to_owned()], String::new(), "en".to_owned());
+        let fact = StaffFact { role, sites, name, email: Some(email), language, left: false };
+        let token_hash = TokenHash([9; 32]);
+        let seat = Change::AddSeat { device: number, token_hash, members: Vec::new() };
+        let entries = vec![programme::entry(staff_key(number), &fact)];
+        let batch = Batch { entries, changes: vec![seat], ..Batch::new(0) };
+        let store = &*self.weeks.relay.store;
+        store.commit(PROGRAMME, batch).await.unwrap();
+        Staff::load(store, PROGRAMME, number).await.unwrap()
     }
 
     /// The mother may be written to.
@@ -198,6 +218,42 @@ async fn a_call_for_help_that_nobody_can_be_written_of_is_told_of() {
     let left = undelivered::all(&*mails.weeks.relay.store, PROGRAMME).await.unwrap();
     let [one] = &left[..] else { panic!("{left:?}") };
     assert_eq!((one.why.name(), one.case_code.as_deref()), ("nobody_to_tell", Some("GS-001")));
+}
+
+#[tokio::test]
+async fn a_family_whose_caseworker_left_is_with_those_of_its_site() {
+    let mails = Mails::begin().await.with_address().await;
+    let (relay, coordinator) = (&mails.weeks.relay, mails.coordinator().await);
+    mails.site("tianshui", "Asia/Shanghai").await;
+    to_site(relay, &coordinator, "GS-001", "tianshui").await.unwrap();
+    let wang = mails.staff(2, Role::Caseworker, "tianshui").await;
+    let zhao = mails.staff(3, Role::Caseworker, "tianshui").await;
+    let auditor = mails.staff(4, Role::Auditor, "tianshui").await;
+    assign(relay, &coordinator, "GS-001", wang.number).await.unwrap();
+    let seen = async |staff: &Staff| {
+        let list = worklist(relay, staff, 9).await.unwrap();
+        (list.total, case::show(relay, staff, "GS-001").await.is_ok())
+    };
+    mails.weeks.until("2026-11-02T08:30").await;
+    assert_eq!((seen(&wang).await, seen(&zhao).await), ((1, true), (0, false)));
+
+    remove(relay, &coordinator, wang.number).await.unwrap();
+    mails.help(Ref([7; 12])).await;
+    mails.weeks.until("2026-11-02T09:00").await;
+
+    let mut told: Vec<_> = mails.sent().iter().map(|letter| letter.to.to_string()).collect();
+    told.sort();
+    assert_eq!(told, ["3@ngo.example", "li@ngo.example"]);
+    assert_eq!(seen(&zhao).await, (1, true));
+    assert_eq!(task_list::list(relay, &zhao).await.unwrap().len(), 1);
+    let staff = list(relay, &coordinator).await.unwrap();
+    assert_eq!(staff.iter().map(|one| one.families).sum::<usize>(), 0);
+    // Nor is it given to who is shown none; where an older relay did so, that counts for nothing.
+    let refused = assign(relay, &coordinator, "GS-001", auditor.number).await.unwrap_err();
+    assert!(matches!(refused, Failure::Refused(no) if no.code == ErrorCode::NotAllowed));
+    let changes = vec![own(mails.weeks.family, auditor.number, (u64::MAX, 0))];
+    relay.store.commit(PROGRAMME, Batch { changes, ..Batch::new(0) }).await.unwrap();
+    assert_eq!(seen(&zhao).await, (1, true));
 }
 
 #[tokio::test]
