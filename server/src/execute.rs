@@ -12,7 +12,7 @@ use jiashu_proto::frame::{
     ClientFrame, GiveBack, GivenBack, Hold, Plan, Posted, Preview, Previewed, Refused, Turn,
 };
 use jiashu_proto::id::{DeviceId, Epoch, LinkHash, Millis, N, Ref, Scope};
-use jiashu_roster::{Link, Roster};
+use jiashu_roster::{Change as Turned, Link, Roster};
 
 use crate::family::held::{decide_hold, give_back};
 use crate::family::invites::check_invites;
@@ -477,15 +477,18 @@ async fn links(relay: &Relay, scope: Scope, head: LinkHash) -> Result<Vec<Vec<u8
     }
 }
 
-/// The family's roster, and its links as signed, read and checked from link 1 on.
-async fn checked_links(relay: &Relay, scope: Scope) -> Result<(Roster, Vec<Vec<u8>>), Failure> {
+/// The family's roster, its links as signed, and what each changed, read and checked from link 1 on.
+async fn checked_links(
+    relay: &Relay,
+    scope: Scope,
+) -> Result<(Roster, Vec<Vec<u8>>, Vec<Turned>), Failure> {
     let links = stored_links(&*relay.store, scope).await?;
-    let (roster, _) = Roster::replay(&links).map_err(|error| {
+    let (roster, turned) = Roster::replay(&links).map_err(|error| {
         tracing::error!(family.id = %scope, %error, "a stored roster fails its check");
         Refusal::new(ErrorCode::Unavailable, "the family's roster is damaged: tell the operator")
     })?;
     relay.rosters.keep(scope, &roster);
-    Ok((roster, links))
+    Ok((roster, links, turned))
 }
 
 async fn stored_links(store: &dyn Store, scope: Scope) -> Result<Vec<Vec<u8>>, StoreError> {

@@ -314,7 +314,7 @@ pub enum LeaveWhat {
     /// That all of it be deleted, once the time to think it over is past.
     #[n(1)]
     InTime,
-    /// That it be at once: so it is when every parent and caregiver with a phone has said so.
+    /// That it be at once: so it is when every parent and caregiver who has or had a phone has said so.
     #[n(2)]
     Now,
     /// That it be not deleted.

@@ -1,5 +1,6 @@
 use jiashu_proto::frame::{ClientFrame, Leave, LeaveWhat};
-use jiashu_proto::id::{DeviceId, Ref};
+use jiashu_proto::id::{DeviceId, InviteId, Ref};
+use jiashu_roster::Event;
 use jiashu_tests::FamilySpec;
 use jiashu_tests::until::cut_off;
 
@@ -9,7 +10,7 @@ use crate::contact::tests::{MOTHER, PROGRAMME, Weeks};
 use crate::execute::transfer::tests::{OTHER, taken, two_programmes};
 use crate::execute::{self, transfer};
 use crate::family::Sender;
-use crate::family::leaving::{Household, decide_leave};
+use crate::family::leaving::{Household, Phones, decide_leave};
 use crate::scheduler;
 
 const NEW: Scope = Scope(0x1234);
@@ -28,7 +29,9 @@ async fn leave(weeks: &Weeks, what: LeaveWhat) {
     let phone = Sender { device: DeviceId(1), members: vec![MOTHER] };
     let asked = Leave { n: 1, entry_ref: Ref([1; 12]), from: MOTHER, what };
     let role = |_| Some(jiashu_proto::id::Role::Parent);
-    let batch = decide_leave(&phone, &asked, &household, role, now).unwrap();
+    let (device, invite, members) = (phone.device, InviteId(1), phone.members.clone());
+    let phones = Phones::of(&[Event::Joined { device, invite, members }]);
+    let batch = decide_leave(&phone, &asked, &household, &phones, role, now).unwrap();
     store.commit(family, Batch { author: None, ..batch }).await.unwrap();
 }
 

@@ -5,13 +5,13 @@ use jiashu_proto::entry::{Content, PLAN_KEY};
 use jiashu_proto::frame::{AskForHelp, Intend, Leave, Reach, Withdraw};
 use jiashu_proto::id::Scope;
 
-use super::{Failure, roster, staff};
+use super::{Failure, checked_links, roster, staff};
 use crate::erasing;
 use crate::family::Sender;
 use crate::family::contact::{StandingPlan, decide_intend};
 use crate::family::enrolment::decide_withdrawal;
 use crate::family::help::{decide_help, decide_reach};
-use crate::family::leaving::{Household, decide_leave};
+use crate::family::leaving::{Household, Phones, decide_leave};
 use crate::family::tasks::{TASKS, Task};
 use crate::relay::Relay;
 use crate::store::{Batch, Record, Store, StoreError};
@@ -48,12 +48,13 @@ pub(super) async fn leave_batch(
     leave: &Leave,
 ) -> Result<Batch, Failure> {
     let state = relay.store.state(family).await?.ok_or(StoreError::NoScope)?;
-    let roster = roster(relay, family, state.roster_head).await?;
+    let (roster, _, turned) = checked_links(relay, family).await?;
     let role_of = |member| roster.members().get(&member).copied();
     let standing = erasing::leaving(&*relay.store, family).await?;
     let (standing, grace_ms) = (standing.as_ref(), relay.config.leaving_ms());
     let household = Household { family, state: &state, standing, grace_ms };
-    Ok(decide_leave(sender, leave, &household, role_of, relay.clock.now())?)
+    let phones = Phones::of(turned.iter().flat_map(|turned| &turned.events));
+    Ok(decide_leave(sender, leave, &household, &phones, role_of, relay.clock.now())?)
 }
 
 /// What staff are asked to do for a family, or were.

@@ -368,7 +368,7 @@ async fn family_of(
     case_code: &str,
 ) -> Result<(Enrol, Roster), Failure> {
     let (_, case) = case(&*relay.store, programme, case_code).await?;
-    let (roster, links) = checked_links(relay, case.family).await?;
+    let (roster, links, _) = checked_links(relay, case.family).await?;
     if links.first() != Some(&case.link) {
         // Noted with a number that was taken: the family there is not this case's.
         return Err(no_such_case().into());

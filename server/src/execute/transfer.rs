@@ -379,7 +379,7 @@ async fn hand_over(
         let batch = Batch { changes: weeks, ..Batch::new(now) };
         store.commit(offered.from, batch).await?;
     }
-    let (roster, _) = checked_links(relay, family).await?;
+    let (roster, ..) = checked_links(relay, family).await?;
     let consents = staff::consents(store, family).await?;
     let (case_code, site) = (taken.case_code.clone(), taken.site.clone());
     let placement = Placement { programme: to, case_code, site, since: now };

@@ -1,12 +1,13 @@
 //! A family leaves: who may ask for it, how long it may be taken back, and what is noted meanwhile. How all of it is
 //! deleted is `erasing`'s.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiashu_proto::entry::{Content, LEAVING_KEY, Leaving, Seq};
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{Leave, LeaveWhat};
-use jiashu_proto::id::{MemberId, Millis, Role, Scope};
+use jiashu_proto::id::{DeviceId, MemberId, Millis, Role, Scope};
+use jiashu_roster::Event;
 
 use super::contact::look;
 use super::{Refusal, Sender};
@@ -51,14 +52,51 @@ impl Household<'_> {
         }
     }
 
-    /// Parents and caregivers who have a phone or had one, lest somebody removes the others first; without those whom staff
-    /// have suspended.
-    fn adults(&self, role_of: &impl Fn(MemberId) -> Option<Role>) -> BTreeSet<MemberId> {
-        let members = self.state.seats.values().flat_map(|seat| seat.members.iter().copied());
+    /// Parents and caregivers who have a phone or had one, without those whom staff have suspended.
+    fn adults(
+        &self,
+        phones: &Phones,
+        role_of: &impl Fn(MemberId) -> Option<Role>,
+    ) -> BTreeSet<MemberId> {
         let speaks = |member: &MemberId| {
             role_of(*member).is_some_and(Role::is_adult) && !self.state.is_suspended(*member)
         };
-        members.filter(speaks).collect()
+        phones.served.iter().copied().filter(speaks).collect()
+    }
+}
+
+/// Whose the family's phones were, as its chain tells it: what they are set to now is what one adult may have set.
+#[derive(Clone, Debug, Default)]
+pub struct Phones {
+    /// Everybody whom one serves or has served.
+    served: BTreeSet<MemberId>,
+    /// Whom each served when it joined.
+    joined: BTreeMap<DeviceId, Vec<MemberId>>,
+}
+
+impl Phones {
+    /// From what happened in the chain, from its first link on.
+    pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
+        let mut phones = Self::default();
+        for event in events {
+            match event {
+                Event::Joined { device, members, .. } => {
+                    phones.served.extend(members);
+                    phones.joined.insert(*device, members.clone());
+                }
+                Event::ServesNow { members, .. } => phones.served.extend(members),
+                _ => {}
+            }
+        }
+        phones
+    }
+
+    /// Who speak by that phone together: those whom it serves, and did when it joined, lest somebody sets an own phone to
+    /// speak for another.
+    fn speakers<'a>(&'a self, sender: &'a Sender) -> impl Iterator<Item = MemberId> + 'a {
+        let joined = self.joined.get(&sender.device);
+        let speaks = move |member: &MemberId| joined.is_some_and(|joined| joined.contains(member));
+        sender.members.iter().copied().filter(speaks)
     }
 }
 
@@ -71,6 +109,7 @@ pub fn decide_leave(
     sender: &Sender,
     leave: &Leave,
     household: &Household<'_>,
+    phones: &Phones,
     role_of: impl Fn(MemberId) -> Option<Role>,
     now: Millis,
 ) -> Result<Batch, Refusal> {
@@ -81,7 +120,12 @@ pub fn decide_leave(
     }
     let agreed = household.standing.map(|(_, leaving)| leaving.agreed.clone()).unwrap_or_default();
     let by = match household.standing {
-        Some((_, leaving)) if leaving.until.is_some() => leaving.by,
+        // What somebody asked who is suspended since staff may stop: not what another asks.
+        Some((_, leaving))
+            if leaving.until.is_some() && !household.state.is_suspended(leaving.by) =>
+        {
+            leaving.by
+        }
         _ => leave.from,
     };
     let leaving = match leave.what {
@@ -94,12 +138,12 @@ pub fn decide_leave(
             Leaving { by, until: Some(until), agreed }
         }
         LeaveWhat::Now => {
-            let adults = household.adults(&role_of);
-            // Who share a phone speak by it together.
-            let here = sender.members.iter().filter(|member| adults.contains(member));
-            let agreed: BTreeSet<_> = agreed.iter().chain(here).copied().collect();
+            let adults = household.adults(phones, &role_of);
+            let here = phones.speakers(sender).filter(|member| adults.contains(member));
+            let agreed: BTreeSet<_> = agreed.iter().copied().chain(here).collect();
             let in_time = household.until().unwrap_or(now.saturating_add(household.grace_ms));
-            let until = if adults.is_subset(&agreed) { now } else { in_time };
+            let all = adults.is_subset(&agreed) && agreed.contains(&leave.from);
+            let until = if all { now } else { in_time };
             Leaving { by, until: Some(until), agreed: agreed.into_iter().collect() }
         }
     };
@@ -121,14 +165,16 @@ pub fn decide_erasure(household: &Household<'_>, family_asked: bool, now: Millis
     household.batch(leaving, now)
 }
 
-/// Staff take back what staff asked for.
+/// Staff take back what staff asked for, or somebody whom they have suspended: who is, takes back nothing, and has nothing
+/// deleted.
 ///
 /// # Errors
 ///
 /// [`Refusal`] where nobody asked for it, or the family did.
 pub fn decide_keeping(household: &Household<'_>, now: Millis) -> Result<Batch, Refusal> {
     check_in_time(household, now)?;
-    if household.standing.is_some_and(|(_, leaving)| leaving.by != Leaving::STAFF) {
+    let is_the_familys = |by: MemberId| by != Leaving::STAFF && !household.state.is_suspended(by);
+    if household.standing.is_some_and(|(_, leaving)| is_the_familys(leaving.by)) {
         let text = "the family asked for it: a parent or caregiver takes it back";
         return Err(Refusal::new(ErrorCode::NotAllowed, text));
     }
@@ -147,7 +193,7 @@ fn check_in_time(household: &Household<'_>, now: Millis) -> Result<(), Refusal> 
 
 #[cfg(test)]
 mod tests {
-    use jiashu_proto::id::{DeviceId, Ref, TokenHash};
+    use jiashu_proto::id::{InviteId, Ref, TokenHash};
 
     use super::*;
     use crate::store::{ScopeKind, Seat, Suspended};
@@ -179,6 +225,16 @@ mod tests {
         state
     }
 
+    /// They joined so.
+    fn joined(phones: &[Sender]) -> Phones {
+        let join = |phone: &Sender| Event::Joined {
+            device: phone.device,
+            invite: InviteId(phone.device.0),
+            members: phone.members.clone(),
+        };
+        Phones::of(&phones.iter().map(join).collect::<Vec<_>>())
+    }
+
     fn leaving(batch: &Batch) -> Leaving {
         match Content::from_bytes(&batch.entries[0].content).unwrap() {
             Content::Leaving(leaving) => leaving,
@@ -194,7 +250,7 @@ mod tests {
             let household =
                 Household { family: FAMILY, state: &state, standing, grace_ms: 7 * DAY };
             let leave = Leave { n: 1, entry_ref: Ref([1; 12]), from, what };
-            decide_leave(sender, &leave, &household, role_of, now)
+            decide_leave(sender, &leave, &household, &joined(&phones), role_of, now)
         };
 
         let asked = asks(&phones[0], MOTHER, LeaveWhat::Now, None, 0).unwrap();
@@ -222,11 +278,12 @@ mod tests {
     #[test]
     fn who_removes_the_others_first_waits_all_the_same_and_who_is_suspended_has_no_word() {
         let (mother, grandma) = (phone(1, &[MOTHER]), phone(2, &[GRANDMA, LILI]));
+        let phones = joined(&[mother.clone(), grandma.clone()]);
         let mut state = state(&[mother.clone(), grandma.clone()]);
         let asks = |state: &ScopeState, sender: &Sender, from| {
             let household = Household { family: FAMILY, state, standing: None, grace_ms: 7 * DAY };
             let leave = Leave { n: 1, entry_ref: Ref([1; 12]), from, what: LeaveWhat::Now };
-            decide_leave(sender, &leave, &household, role_of, 0).unwrap()
+            decide_leave(sender, &leave, &household, &phones, role_of, 0).unwrap()
         };
 
         state.seats.get_mut(&grandma.device).unwrap().revoked = true;
@@ -237,6 +294,44 @@ mod tests {
         assert_eq!(leaving(&asks(&state, &grandma, GRANDMA)).until, Some(0));
         let refused = asks(&state, &mother, MOTHER);
         assert!(refused.requires.contains(&Precondition::NotSuspended(MOTHER)));
+    }
+
+    #[test]
+    fn who_takes_anothers_phone_away_first_has_one_word_still() {
+        let phones = joined(&[phone(1, &[MOTHER]), phone(2, &[GRANDMA, LILI])]);
+        let asks = |now: [&[MemberId]; 2]| {
+            let [one, two] = [phone(1, now[0]), phone(2, now[1])];
+            let state = state(&[one.clone(), two]);
+            let household =
+                Household { family: FAMILY, state: &state, standing: None, grace_ms: 7 * DAY };
+            let leave = Leave { n: 1, entry_ref: Ref([1; 12]), from: MOTHER, what: LeaveWhat::Now };
+            decide_leave(&one, &leave, &household, &phones, role_of, 0).unwrap()
+        };
+
+        let of_lili_alone = asks([&[MOTHER], &[LILI]]);
+        let on_her_own = asks([&[MOTHER, GRANDMA], &[LILI]]);
+
+        assert_eq!(leaving(&of_lili_alone).until, Some(7 * DAY));
+        assert_eq!(leaving(&on_her_own).until, Some(7 * DAY), "she speaks for nobody by it");
+    }
+
+    #[test]
+    fn what_somebody_asked_who_is_suspended_since_staff_may_stop() {
+        let mut state = state(&[phone(1, &[MOTHER]), phone(2, &[GRANDMA, LILI])]);
+        state.suspended = vec![Suspended { member: MOTHER, after: 1, until: None }];
+        let hers = (4, Leaving { by: MOTHER, until: Some(DAY), agreed: vec![MOTHER] });
+        let household =
+            Household { family: FAMILY, state: &state, standing: Some(&hers), grace_ms: 7 * DAY };
+
+        let kept = leaving(&decide_keeping(&household, 1).unwrap());
+
+        assert_eq!(kept.until, None);
+        // Who asks for it besides has a word that stands.
+        let leave = Leave { n: 1, entry_ref: Ref([1; 12]), from: GRANDMA, what: LeaveWhat::InTime };
+        let sender = phone(2, &[GRANDMA, LILI]);
+        let phones = joined(std::slice::from_ref(&sender));
+        let asked = decide_leave(&sender, &leave, &household, &phones, role_of, 1).unwrap();
+        assert_eq!((leaving(&asked).by, leaving(&asked).until), (GRANDMA, Some(DAY)));
     }
 
     #[test]
