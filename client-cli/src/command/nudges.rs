@@ -2,11 +2,12 @@
 //! the child for nothing, and is never said of what has ended meanwhile.
 
 use jiashu_proto::entry::{Content, NUDGE_KEYS, Nudge, Nudged};
-use jiashu_proto::id::Role;
+use jiashu_proto::id::{MemberId, Role};
 use rusqlite::Connection;
 use serde_json::json;
 
 use super::changes::line;
+use super::suspensions;
 use crate::error::Result;
 use crate::say::People;
 use crate::state::fact;
@@ -19,18 +20,23 @@ pub(super) fn tell_new(db: &Connection, people: &People, as_json: bool) -> Resul
     let new: Vec<_> = facts.into_iter().filter(|fact| fact.seq.cast_signed() > upto).collect();
     let Some(last) = new.iter().map(|fact| fact.seq).max() else { return Ok(()) };
     told::put(db, told::NUDGE, last.cast_signed())?;
+    let suspended = suspensions::lasting(db)?;
     for fact in new {
         let Content::Nudge(nudge) = fact.content else { continue };
-        let Some(text) = in_words(&nudge, people) else { continue };
+        let Some(text) = in_words(&nudge, people, &suspended) else { continue };
         let object = json!({ "nudge": nudge.child.0, "whom": nudge.whom.name(), "text": text });
         line(&object, &text, as_json);
     }
     Ok(())
 }
 
-/// For whoever uses this phone; nothing where it is not for them.
-fn in_words(nudge: &Nudge, people: &People) -> Option<String> {
-    let serves = |role| people.served().iter().any(|member| people.role(*member) == Some(role));
+/// For whoever uses this phone; nothing where it is not for them. Who is suspended is not asked to write.
+fn in_words(nudge: &Nudge, people: &People, suspended: &[MemberId]) -> Option<String> {
+    let may_write = |member: &&MemberId| !suspended.contains(member);
+    let serves = |role| {
+        let mut asked = people.served().iter().filter(may_write);
+        asked.any(|member| people.role(*member) == Some(role))
+    };
     let child = people.name(nudge.child);
     match nudge.whom {
         Nudged::Nobody => None,

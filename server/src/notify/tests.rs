@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use jiashu_api::family::Suspend;
 use jiashu_api::site::Site;
 use jiashu_api::staff::Me;
 use jiashu_api::task::Done;
@@ -25,7 +26,7 @@ use crate::ngo::caseload::{assign, own};
 use crate::ngo::staff::{Staff, list, remove, set_me};
 use crate::ngo::transfer::to_site;
 use crate::ngo::worklist::worklist;
-use crate::ngo::{case, sites, tasks as task_list};
+use crate::ngo::{case, sites, suspension, tasks as task_list};
 use crate::programme::{self, Role, StaffFact, staff_key};
 use crate::store::{Batch, Change, LedgerRow};
 
@@ -205,6 +206,29 @@ async fn who_asks_for_help_is_heard_at_once_and_stands_first() {
     assert!(task_list::done(&mails.weeks.relay, &coordinator, "GS-001", &other).await.is_err());
     mails.weeks.until("2026-11-02T10:00").await;
     assert_eq!(mails.row().await.tasks, []);
+}
+
+#[tokio::test]
+async fn who_is_suspended_is_not_asked_to_write() {
+    let mails = Mails::begin().await;
+    mails.reach().await;
+    let (relay, coordinator) = (&mails.weeks.relay, mails.coordinator().await);
+    let wish = Suspend { reason: "court-order".into() };
+    let ask = async || {
+        let now = relay.clock.now();
+        let changes = super::nudge(mails.weeks.family, [MOTHER].into_iter(), &[LILI], now);
+        relay.store.commit(mails.weeks.family, Batch { changes, ..Batch::new(now) }).await.unwrap();
+    };
+
+    suspension::suspend(relay, &coordinator, "GS-001", MOTHER, &wish).await.unwrap();
+    ask().await;
+    mails.weeks.until("2026-11-02T10:00").await;
+    assert_eq!(mails.sent().len(), 0);
+
+    suspension::lift(relay, &coordinator, "GS-001", MOTHER).await.unwrap();
+    ask().await;
+    mails.weeks.until("2026-11-02T11:00").await;
+    assert_eq!(mails.sent().len(), 1);
 }
 
 #[tokio::test]
