@@ -99,9 +99,13 @@ impl Known {
     /// Every contact between a child and a parent, each message once, in any order.
     ///
     /// When it was heard is what the phone says, but not before it was sent, nor after the relay was told. Of what came
-    /// after its week had closed, when it came.
+    /// after its week had closed, when it came. None while contact is not counted, though what was counted may still be
+    /// there.
     #[must_use]
     pub fn contacts(&self, stays: &Stays) -> Vec<Counted> {
+        if self.counted_since.is_none() {
+            return Vec::new();
+        }
         let mut first: BTreeMap<(Ref, MemberId), Counted> = BTreeMap::new();
         for (message, by, heard) in &self.heard {
             let Some(sent) = self.sent.get(message) else { continue };
@@ -121,14 +125,16 @@ impl Known {
         first.into_values().collect()
     }
 
-    /// When each phone that is in was last used to say or hear something up to then, in ms; `None` if it never was.
+    /// When each phone that is in was last used to say or hear something up to then, in ms; `None` if it never was, and
+    /// while contact is not counted.
     #[must_use]
     pub fn used(&self, until: Millis) -> BTreeMap<DeviceId, Option<Millis>> {
         let devices = self.roster.devices().keys();
         let mut used: BTreeMap<_, _> = devices.map(|device| (*device, None)).collect();
         let sent = self.sent.values().map(|sent| (sent.device, sent.at));
         let heard = self.heard.iter().map(|(_, _, heard)| (heard.device, heard.at));
-        for (device, at) in sent.chain(heard).filter(|(_, at)| *at <= until) {
+        let is_told = |at: Millis| at <= until && self.counted_since.is_some();
+        for (device, at) in sent.chain(heard).filter(|(_, at)| is_told(*at)) {
             if let Some(last) = used.get_mut(&device) {
                 *last = (*last).max(Some(at));
             }

@@ -206,10 +206,19 @@ impl FamilyRow {
         minicbor::to_vec(self).expect("writing to memory cannot fail")
     }
 
-    /// Of a row of [`FAMILIES`]; `None` if it does not read.
+    /// Of a row of [`FAMILIES`]; `None` if it does not read. What an older relay entered of a family whose counting had
+    /// lapsed is not read either.
     #[must_use]
     pub fn read(row: &LedgerRow) -> Option<Self> {
-        minicbor::decode(&row.value).ok()
+        let mut read: Self = minicbor::decode(&row.value).ok()?;
+        if !read.counted {
+            for child in &mut read.children {
+                child.band = Band::None;
+                (child.two_way_at, child.home_at, child.away_at) = (None, None, None);
+            }
+            read.phones.iter_mut().for_each(|phone| phone.used_at = None);
+        }
+        Some(read)
     }
 
     /// How the family stands: as the child of whom that is worst.

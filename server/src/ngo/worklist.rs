@@ -130,3 +130,82 @@ fn text(at: Millis) -> String {
 fn timestamp(at: Millis) -> Timestamp {
     Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH)
 }
+
+#[cfg(test)]
+mod tests {
+    use jiashu_proto::entry::Terms;
+    use jiashu_proto::id::DeviceId;
+
+    use super::*;
+    use crate::contact::tests::{PROGRAMME, Weeks};
+
+    #[tokio::test]
+    async fn once_counting_has_lapsed_nobody_sees_when_they_heard_each_other() {
+        let mut weeks = Weeks::begin().await;
+        let until = Terms { until: Some("2026-11-12".into()), ..Terms::default() };
+        weeks.consent(|consent| consent.counting_terms = Some(Box::new(until.clone()))).await;
+        weeks.until("2026-11-05T19:40").await;
+        weeks.both_ways("2026-11-05T19:40").await;
+        weeks.until("2026-11-09T09:00").await;
+        let seen = async |weeks: &Weeks| {
+            let staff = Staff::load(&*weeks.relay.store, PROGRAMME, DeviceId(1)).await.unwrap();
+            worklist(&weeks.relay, &staff, 1).await.unwrap().families.remove(0)
+        };
+        let before = seen(&weeks).await;
+        assert_eq!(before.children[0].days_since_home, Some(3));
+        assert_eq!(before.days_since_two_way, Some(3));
+
+        weeks.until("2026-11-12T09:00").await;
+
+        let family = seen(&weeks).await;
+        assert_eq!((family.counting, family.days_since_two_way), (Counting::NotCounted, None));
+        let Child { band, days_since_two_way, days_since_home, days_since_away, .. } =
+            &family.children[0];
+        assert_eq!([days_since_two_way, days_since_home, days_since_away], [&None; 3]);
+        assert_eq!(band, "none");
+        assert!(family.phones.iter().all(|phone| phone.days_unused.is_none()));
+        let rows = weeks.relay.store.book(PROGRAMME, FAMILIES).await.unwrap();
+        let row = FamilyRow::read(&rows[0]).unwrap();
+        assert_eq!((row.children[0].home_at, row.children[0].two_way_at), (None, None));
+    }
+
+    #[test]
+    fn what_an_older_relay_entered_of_a_family_that_is_not_counted_is_not_shown() {
+        let child = ChildRow {
+            member: jiashu_proto::id::MemberId(3),
+            standing: Standing::NotActive,
+            band: jiashu_contact::figures::Band::Weekly,
+            missed_in_a_row: 0,
+            since: None,
+            two_way_at: Some(5),
+            home_at: Some(7),
+            away_at: Some(5),
+        };
+        let phone = PhoneRow { device: DeviceId(1), serves: Vec::new(), used_at: Some(7) };
+        let row = FamilyRow {
+            case_code: "GS-001".into(),
+            site: None,
+            active: true,
+            counted: false,
+            children: vec![child],
+            next: None,
+            home_zone: None,
+            away_zone: None,
+            phones: vec![phone],
+            as_of: 10,
+            tasks: Vec::new(),
+            agreed_until: None,
+        };
+        let row = crate::store::LedgerRow {
+            book: FAMILIES.into(),
+            name: Vec::new(),
+            version: (1, 1),
+            value: row.to_bytes(),
+        };
+
+        let seen = listed(&FamilyRow::read(&row).unwrap(), 9 * DAY_MS);
+
+        assert_eq!((seen.days_since_two_way, seen.children[0].days_since_home), (None, None));
+        assert_eq!((seen.children[0].band.as_str(), seen.phones[0].days_unused), ("none", None));
+    }
+}
