@@ -42,6 +42,9 @@ pub const MAX_CARD: usize = 4 * 1024;
 /// A case code, in bytes.
 pub const MAX_CASE_CODE: usize = 64;
 
+/// What the audit log notes of a case, site or member of staff, and as much of what else is to be known, in bytes.
+pub const MAX_NOTED: usize = 128;
+
 /// Schedules of a family that run.
 pub const MAX_SCHEDULES: usize = 256;
 

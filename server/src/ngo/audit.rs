@@ -6,6 +6,7 @@
 //! what was said.
 
 use jiashu_api::audit as api;
+use jiashu_proto::bounds::MAX_NOTED;
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::id::{DeviceId, Millis, Scope};
 use jiashu_recurrence::utc_text;
@@ -103,6 +104,16 @@ fn hash(content: &[u8]) -> [u8; 32] {
     hash
 }
 
+/// As much of it as is noted: who asks says what it is before anybody has looked whether it is anything.
+fn clipped(mut text: String) -> String {
+    const CUT: char = '…';
+    if text.len() > MAX_NOTED {
+        text.truncate(text.floor_char_boundary(MAX_NOTED - CUT.len_utf8()));
+        text.push(CUT);
+    }
+    text
+}
+
 /// Notes it; durable when this returns.
 ///
 /// # Errors
@@ -120,6 +131,7 @@ pub async fn note(
     loop {
         let head = head(store, programme).await?;
         let Asked { action, subject, detail } = asked.clone();
+        let (subject, detail) = (subject.map(clipped), detail.map(clipped));
         let (number, at) = (head.number.saturating_add(1), relay.clock.now());
         let action = action.to_owned();
         let entry =
@@ -263,6 +275,7 @@ fn check(contents: &[Vec<u8>], head: Head) -> Result<Chain, Broken> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contact::tests::{PROGRAMME, Weeks};
 
     fn chain(count: u64) -> (Vec<Vec<u8>>, Head) {
         let mut head = Head::default();
@@ -283,6 +296,27 @@ mod tests {
             contents.push(content);
         }
         (contents, head)
+    }
+
+    #[tokio::test]
+    async fn what_is_noted_is_short_however_much_was_asked() {
+        let weeks = Weeks::begin().await;
+        let auditor = DeviceId(4);
+        let long = Asked::of("enrol", "天".repeat(20_000)).saying("水x".repeat(20_000));
+        let fits = Asked::of("enrol", "天".repeat(42)).saying("x".repeat(128));
+
+        for asked in [&long, &fits] {
+            note(&weeks.relay, PROGRAMME, auditor, asked, false).await.unwrap();
+        }
+
+        let chain = read(&*weeks.relay.store, PROGRAMME).await.unwrap().unwrap();
+        let [.., cut, whole] = &chain.entries[..] else { panic!("two at least") };
+        for (noted, asked) in [(&cut.subject, &long.subject), (&cut.detail, &long.detail)] {
+            let (noted, asked) = (noted.as_ref().unwrap(), asked.as_ref().unwrap());
+            assert!(noted.len() <= 128, "{} bytes", noted.len());
+            assert!(asked.starts_with(noted.strip_suffix('…').unwrap()));
+        }
+        assert_eq!((&whole.subject, &whole.detail), (&fits.subject, &fits.detail));
     }
 
     #[test]
