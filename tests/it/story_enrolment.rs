@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use jiashu_tests::ground::Ground;
-use jiashu_tests::{Cli, DEADLINE, until};
+use jiashu_tests::{Cli, DEADLINE, TestRelay, until};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStderr};
@@ -57,6 +57,17 @@ async fn a_list_is_enrolled_once_however_often_it_is_handed_in() {
     assert_eq!(mode(&office.path("cards")), 0o700);
     let page = std::fs::read_to_string(office.path("cards/cards.html")).unwrap();
     assert_eq!(page.matches("<svg").count(), 6, "a QR code a card");
+}
+
+#[tokio::test]
+async fn a_list_longer_than_the_relay_takes_at_once_is_enrolled_all_the_same() {
+    let pace = [("JIASHU_POSTS_BURST", "2"), ("JIASHU_POSTS_PER_MINUTE", "600")];
+    let office = Office::on(TestRelay::limited(&pace).await).await;
+    let list = office.list(&families(1..21));
+
+    let enrolled = office.try_enrol(&list, &["--json"]).await.success();
+
+    assert_eq!(enrolled.json_lines()[0]["families"], 20);
 }
 
 #[tokio::test]

@@ -77,10 +77,12 @@ pub(super) async fn commands(
             (*len <= bounds::MAX_ROUND).then_some(())
         };
         let len = rest.iter().take(BATCH).scan(round.len(), fits).count().max(1);
-        let (batch, after) = rest.split_at(len);
+        let (batch, _) = rest.split_at(len);
         batch.iter().for_each(|command| round.extend_from_slice(command));
-        done(round_with_retries(staff, globals, &round, batch.len()).await?);
+        let answers = round_with_retries(staff, globals, &round, batch.len()).await?;
+        let (_, after) = rest.split_at(answers.len());
         rest = after;
+        done(answers);
     }
     Ok(())
 }
@@ -90,6 +92,7 @@ fn greeting(staff: &Staff) -> Vec<u8> {
     ClientFrame::Hello(hello).to_bytes(0)
 }
 
+/// The answers to the first of the commands, at least to one: those behind one that is to wait are not done with.
 async fn round_with_retries(
     staff: &Staff,
     globals: &Globals,
@@ -100,9 +103,15 @@ async fn round_with_retries(
     loop {
         let wait = match http::round(&staff.origin, globals.ca.as_deref(), round).await {
             Ok(answer) => {
-                let answers = read_answers(&answer, commands)?;
-                match answers.iter().find_map(asks_to_wait) {
-                    Some(wait) if tries < TRIES => wait,
+                let mut answers = read_answers(&answer, commands)?;
+                let waits = |(at, answer)| Some((at, asks_to_wait(answer)?));
+                match answers.iter().enumerate().find_map(waits) {
+                    Some((0, wait)) if tries < TRIES => wait,
+                    // It comes first in the next round.
+                    Some((at, _)) if at > 0 => {
+                        answers.truncate(at);
+                        return Ok(answers);
+                    }
                     _ => return Ok(answers),
                 }
             }

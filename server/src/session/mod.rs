@@ -241,6 +241,9 @@ impl Session {
             return self.refuse(lane, hello_first());
         };
         let (number, programme) = (*number, self.scope_of(lane));
+        if let Err(too_fast) = self.relay.limits.pace.post(programme, number, false) {
+            return self.slow_down(lane, None, too_fast);
+        }
         let done = Box::pin(execute::staff::command(&self.relay, programme, number, command)).await;
         self.reply(lane, done.map(RelayFrame::Enrolled));
     }

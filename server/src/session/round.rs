@@ -71,3 +71,46 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiashu_proto::frame::{Hello, RelayFrame, ToClose, Void};
+    use jiashu_proto::id::{DeviceId, Token};
+    use jiashu_roster::token_hash;
+
+    use super::*;
+    use crate::contact::tests::{PROGRAMME, Weeks};
+    use crate::limits::address::Address;
+    use crate::store::{Batch, Change};
+
+    #[tokio::test]
+    async fn commands_of_staff_are_paced_as_what_they_ask_over_http() {
+        let mut weeks = Weeks::begin().await;
+        weeks.relay.config.limits.posts_burst = 3;
+        weeks.relay.limits = crate::limits::Limits::new(&weeks.relay.config.limits);
+        let (device, secret) = (DeviceId(2), [7; 16]);
+        let token_hash = token_hash(&secret);
+        let seat = Change::AddSeat { device, token_hash, members: Vec::new() };
+        let batch = Batch { changes: vec![seat], ..Batch::new(0) };
+        weeks.relay.store.commit(PROGRAMME, batch).await.unwrap();
+        let token = Token { scope: PROGRAMME, device, secret };
+        let hello = ClientFrame::Hello(Hello { token, cursor: None, cursors_at: None });
+        let void = Void { case_code: "GS-404".into(), to_close: ToClose::default() };
+        let frames = std::iter::once(hello).chain((0..5).map(|_| ClientFrame::Void(void.clone())));
+        let body: Vec<u8> = frames.flat_map(|frame| frame.to_bytes(0)).collect();
+        let relay = Arc::new(weeks.relay);
+        let address = Address::from("192.0.2.1".parse::<std::net::IpAddr>().unwrap());
+        let ticket = relay.limits.guests.enter(address).unwrap();
+
+        let out = round(relay, ticket, &body).await;
+
+        let (mut rest, mut codes) = (&out[..], Vec::new());
+        while !rest.is_empty() {
+            if let RelayFrame::Refused(no) = RelayFrame::read_from(&mut rest).unwrap().1 {
+                codes.push((no.code, no.retry_after_ms.is_some()));
+            }
+        }
+        let (unknown, slow) = ((ErrorCode::Unknown, false), (ErrorCode::SlowDown, true));
+        assert_eq!(codes, [unknown, unknown, unknown, slow, slow]);
+    }
+}
