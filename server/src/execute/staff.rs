@@ -222,8 +222,12 @@ async fn check_is_here(store: &dyn Store, programme: Scope, case: &Enrol) -> Res
     }
 }
 
-/// A case as it is noted, and its place.
-pub(super) async fn case(
+/// A case as it is noted, and its place. Whether the family is the one that was enrolled under it, [`family`] says.
+///
+/// # Errors
+///
+/// [`Failure`]; [`ErrorCode::Unknown`] where the programme has no such case.
+pub async fn case(
     store: &dyn Store,
     programme: Scope,
     case_code: &str,

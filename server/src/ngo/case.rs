@@ -163,3 +163,44 @@ fn child(row: &ChildWeek) -> api::ChildWeek {
         standing: row.standing.name().to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiashu_proto::entry::{LinkFact, link_key};
+    use jiashu_proto::error::ErrorCode;
+    use jiashu_proto::id::DeviceId;
+
+    use super::*;
+    use crate::contact::tests::{PROGRAMME, Weeks};
+    use crate::ngo::audit;
+    use crate::programme::Role;
+    use crate::store::{Batch, NewEntry};
+
+    #[tokio::test]
+    async fn anothers_case_is_answered_before_its_chain_is_read() {
+        let weeks = Weeks::begin().await;
+        weeks.until("2026-11-02T10:00").await;
+        let link = Content::Link(LinkFact { link: b"no link".to_vec() });
+        let damage = NewEntry { key: Some(link_key(9)), ..NewEntry::of(&link) };
+        let batch = Batch { entries: vec![damage], ..Batch::new(0) };
+        weeks.relay.store.commit(weeks.family, batch).await.unwrap();
+        let staff = |role| Staff {
+            programme: PROGRAMME,
+            number: DeviceId(2),
+            role,
+            sites: vec!["tianshui".into()],
+        };
+        let refused = async |role, case: &str| match show(&weeks.relay, &staff(role), case).await {
+            Err(Failure::Refused(no)) => no.code,
+            other => panic!("{other:?}"),
+        };
+
+        // What reads the chain says that it is damaged; who is not shown the family hears what a stranger's code hears.
+        assert_eq!(refused(Role::Coordinator, "GS-001").await, ErrorCode::Unavailable);
+        for case in ["GS-001", "GS-404"] {
+            assert_eq!(refused(Role::Caseworker, case).await, ErrorCode::Unknown, "{case}");
+        }
+        let chain = audit::read(&*weeks.relay.store, PROGRAMME).await.unwrap().unwrap();
+        assert!(chain.entries.iter().rev().take(3).all(|entry| !entry.allowed));
+    }
+}

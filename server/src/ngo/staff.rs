@@ -178,10 +178,17 @@ async fn owned(relay: &Relay, staff: &Staff, case_code: &str) -> Result<Option<S
     if !staff.may(Wants::Families) {
         return Ok(None);
     }
-    let family = execute::staff::family(relay, staff.programme, case_code).await?;
-    let site = placement(&*relay.store, family).await?.and_then(|placement| placement.site);
-    let worker = worker_of(&*relay.store, staff.programme, family).await?;
-    Ok(staff.owns(worker, site.as_deref()).then_some(family))
+    let store = &*relay.store;
+    // Before the chain is read, which takes long enough to be noticed; and of a code that nobody has as of another's.
+    let case = execute::staff::case(store, staff.programme, case_code).await;
+    let noted = case.as_ref().map_or(Scope::RELAY, |(_, case)| case.family);
+    let site = placement(store, noted).await?.and_then(|placement| placement.site);
+    let worker = worker_of(store, staff.programme, noted).await?;
+    case?;
+    if !staff.owns(worker, site.as_deref()) {
+        return Ok(None);
+    }
+    execute::staff::family(relay, staff.programme, case_code).await.map(Some)
 }
 
 /// Whether somebody may enrol a family at that site, which is noted: at a site of their own, and where the case stands
