@@ -109,7 +109,7 @@ Before it, keep what you want to keep: jiashu export --out DIR. Deleted are the 
 names at the relay, and all that your programme's staff see of the family. Not reached are your own phones, cards
 that staff printed, and backups of the relay until their operator throws them away.")]
 pub struct LeaveArgs {
-    /// At once, if every parent and caregiver who has or had a phone says so too
+    /// At once, if every parent and caregiver who has or had a phone says so too, each by the first that was theirs
     #[arg(long)]
     pub now: bool,
     /// Stay: take back that the family leaves

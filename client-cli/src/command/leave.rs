@@ -59,8 +59,8 @@ pub(super) async fn run(context: &mut Context<'_>, args: &LeaveArgs) -> Result<(
 fn question(now: bool) -> &'static str {
     if now {
         "All letters, voice notes, plans and names of the family are deleted at the relay, for all of you, as soon as \
-         every parent and caregiver who has or had a phone has said so; nobody can bring them back. What is on your phones \
-         stays: jiashu export --out DIR keeps it in a folder. Leave?"
+         every parent and caregiver who has or had a phone has said so, each by the first that was theirs; nobody can \
+         bring them back. What is on your phones stays: jiashu export --out DIR keeps it in a folder. Leave?"
     } else {
         "All letters, voice notes, plans and names of the family are deleted at the relay, for all of you, when some \
          days have passed; nobody can bring them back then. Until then any parent or caregiver can take it back. What \

@@ -61,17 +61,15 @@ impl Household<'_> {
         let speaks = |member: &MemberId| {
             role_of(*member).is_some_and(Role::is_adult) && !self.state.is_suspended(*member)
         };
-        phones.served.iter().copied().filter(speaks).collect()
+        phones.first.keys().copied().filter(speaks).collect()
     }
 }
 
-/// Whose the family's phones were, as its chain tells it: what they are set to now is what one adult may have set.
+/// By which phone each of the family was served first, as its chain tells it. What the phones are set to now, and which new
+/// ones there are, one adult may have brought about.
 #[derive(Clone, Debug, Default)]
 pub struct Phones {
-    /// Everybody whom one serves or has served.
-    served: BTreeSet<MemberId>,
-    /// Whom each served when it joined.
-    joined: BTreeMap<DeviceId, Vec<MemberId>>,
+    first: BTreeMap<MemberId, DeviceId>,
 }
 
 impl Phones {
@@ -79,24 +77,21 @@ impl Phones {
     pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
         let mut phones = Self::default();
         for event in events {
-            match event {
-                Event::Joined { device, members, .. } => {
-                    phones.served.extend(members);
-                    phones.joined.insert(*device, members.clone());
+            if let Event::Joined { device, members, .. }
+            | Event::ServesNow { device, members, .. } = event
+            {
+                for member in members {
+                    phones.first.entry(*member).or_insert(*device);
                 }
-                Event::ServesNow { members, .. } => phones.served.extend(members),
-                _ => {}
             }
         }
         phones
     }
 
-    /// Who speak by that phone together: those whom it serves, and did when it joined, lest somebody sets an own phone to
-    /// speak for another.
+    /// Who speak by that phone together: those whom it serves, and served before any other did.
     fn speakers<'a>(&'a self, sender: &'a Sender) -> impl Iterator<Item = MemberId> + 'a {
-        let joined = self.joined.get(&sender.device);
-        let speaks = move |member: &MemberId| joined.is_some_and(|joined| joined.contains(member));
-        sender.members.iter().copied().filter(speaks)
+        let is_first = |member: &MemberId| self.first.get(member) == Some(&sender.device);
+        sender.members.iter().copied().filter(is_first)
     }
 }
 
@@ -298,21 +293,23 @@ mod tests {
 
     #[test]
     fn who_takes_anothers_phone_away_first_has_one_word_still() {
-        let phones = joined(&[phone(1, &[MOTHER]), phone(2, &[GRANDMA, LILI])]);
-        let asks = |now: [&[MemberId]; 2]| {
-            let [one, two] = [phone(1, now[0]), phone(2, now[1])];
-            let state = state(&[one.clone(), two]);
+        let phones = [phone(1, &[MOTHER]), phone(2, &[GRANDMA, LILI]), phone(3, &[GRANDMA])];
+        let phones = joined(&phones);
+        let asks = |by: Sender, from| {
+            let state = state(&[by.clone(), phone(2, &[LILI])]);
             let household =
                 Household { family: FAMILY, state: &state, standing: None, grace_ms: 7 * DAY };
-            let leave = Leave { n: 1, entry_ref: Ref([1; 12]), from: MOTHER, what: LeaveWhat::Now };
-            decide_leave(&one, &leave, &household, &phones, role_of, 0).unwrap()
+            let leave = Leave { n: 1, entry_ref: Ref([1; 12]), from, what: LeaveWhat::Now };
+            let asked = decide_leave(&by, &leave, &household, &phones, role_of, 0).unwrap();
+            (leaving(&asked).until, leaving(&asked).agreed)
         };
+        let hers = (Some(7 * DAY), vec![MOTHER]);
 
-        let of_lili_alone = asks([&[MOTHER], &[LILI]]);
-        let on_her_own = asks([&[MOTHER, GRANDMA], &[LILI]]);
-
-        assert_eq!(leaving(&of_lili_alone).until, Some(7 * DAY));
-        assert_eq!(leaving(&on_her_own).until, Some(7 * DAY), "she speaks for nobody by it");
+        assert_eq!(asks(phone(1, &[MOTHER]), MOTHER), hers);
+        assert_eq!(asks(phone(1, &[MOTHER, GRANDMA]), MOTHER), hers, "nor by setting her own");
+        assert_eq!(asks(phone(1, &[MOTHER, GRANDMA]), GRANDMA), hers);
+        let by_new = (Some(7 * DAY), Vec::new());
+        assert_eq!(asks(phone(3, &[GRANDMA]), GRANDMA), by_new, "nor by letting in another");
     }
 
     #[test]
