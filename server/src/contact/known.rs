@@ -8,7 +8,6 @@ use jiashu_contact::week::Week;
 use jiashu_proto::entry::{Consent, Pause, Placement, Suspension};
 use jiashu_proto::id::{DeviceId, MemberId, Millis, Ref, Role};
 use jiashu_roster::Roster;
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
@@ -191,30 +190,22 @@ impl Known {
     /// Those contacts that its figures count, in order.
     #[must_use]
     pub fn counted(&self, stays: &Stays, now: Millis) -> Vec<Counted> {
-        let zone = &stays.present().zone;
         let is_counted = |counted: &Counted| {
-            let Contact { heard_at, child, .. } = counted.contact;
+            let heard_at = counted.contact.heard_at;
             let ends = stays.ends(stays.week_at(heard_at));
-            heard_at <= timestamp(now) && self.since(child, zone).is_some_and(|since| since < ends)
+            heard_at <= timestamp(now) && self.since().is_some_and(|since| since < ends)
         };
         let mut counted: Vec<_> = self.contacts(stays).into_iter().filter(is_counted).collect();
         counted.sort_unstable();
         counted
     }
 
-    /// Since when a child is counted: the day by which all had agreed, and not before anything was counted, as who records
-    /// an agreement weeks later finds nothing of these weeks.
+    /// Since when its children are counted: all at once, as a family is counted that agrees as a whole, and no child joins
+    /// later. Not since the days that they agreed on: who records that weeks later finds nothing of these weeks, and who
+    /// renews it begins nothing anew.
     #[must_use]
-    pub fn since(&self, child: MemberId, zone: &TimeZone) -> Option<Timestamp> {
-        let counted_since = self.counted_since.filter(|_| self.active)?;
-        let consent = self.consents.iter().find(|consent| consent.member == child)?;
-        let Consent { consent_on, assent_on, counting_on, counting_assent_on, .. } = consent;
-        let mut last: Option<Date> = None;
-        for date in [consent_on, assent_on, counting_on, counting_assent_on] {
-            last = last.max(Some(date.as_deref()?.parse().ok()?));
-        }
-        let agreed = zone.to_ambiguous_timestamp(last?.at(0, 0, 0, 0)).compatible().ok()?;
-        Some(agreed.max(timestamp(counted_since)))
+    pub fn since(&self) -> Option<Timestamp> {
+        self.counted_since.filter(|_| self.active).map(timestamp)
     }
 }
 

@@ -108,7 +108,7 @@ impl Family<'_> {
     }
 
     fn of_child_there<'a>(&'a self, member: MemberId, zone: &'a TimeZone) -> Child<'a> {
-        let since = self.known.since(member, &self.zone);
+        let since = self.known.since();
         let (plan, ledger, thresholds) = (&self.plan, &self.ledger, &self.setting.thresholds);
         Child { member, since, plan, ledger, thresholds, zone }
     }
@@ -134,9 +134,7 @@ impl Family<'_> {
 
     /// From the first that has not closed before to the one that it is.
     fn weeks(&self, row: &FamilyRow) -> Vec<(Week, WeekRow)> {
-        let since =
-            self.known.children().filter_map(|child| self.known.since(child, &self.zone)).min();
-        let Some(since) = since else { return Vec::new() };
+        let Some(since) = self.known.since() else { return Vec::new() };
         let current = self.stays.week_at(self.now);
         let first = self.known.closed.map_or(self.stays.week_at(since), Week::next);
         let all = std::iter::successors(Some(current), |week| Some(week.before()));
