@@ -1,4 +1,5 @@
-//! What stays of a family with a programme that it leaves: its figures of weeks that have ended, and nothing of it.
+//! What stays of a family in figures that it leaves, as it goes to another programme, begins anew, or is not counted any
+//! more: those of weeks that have ended, and nothing of it.
 
 use jiashu_contact::week::Week;
 use jiashu_proto::entry::Placement;
@@ -10,15 +11,28 @@ use super::rows::{FAMILIES, WeekRow, week_book};
 use super::{FOR_GOOD, gather, reckon, setting};
 use crate::execute::Failure;
 use crate::relay::Relay;
-use crate::store::{Change, LedgerRow, Precondition, Store, StoreError};
+use crate::store::{Batch, Change, LedgerRow, Precondition, Store, StoreError};
 
-/// Closes the weeks that have ended as they stand now: who has left hears nothing more of them. And what must still hold
-/// where somebody relies on it.
+/// Closes the weeks that have ended as they stand now: who has left hears nothing more of them. What must still hold where
+/// somebody relies on it.
 ///
 /// # Errors
 ///
 /// [`Failure`].
-pub async fn closed_weeks(
+pub async fn close_weeks(
+    relay: &Relay,
+    family: Scope,
+    placement: &Placement,
+) -> Result<Vec<Precondition>, Failure> {
+    let (changes, seen) = closed_weeks(relay, family, placement).await?;
+    if !changes.is_empty() {
+        let batch = Batch { changes, ..Batch::new(relay.clock.now()) };
+        relay.store.commit(placement.programme, batch).await?;
+    }
+    Ok(seen)
+}
+
+async fn closed_weeks(
     relay: &Relay,
     family: Scope,
     placement: &Placement,
@@ -41,7 +55,7 @@ pub async fn closed_weeks(
     Ok((closed.collect(), seen))
 }
 
-/// How it stands, and its week that has not ended, are struck from a programme that it has left.
+/// How it stands, and its week that has not ended, are struck from figures that it has left.
 ///
 /// # Errors
 ///
@@ -53,6 +67,22 @@ pub async fn left_rows(
     now: Millis,
 ) -> Result<Vec<Change>, StoreError> {
     let mut changes = vec![Change::Strike(FAMILIES.to_owned(), name(family))];
+    changes.extend(running_week(store, programme, family, now).await?);
+    Ok(changes)
+}
+
+/// Its week that has not ended is struck.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn running_week(
+    store: &dyn Store,
+    programme: Scope,
+    family: Scope,
+    now: Millis,
+) -> Result<Vec<Change>, StoreError> {
+    let mut changes = Vec::new();
     let today = Week::at(timestamp(now), &TimeZone::UTC);
     // Somewhere it is the next already, or the one before still.
     for week in [today.before(), today, today.next()] {

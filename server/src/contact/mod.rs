@@ -76,7 +76,8 @@ pub async fn look(relay: &Relay, due: &Due) -> Result<(), Failure> {
     }
 }
 
-/// What was entered where the family was until a moment ago, in a programme that has seen it off, is struck again.
+/// What was entered where the family was until a moment ago, in a programme that has seen it off, or has another in its
+/// place, is struck again.
 async fn leave_nothing(
     relay: &Relay,
     family: Scope,
@@ -84,7 +85,9 @@ async fn leave_nothing(
 ) -> Result<(), Failure> {
     let (store, now) = (&*relay.store, relay.clock.now());
     let is_in = placement(store, family).await?.map(|placement| placement.programme);
-    if let Some(before) = before.filter(|before| Some(before.programme) != is_in) {
+    let has_ended = store.state(family).await?.is_none_or(|state| state.superseded);
+    let has_left = |before: &Placement| has_ended || Some(before.programme) != is_in;
+    if let Some(before) = before.filter(has_left) {
         let changes = leaving::left_rows(store, before.programme, family, now).await?;
         store.commit(before.programme, Batch { changes, ..Batch::new(now) }).await?;
     }
@@ -105,6 +108,12 @@ async fn look_at(relay: &Relay, due: &Due, state: &ScopeState) -> Result<(), Fai
     let (known, seen) = gather(relay, family, state, &placement).await?;
     let standing = execute::staff::consents(store, family).await?;
     if let Some(batch) = lapse(state, &known.roster, &standing, due, relay.clock.now()) {
+        // Its weeks that have ended will hear no more, and that which it is will not end: neither waits for what may
+        // never be renewed.
+        leaving::close_weeks(relay, family, &placement).await?;
+        let now = relay.clock.now();
+        let changes = leaving::running_week(store, placement.programme, family, now).await?;
+        store.commit(placement.programme, Batch { changes, ..Batch::new(now) }).await?;
         // It is due again at once, as what it is then.
         store.commit(family, batch).await?;
         return Ok(());

@@ -136,9 +136,11 @@ impl Family<'_> {
     fn weeks(&self, row: &FamilyRow) -> Vec<(Week, WeekRow)> {
         let Some(since) = self.known.since() else { return Vec::new() };
         let current = self.stays.week_at(self.now);
-        let first = self.known.closed.map_or(self.stays.week_at(since), Week::next);
+        // Weeks in which it was not counted have no row, whichever has closed before.
+        let first = self.known.closed.map(Week::next).max(Some(self.stays.week_at(since)));
         let all = std::iter::successors(Some(current), |week| Some(week.before()));
-        let mut weeks: Vec<_> = all.take_while(|week| *week >= first).take(MOST_WEEKS).collect();
+        let mut weeks: Vec<_> =
+            all.take_while(|week| Some(*week) >= first).take(MOST_WEEKS).collect();
         weeks.reverse();
         weeks.into_iter().map(|week| (week, self.week(week, row))).collect()
     }

@@ -10,8 +10,8 @@ use jiashu_proto::id::{DeviceId, Scope};
 use jiashu_roster::Roster;
 
 use super::{ATTEMPTS, Failure, checked_links, stored_links, transfer};
+use crate::contact::leaving::{close_weeks, left_rows};
 use crate::contact::placement;
-use crate::contact::rows::FAMILIES;
 use crate::erasing::follows;
 use crate::family::admission::decide_reissue;
 use crate::family::closing::decide_void;
@@ -130,10 +130,14 @@ fn number_is_taken() -> Refusal {
     Refusal::new(ErrorCode::Exists, "the family's number is taken: enrol it with another")
 }
 
-/// Step three: the family that was there until now takes no command any more.
+/// Step three: the family that was there until now takes no command any more. Its weeks that have ended close before, as
+/// nobody will come back to them.
 async fn supersede(relay: &Relay, replaced: Scope) -> Result<(), Failure> {
     let state = relay.store.state(replaced).await?;
     if state.is_some_and(|state| !state.superseded) {
+        if let Some(placement) = placement(&*relay.store, replaced).await? {
+            close_weeks(relay, replaced, &placement).await?;
+        }
         let changes = vec![Change::Supersede];
         relay.store.commit(replaced, Batch { changes, ..Batch::new(relay.clock.now()) }).await?;
         tracing::info!(family.id = %replaced, "a family began anew");
@@ -141,14 +145,16 @@ async fn supersede(relay: &Relay, replaced: Scope) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The family that begins anew stands in the place of the old one: on the worklist, and with whom it was.
+/// The family that begins anew stands in the place of the old one: on the worklist, in the figures of this week, and with
+/// whom it was.
 async fn hand_over(relay: &Relay, programme: Scope, old: Scope, new: Scope) -> Result<(), Failure> {
-    let (store, name) = (&*relay.store, |family: Scope| family.0.to_be_bytes().to_vec());
-    let mut changes = vec![Change::Strike(FAMILIES.to_owned(), name(old)), follows(old, new)];
+    let (store, now) = (&*relay.store, relay.clock.now());
+    let mut changes = left_rows(store, programme, old, now).await?;
+    changes.push(follows(old, new));
     if let Some(worker) = caseload(store, programme).await?.get(&old) {
         changes.push(own(new, *worker, (0, 0)));
     }
-    store.commit(programme, Batch { changes, ..Batch::new(relay.clock.now()) }).await?;
+    store.commit(programme, Batch { changes, ..Batch::new(now) }).await?;
     transfer::void(relay, programme, old).await
 }
 

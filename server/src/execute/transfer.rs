@@ -12,7 +12,7 @@ use jiashu_proto::id::{DeviceId, Millis, Scope};
 
 use super::family::tasks;
 use super::{ATTEMPTS, Failure, checked_links, staff};
-use crate::contact::leaving::{closed_weeks, left_rows};
+use crate::contact::leaving::{close_weeks, left_rows};
 use crate::contact::{placed, placement};
 use crate::family::Refusal;
 use crate::family::enrolment::{case_key, check_case_code};
@@ -373,12 +373,8 @@ async fn hand_over(
     standing: (Seq, Placement),
 ) -> Result<(), Failure> {
     let (store, family) = (&*relay.store, offered.family);
-    let (weeks, seen) = closed_weeks(relay, family, &standing.1).await?;
+    let seen = close_weeks(relay, family, &standing.1).await?;
     let now = relay.clock.now();
-    if !weeks.is_empty() {
-        let batch = Batch { changes: weeks, ..Batch::new(now) };
-        store.commit(offered.from, batch).await?;
-    }
     let (roster, ..) = checked_links(relay, family).await?;
     let consents = staff::consents(store, family).await?;
     let (case_code, site) = (taken.case_code.clone(), taken.site.clone());

@@ -14,6 +14,9 @@ const MOST_WEEKS: usize = 265;
 /// Milliseconds of a day: somewhere it may be tomorrow.
 const DAY_MS: Millis = 24 * 60 * 60 * 1000;
 
+/// After this time no relay that was off is still about to close a week, in ms.
+const LONG_MS: Millis = 14 * DAY_MS;
+
 /// The texts are no periods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoPeriod {
@@ -107,10 +110,12 @@ impl Period {
         first.is_none_or(|week| week.begins(&TimeZone::UTC).as_millisecond() <= now + DAY_MS)
     }
 
-    /// Whether all of its weeks have closed, where nothing else is known of them.
+    /// Whether all of its weeks have closed, where its rows say so, or one of them does not. What should have closed long
+    /// ago has: nobody comes back to a row that still says otherwise.
     #[must_use]
-    pub fn has_closed(&self, now: Millis) -> bool {
-        self.weeks.iter().all(|week| week.closes(&TimeZone::UTC).as_millisecond() < now)
+    pub fn has_closed(&self, rows_have: bool, now: Millis) -> bool {
+        let at_latest = now.saturating_sub(if rows_have { 0 } else { LONG_MS });
+        self.weeks.iter().all(|week| week.closes(&TimeZone::UTC).as_millisecond() < at_latest)
     }
 }
 
@@ -201,6 +206,20 @@ mod tests {
                 .iter()
                 .all(|bad| Period::month(bad).is_none())
         );
+    }
+
+    #[test]
+    fn what_should_have_closed_long_ago_has() {
+        // It ends on 15 November, closes on the 23rd, and has on 7 December whatever a row says.
+        let week = Period::week("2026W46".parse().unwrap());
+        let has = |rows_have, day: &str| {
+            let now = format!("{day}T01:00:00Z").parse::<Timestamp>().unwrap();
+            week.has_closed(rows_have, now.as_millisecond())
+        };
+
+        assert_eq!([has(true, "2026-11-22"), has(false, "2026-11-22")], [false, false]);
+        assert_eq!([has(true, "2026-11-23"), has(false, "2026-12-06")], [true, false]);
+        assert!(has(false, "2026-12-07"));
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub async fn report(
     }
     let rows = rows(&*relay.store, staff.programme, period).await?;
     let mut summed = sum(&rows, by);
-    summed.closed &= period.has_closed(now);
+    summed.closed = period.has_closed(summed.closed, now);
     // Who may open the rows is spared nothing by a gap here.
     let least = (staff.role != Role::Coordinator).then_some(WITHIN);
     Ok(shown(period, by, &summed, least, now))

@@ -2,6 +2,70 @@
 
 use super::*;
 
+async fn rows(weeks: &Weeks, week: &str) -> Vec<(Scope, WeekRow)> {
+    let book = week_book(week.parse().unwrap());
+    let rows = weeks.relay.store.book(PROGRAMME, &book).await.unwrap();
+    let family = |name: &[u8]| Scope(u64::from_be_bytes(name.try_into().unwrap()));
+    rows.iter().map(|row| (family(&row.name), WeekRow::read(row).unwrap())).collect()
+}
+
+#[tokio::test]
+async fn a_family_that_begins_anew_leaves_no_week_open_and_is_counted_once() {
+    let mut weeks = Weeks::begin().await;
+    weeks.until("2026-11-18T12:00").await;
+    let old = weeks.family;
+    assert!(!weeks.week("2026W46").await.unwrap().closed);
+    let consents =
+        vec![execute::staff::consents(&*weeks.relay.store, old).await.unwrap()[0].1.clone()];
+    let spec = FamilySpec { consents, ..FamilySpec::li() };
+    let (enrol, _) = spec.draw("GS-001", weeks.relay.clock.now());
+    weeks.family = enrol.family;
+    let enrol = ClientFrame::Enrol(Enrol { replaces: Some(old), ..enrol });
+    execute::staff::command(&weeks.relay, PROGRAMME, DeviceId(1), enrol).await.unwrap();
+
+    weeks.until("2026-11-18T14:00").await;
+    let ended = rows(&weeks, "2026W46").await;
+    assert_eq!(ended.len(), 1);
+    assert_eq!((ended[0].0, ended[0].1.closed, ended[0].1.children.len()), (old, true, 1));
+    let running: Vec<_> = rows(&weeks, "2026W47").await.into_iter().map(|(of, _)| of).collect();
+    assert_eq!(running, [weeks.family]);
+    weeks.until("2026-12-01T12:00").await;
+    for week in ["2026W45", "2026W46", "2026W47"] {
+        assert!(rows(&weeks, week).await.iter().all(|(_, row)| row.closed), "{week}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_agreed_to_no_more_leaves_no_week_open_and_none_that_is_empty() {
+    let weeks = Weeks::begin().await;
+    let until =
+        |until: &str| Some(Box::new(Terms { until: Some(until.into()), ..Terms::default() }));
+    weeks.consent(|consent| consent.counting_terms = until("2026-11-18")).await;
+    weeks.until("2026-11-18T07:00").await;
+    let before = weeks.week("2026W46").await.unwrap();
+    assert_eq!((before.closed, before.children.len()), (false, 1));
+    assert!(weeks.week("2026W47").await.is_some());
+
+    weeks.until("2026-11-18T09:00").await;
+    let ended = weeks.week("2026W46").await.unwrap();
+    assert_eq!((ended.closed, &ended.children), (true, &before.children));
+    assert_eq!(weeks.week("2026W47").await, None);
+    let listed = weeks.relay.store.book(PROGRAMME, FAMILIES).await.unwrap();
+    assert!(!FamilyRow::read(&listed[0]).unwrap().counted);
+
+    weeks.until("2026-11-25T09:00").await;
+    let renew = |consent: &mut Consent| {
+        consent.counting_on = Some("2026-11-25".into());
+        consent.counting_terms = until("2027-11-25");
+    };
+    weeks.consent(renew).await;
+    weeks.until("2026-12-08T12:00").await;
+    assert_eq!(weeks.week("2026W46").await.unwrap(), ended);
+    assert_eq!(weeks.week("2026W47").await, None, "in which it was not counted");
+    let renewed = weeks.week("2026W48").await.unwrap();
+    assert_eq!((renewed.closed, renewed.children.len()), (true, 1));
+}
+
 #[tokio::test]
 async fn who_agrees_again_before_it_ends_begins_nothing_anew() {
     let weeks = Weeks::begin().await;

@@ -316,7 +316,7 @@ pub async fn sums(
     now: Millis,
 ) -> Result<Option<Vec<Row>>, StoreError> {
     let mut summed = sum(&rows(store, programme, period).await?, By::Site);
-    summed.closed &= period.has_closed(now);
+    summed.closed = period.has_closed(summed.closed, now);
     if !summed.closed && !provisional {
         return Ok(None);
     }
