@@ -6,7 +6,7 @@ use jiashu_contact::ledger::{Contact, between};
 use jiashu_contact::plan::{Intended as InForce, Pause as Days, Plan};
 use jiashu_contact::week::Week;
 use jiashu_proto::entry::{Consent, Pause, Placement, Suspension};
-use jiashu_proto::id::{DeviceId, MemberId, Millis, Ref, Role};
+use jiashu_proto::id::{DeviceId, Epoch, MemberId, Millis, Ref, Role};
 use jiashu_roster::Roster;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -26,6 +26,8 @@ pub struct Known {
     pub counted_since: Option<Millis>,
     /// Who is in the family, and their phones.
     pub roster: Roster,
+    /// When each link of the roster came, in ms, by its number.
+    pub linked_at: BTreeMap<Epoch, Millis>,
     /// Of members, IANA.
     pub zones: BTreeMap<MemberId, String>,
     /// What is recorded of taking part and counting.
@@ -44,8 +46,6 @@ pub struct Known {
     pub sent: BTreeMap<Ref, Sent>,
     /// What was heard, and by whom.
     pub heard: Vec<(Ref, MemberId, Heard)>,
-    /// When its log began, in ms.
-    pub enrolled_at: Millis,
     /// The last week that has closed.
     pub closed: Option<Week>,
 }
@@ -141,6 +141,13 @@ impl Known {
         used
     }
 
+    /// When a phone that is in joined.
+    #[must_use]
+    pub fn joined(&self, device: DeviceId) -> Option<Timestamp> {
+        let link = self.roster.devices().get(&device)?.joined;
+        self.linked_at.get(&link).copied().map(timestamp)
+    }
+
     /// What is intended and was, each as long as it held, without the days of pauses, and without those on which no parent
     /// could write.
     #[must_use]
@@ -181,7 +188,8 @@ impl Known {
 
     /// Every week since the family was enrolled, wherever that was, in which a row of it may stand.
     pub fn all_weeks(&self, now: Millis) -> impl Iterator<Item = Week> {
-        let first = Week::at(timestamp(self.enrolled_at), &TimeZone::UTC).before();
+        let began = self.linked_at.values().next().copied().unwrap_or_default();
+        let first = Week::at(timestamp(began), &TimeZone::UTC).before();
         let last = Week::at(timestamp(now), &TimeZone::UTC).next();
         std::iter::successors(Some(first), |week| Some(week.next()))
             .take_while(move |week| *week <= last)

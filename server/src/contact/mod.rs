@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 use jiashu_contact::standing::Thresholds;
 use jiashu_contact::week::Week;
 use jiashu_proto::entry::{
-    Content, NUDGE_KEYS, Nudge, PAUSE_KEYS, PLACEMENT_KEY, PLAN_KEY, Placement, SUSPENSION_KEYS,
-    Seq, link_key,
+    Content, LINK_KEYS, NUDGE_KEYS, Nudge, PAUSE_KEYS, PLACEMENT_KEY, PLAN_KEY, Placement,
+    SUSPENSION_KEYS, Seq, link_key,
 };
-use jiashu_proto::id::{MemberId, Millis, Role, Scope};
+use jiashu_proto::id::{Epoch, MemberId, Millis, Role, Scope};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -34,7 +34,7 @@ use crate::notify;
 use crate::programme::{self, ProgrammeFact as _, SiteFact, site_key};
 use crate::relay::Relay;
 use crate::store::{
-    Batch, Change, Due, DueItem, LedgerRow, LedgerVersion, Precondition, ScopeState, Store,
+    Batch, Change, Due, DueItem, LedgerRow, LedgerVersion, Precondition, Record, ScopeState, Store,
     StoreError,
 };
 
@@ -333,6 +333,7 @@ async fn gather(
         active: state.active && !state.superseded,
         counted_since: state.counted_since,
         roster: execute::roster(relay, family, state.roster_head).await?,
+        linked_at: linked_at(store, family).await?,
         zones: BTreeMap::new(),
         consents: Vec::new(),
         pauses: Vec::new(),
@@ -342,7 +343,6 @@ async fn gather(
         stayed: store.book(family, STAYED).await?.iter().filter_map(Stayed::read).collect(),
         sent: store.book(family, SENT).await?.iter().filter_map(Sent::read).collect(),
         heard: heard.iter().filter_map(Heard::read).collect(),
-        enrolled_at: enrolled_at(store, family).await?,
         closed: store
             .book(family, CLOSED)
             .await?
@@ -363,6 +363,17 @@ async fn gather(
         }
     }
     Ok((known, seen))
+}
+
+/// When each link of its roster came, by its number.
+async fn linked_at(
+    store: &dyn Store,
+    family: Scope,
+) -> Result<BTreeMap<Epoch, Millis>, StoreError> {
+    let links = store.facts(family, LINK_KEYS).await?;
+    let numbered =
+        |(key, link): (String, Record)| Some((key.strip_prefix(LINK_KEYS)?.parse().ok()?, link.at));
+    Ok(links.into_iter().filter_map(numbered).collect())
 }
 
 /// When the family's log began.

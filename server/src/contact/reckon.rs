@@ -147,13 +147,16 @@ impl Family<'_> {
 
     fn week(&self, week: Week, row: &FamilyRow) -> WeekRow {
         let ends = self.stays.ends(week).min(self.now);
-        let shared = row.phones.iter().filter(|phone| phone.is_shared());
+        // A phone that joined later was none of that week's.
+        let joined = |phone: &PhoneRow| self.known.joined(phone.device);
+        let was_in = |phone: &PhoneRow| joined(phone).is_none_or(|joined| joined < ends);
+        let shared = row.phones.iter().filter(|phone| phone.is_shared() && was_in(phone));
         // Not by when it was used last, which may be in a later week.
         let used = self.known.used(ends.as_millisecond());
-        // What was before it was counted is not known: a phone that joined yesterday is not idle.
-        let since = self.known.counted_since;
         let is_idle = |phone: &&PhoneRow| {
-            let used = used.get(&phone.device).copied().flatten().max(since).map(timestamp);
+            let used = used.get(&phone.device).copied().flatten().map(timestamp);
+            // What was before it was counted is not known, and nothing was before it joined.
+            let used = used.max(self.known.since()).max(joined(phone));
             used.is_none_or(|at| ends.duration_since(at) >= SignedDuration::from_hours(24 * IDLE))
         };
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);

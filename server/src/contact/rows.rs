@@ -31,10 +31,10 @@ pub struct WeekRow {
     /// Its children that were counted, ascending.
     #[n(3)]
     pub children: Vec<ChildWeek>,
-    /// Phones of the household that are in.
+    /// Phones of the household that are in, and had joined by its end.
     #[n(4)]
     pub shared_phones: u32,
-    /// Of these, those on which nothing was said or heard for 42 days since counting began.
+    /// Of these, those on which nothing was said or heard for 42 days since counting began and they joined.
     #[n(5)]
     pub idle_phones: u32,
     /// Whether the week has closed.

@@ -8,7 +8,7 @@ use jiashu_proto::entry::{
 };
 use jiashu_proto::frame::{ClientFrame, Enrol, RecordConsent};
 use jiashu_proto::id::{DeviceId, MemberId, Millis, Ref, Scope, TokenHash};
-use jiashu_tests::FamilySpec;
+use jiashu_tests::{FamilySpec, Raw, joining};
 use jiff::Timestamp;
 use tempfile::TempDir;
 
@@ -42,6 +42,8 @@ pub(crate) fn at(civil: &str) -> Millis {
 pub(crate) struct Weeks {
     pub(crate) relay: Relay,
     pub(crate) family: Scope,
+    /// The mother's, and two for phones of the household.
+    cards: Vec<joining::Way>,
     letters: u8,
     _folder: TempDir,
 }
@@ -50,7 +52,8 @@ impl Weeks {
     /// The family Li from Monday, 2 November on, which means to hear each other every evening.
     pub(crate) async fn begin() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = Config { data: folder.path().to_owned(), ..Config::defaults() };
+        let mut config = Config { data: folder.path().to_owned(), ..Config::defaults() };
+        config.limits.invite_days = 365;
         let store = EmbeddedStore::open(folder.path(), Options::default()).unwrap();
         let blobs = crate::blobs::open(&config).unwrap();
         let clock = Clock::manual(at("2026-11-02T08:00"));
@@ -71,14 +74,19 @@ impl Weeks {
             counting_assent_on: day(),
             ..Consent::none(LILI)
         }];
-        let (enrol, _) =
-            FamilySpec { consents, ..FamilySpec::li() }.draw("GS-001", relay.clock.now());
+        let phones = FamilySpec::li().with_phones(&[&[1], &[2, 3], &[2, 3]]);
+        let expires_at = Some(at("2027-10-01T00:00"));
+        let spec = FamilySpec { consents, expires_at, ..phones };
+        let (enrol, secrets) = spec.draw("GS-001", relay.clock.now());
         let family = enrol.family;
+        let raw = Raw::new(([127, 0, 0, 1], 0).into());
+        let way = |secret| joining::Way { raw, scope: family, secret };
+        let cards = secrets.into_iter().map(way).collect();
         let enrol = ClientFrame::Enrol(enrol);
         execute::staff::command(&relay, PROGRAMME, number, enrol).await.unwrap();
         let rule = RuleText::new("2026-11-01T19:30:00", "Asia/Shanghai", Some("FREQ=DAILY"));
         let rules = vec![IntendedRule { rule, tolerance_min: None }];
-        let weeks = Self { relay, family, letters: 0, _folder: folder };
+        let weeks = Self { relay, family, cards, letters: 0, _folder: folder };
         weeks.plan(rules).await;
         weeks
     }

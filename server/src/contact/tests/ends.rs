@@ -1,5 +1,7 @@
 //! What ends, is renewed or is replaced leaves the weeks of the others as they are.
 
+use jiashu_proto::frame::Look;
+
 use super::*;
 
 async fn rows(weeks: &Weeks, week: &str) -> Vec<(Scope, WeekRow)> {
@@ -7,6 +9,15 @@ async fn rows(weeks: &Weeks, week: &str) -> Vec<(Scope, WeekRow)> {
     let rows = weeks.relay.store.book(PROGRAMME, &book).await.unwrap();
     let family = |name: &[u8]| Scope(u64::from_be_bytes(name.try_into().unwrap()));
     rows.iter().map(|row| (family(&row.name), WeekRow::read(row).unwrap())).collect()
+}
+
+/// A phone comes in by that card.
+async fn join(weeks: &Weeks, card: usize) {
+    let way = &weeks.cards[card];
+    let look = Look { scope: way.scope, code: way.secret.code() };
+    let invited = execute::door::look(&weeks.relay, &look).await.unwrap();
+    let join = way.open(&invited).unwrap().attempt().frame;
+    execute::door::join(&weeks.relay, join).await.unwrap();
 }
 
 #[tokio::test]
@@ -89,4 +100,28 @@ async fn who_agrees_again_before_it_ends_begins_nothing_anew() {
     weeks.until("2026-12-21T12:00").await;
     let closed = weeks.week("2026W50").await.unwrap();
     assert_eq!((closed.closed, closed.children.len()), (true, 1));
+}
+
+#[tokio::test]
+async fn a_phone_that_joined_is_in_no_week_before_and_not_idle_at_once() {
+    let mut weeks = Weeks::begin().await;
+    join(&weeks, 0).await;
+    join(&weeks, 1).await;
+    weeks.until("2026-12-20T20:00").await;
+    weeks.both_ways("2026-12-20T19:40").await;
+    weeks.until("2026-12-22T12:00").await;
+    join(&weeks, 2).await;
+    weeks.until("2027-01-05T12:00").await;
+
+    let phones = async |week| {
+        let row = weeks.week(week).await.unwrap();
+        assert!(row.closed, "{week}");
+        (row.shared_phones, row.idle_phones)
+    };
+    assert_eq!(phones("2026W50").await, (1, 0));
+    assert_eq!(phones("2026W51").await, (1, 0), "it joined on the Tuesday after");
+    assert_eq!(phones("2026W52").await, (2, 0));
+    weeks.until("2027-02-16T12:00").await;
+    let row = weeks.week("2027W5").await.unwrap();
+    assert_eq!((row.shared_phones, row.idle_phones), (2, 2), "42 days after each");
 }
