@@ -7,6 +7,8 @@ use crate::standing::{Standing, Thresholds};
 /// The furthest that has been asked; each asks those before it as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
+    /// Nobody in a pause: what was asked of staff, and seen to, stays so.
+    Rests,
     /// Nobody.
     Nobody,
     /// The parents.
@@ -22,8 +24,10 @@ impl Step {
     #[must_use]
     pub fn of(standing: Standing, missed_in_a_row: u32, thresholds: &Thresholds) -> Self {
         // Nothing is expected of it just now.
-        if matches!(standing, Standing::NotActive | Standing::Paused) {
-            return Self::Nobody;
+        match standing {
+            Standing::NotActive => return Self::Nobody,
+            Standing::Paused => return Self::Rests,
+            _ => {}
         }
         match missed_in_a_row {
             0 => Self::Nobody,
@@ -53,8 +57,8 @@ mod tests {
 
     #[test]
     fn nobody_is_asked_where_nothing_is_expected() {
-        for standing in [Standing::NotActive, Standing::Paused] {
-            assert_eq!(Step::of(standing, 7, &Thresholds::default()), Step::Nobody);
-        }
+        let step = |standing| Step::of(standing, 7, &Thresholds::default());
+
+        assert_eq!([Standing::NotActive, Standing::Paused].map(step), [Step::Nobody, Step::Rests]);
     }
 }

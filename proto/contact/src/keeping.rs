@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::days::day;
 use crate::ledger::Contact;
 use crate::plan::{Expected, Plan};
 
@@ -53,14 +54,25 @@ pub fn kept(
     all.into_iter().map(outcome).collect()
 }
 
-/// How many were missed one after the other, up to the newest whose time is over. A contact ends the row, though the
-/// next that it may keep is still to come.
+/// Of what [`kept`] says, how many were missed one after the other, up to the newest whose time is over. A contact ends
+/// the row, though the next that it may keep is still to come; so does a pause, once it is over.
 #[must_use]
-pub fn missed_in_a_row(kept: &[(Expected, Outcome)], contacts: &[Contact]) -> u32 {
-    let last = contacts.iter().map(|contact| contact.heard_at).max();
+pub fn missed_in_a_row(
+    plan: &Plan,
+    contacts: &[Contact],
+    since: Timestamp,
+    now: Timestamp,
+    zone: &TimeZone,
+) -> u32 {
+    let heard = contacts.iter().map(|contact| contact.heard_at).filter(|at| *at <= now).max();
+    let today = day(now, zone);
+    let paused = plan.pauses.iter().map(|pause| pause.last).filter(|last| *last < today).max();
+    let kept = kept(plan, contacts, since, now, zone);
     let decided = kept.iter().rev().filter(|(_, outcome)| *outcome != Outcome::Open);
     let missed = decided.take_while(|(expected, outcome)| {
-        *outcome == Outcome::Missed && last.is_none_or(|last| last <= expected.until)
+        *outcome == Outcome::Missed
+            && heard.is_none_or(|heard| heard <= expected.until)
+            && paused.is_none_or(|paused| paused < day(expected.at, zone))
     });
     u32::try_from(missed.count()).unwrap_or(u32::MAX)
 }
@@ -71,6 +83,7 @@ mod tests {
 
     use super::*;
     use crate::ledger::Way;
+    use crate::plan::Pause;
     use crate::testing::{at, by_turns, evenings, heard, sundays, zone};
 
     fn outcomes(plan: &Plan, contacts: &[Contact], now: &str) -> Vec<Outcome> {
@@ -106,21 +119,33 @@ mod tests {
     #[test]
     fn what_has_time_yet_is_neither_and_breaks_no_row() {
         let contacts = [heard(Way::Home, "2026-11-01T20:00")];
-        let all =
-            kept(&evenings(), &contacts, at("2026-11-01T00:00"), at("2026-11-05T07:30"), &zone());
+        let (plan, since, now) = (evenings(), at("2026-11-01T00:00"), at("2026-11-05T07:30"));
+        let all = kept(&plan, &contacts, since, now, &zone());
+        let in_a_row = |contacts: &[Contact]| missed_in_a_row(&plan, contacts, since, now, &zone());
         let outcomes: Vec<_> = all.iter().map(|(_, outcome)| *outcome).collect();
 
         let kept = Outcome::Kept(contacts[0].heard_at);
         assert_eq!(outcomes, [kept, Outcome::Missed, Outcome::Missed, Outcome::Open]);
-        assert_eq!(missed_in_a_row(&all, &contacts), 2);
+        assert_eq!(in_a_row(&contacts), 2);
         let again = heard(Way::Away, "2026-11-04T07:31");
-        assert_eq!(
-            missed_in_a_row(&all, &[contacts[0], again]),
-            0,
-            "a contact ends the row at once"
-        );
-        let before = heard(Way::Away, "2026-11-04T07:30");
-        assert_eq!(missed_in_a_row(&all, &[contacts[0], before]), 1, "of what is over before it");
+        assert_eq!(in_a_row(&[contacts[0], again]), 0, "a contact ends the row at once");
+        // Late for Monday's, which it keeps; Tuesday's time is not over by then.
+        let before = heard(Way::Away, "2026-11-03T07:30");
+        assert_eq!(in_a_row(&[contacts[0], before]), 1, "of what is over before it");
+    }
+
+    #[test]
+    fn a_pause_ends_the_row_once_it_is_over() {
+        let day = |text: &str| text.parse().unwrap();
+        let (first, last) = (day("2026-11-05"), day("2026-11-06"));
+        let plan = Plan { pauses: vec![Pause { first, last }], ..evenings() };
+        let in_a_row =
+            |now: &str| missed_in_a_row(&plan, &[], at("2026-11-01T00:00"), at(now), &zone());
+
+        assert_eq!(in_a_row("2026-11-05T12:00"), 4);
+        assert_eq!(in_a_row("2026-11-06T23:59"), 4, "it may yet be taken back");
+        assert_eq!(in_a_row("2026-11-07T00:00"), 0);
+        assert_eq!(in_a_row("2026-11-09T08:00"), 2, "and another begins after it");
     }
 
     proptest! {

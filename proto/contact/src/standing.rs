@@ -128,7 +128,7 @@ impl Child<'_> {
         let mut contacts = of_child(self.ledger, self.member);
         contacts.retain(|contact| contact.heard_at <= now);
         let last = moments(&contacts).filter(|at| *at >= began).last();
-        let missed = missed_in_a_row(&kept(plan, &contacts, began, now, zone), &contacts);
+        let missed = missed_in_a_row(plan, &contacts, began, now, zone);
         let (today, since) = (day(now, zone), day(last.unwrap_or(began), zone));
         let days = counted(since, today, &plan.pauses);
         let standing = if is_paused(today, &plan.pauses) {

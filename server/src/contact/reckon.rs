@@ -116,9 +116,9 @@ impl Family<'_> {
     fn child(&self, member: MemberId) -> ChildRow {
         let child = self.of_child(member);
         let contacts = of_child(&self.ledger, member);
-        let missed = child.since.map_or(0, |since| {
-            missed_in_a_row(&kept(&self.plan, &contacts, since, self.now, &self.zone), &contacts)
-        });
+        let missed = child
+            .since
+            .map_or(0, |since| missed_in_a_row(&self.plan, &contacts, since, self.now, &self.zone));
         let last = |way| contacts.iter().filter(|one| one.way == way).map(|one| one.heard_at).max();
         ChildRow {
             member,

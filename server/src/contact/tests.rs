@@ -29,6 +29,8 @@ use crate::store::{Batch, Change, NewEntry, Precondition, ScopeKind};
 pub(crate) const PROGRAMME: Scope = Scope(70);
 pub(crate) const MOTHER: MemberId = MemberId(1);
 pub(crate) const LILI: MemberId = MemberId(3);
+mod asked;
+
 mod ends;
 
 const HOUR_MS: Millis = 60 * 60 * 1000;

@@ -42,7 +42,7 @@ pub fn follow(standing: &[(Seq, Nudge)], steps: &BTreeMap<MemberId, Step>) -> Nu
 
 fn prompted(step: Step) -> Nudged {
     match step {
-        Step::Nobody => Nudged::Nobody,
+        Step::Rests | Step::Nobody => Nudged::Nobody,
         Step::Parents => Nudged::Parents,
         Step::Caregivers | Step::Staff => Nudged::Caregivers,
     }

@@ -107,7 +107,8 @@ impl Task {
 pub fn follow(standing: &[Task], steps: &BTreeMap<MemberId, Step>, now: Millis) -> Vec<Change> {
     let missed = || standing.iter().filter(|task| task.kind == TaskKind::Missed);
     let asks = |member: &MemberId| steps.get(member) == Some(&Step::Staff);
-    let over = missed().filter(|task| !asks(&task.member));
+    let rests = |task: &Task| !task.is_open() && steps.get(&task.member) == Some(&Step::Rests);
+    let over = missed().filter(|task| !asks(&task.member) && !rests(task));
     let over = over.map(|task| Change::Strike(TASKS.to_owned(), task.name()));
     let new =
         steps.keys().filter(|member| asks(member) && !missed().any(|task| task.member == **member));
@@ -161,6 +162,13 @@ mod tests {
 
         assert_eq!(follow(&done, &steps(Step::Staff, Step::Nobody), 9), []);
         assert_eq!(open_after(&done, &steps(Step::Staff, Step::Nobody), 9), []);
+        // A pause asks nobody, and is no contact.
+        assert_eq!(follow(&done, &steps(Step::Rests, Step::Nobody), 9), []);
+        assert_eq!(open_after(&done, &steps(Step::Rests, Step::Nobody), 9), []);
+        let open = [Task { done_by: None, ..done[0].clone() }];
+        let over = [Change::Strike(TASKS.into(), open[0].name())];
+        assert_eq!(follow(&open, &steps(Step::Rests, Step::Nobody), 9), over);
+        assert_eq!(follow(&done, &steps(Step::Nobody, Step::Nobody), 9), over);
     }
 
     #[test]

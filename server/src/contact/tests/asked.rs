@@ -1,0 +1,66 @@
+//! Whom staff are asked to ring, and how long ago it is that anything was heard.
+
+use jiashu_api::family::Pause;
+use jiashu_api::task::Done;
+use jiashu_proto::entry::Nudged;
+
+use super::*;
+use crate::ngo;
+
+async fn coordinator(weeks: &Weeks) -> Staff {
+    Staff::load(&*weeks.relay.store, PROGRAMME, DeviceId(1)).await.unwrap()
+}
+
+async fn pause(weeks: &Weeks, first: &str, until: &str) {
+    let wish = Pause {
+        first: Some(first.parse().unwrap()),
+        until: until.parse().unwrap(),
+        reason: "exams".into(),
+    };
+    ngo::family::pause(&weeks.relay, &coordinator(weeks).await, "GS-001", &wish).await.unwrap();
+}
+
+/// The tasks that stand: whether they are open.
+async fn tasks(weeks: &Weeks) -> Vec<bool> {
+    let tasks = execute::family::tasks(&*weeks.relay.store, weeks.family).await.unwrap();
+    tasks.iter().map(crate::family::tasks::Task::is_open).collect()
+}
+
+#[tokio::test]
+async fn a_task_that_was_seen_to_does_not_come_back_with_the_end_of_a_pause() {
+    let weeks = Weeks::begin().await;
+    weeks.until("2026-11-05T09:00").await;
+    assert_eq!(tasks(&weeks).await, [true]);
+    let done = Done { kind: "missed".into(), member: LILI.0 };
+    let staff = coordinator(&weeks).await;
+    ngo::tasks::done(&weeks.relay, &staff, "GS-001", &done).await.unwrap();
+    pause(&weeks, "2026-11-05", "2026-11-07").await;
+    weeks.until("2026-11-07T12:00").await;
+    assert_eq!((weeks.standing().await, tasks(&weeks).await), (Standing::Paused, vec![false]));
+
+    weeks.until("2026-11-08T12:00").await;
+    assert_eq!(tasks(&weeks).await, [false; 0], "what was missed before is over");
+    assert_eq!(weeks.standing().await, Standing::New);
+    let nudges = super::super::nudges(&*weeks.relay.store, weeks.family).await.unwrap();
+    assert!(nudges.iter().all(|(_, nudge)| nudge.whom == Nudged::Nobody), "{nudges:?}");
+    // Those of the 8th, the 9th and the 10th.
+    weeks.until("2026-11-11T07:00").await;
+    assert_eq!(tasks(&weeks).await, [false; 0]);
+    weeks.until("2026-11-11T09:00").await;
+    assert_eq!((weeks.standing().await, tasks(&weeks).await), (Standing::AtRisk, vec![true]));
+}
+
+#[tokio::test]
+async fn a_pause_that_is_taken_back_at_once_leaves_what_was_seen_to() {
+    let weeks = Weeks::begin().await;
+    weeks.until("2026-11-05T09:00").await;
+    let done = Done { kind: "missed".into(), member: LILI.0 };
+    let staff = coordinator(&weeks).await;
+    ngo::tasks::done(&weeks.relay, &staff, "GS-001", &done).await.unwrap();
+    pause(&weeks, "2026-11-05", "2026-11-07").await;
+    weeks.until("2026-11-05T10:00").await;
+    ngo::family::resume(&weeks.relay, &staff, "GS-001").await.unwrap();
+    weeks.until("2026-11-05T11:00").await;
+
+    assert_eq!((weeks.standing().await, tasks(&weeks).await), (Standing::AtRisk, vec![false]));
+}
