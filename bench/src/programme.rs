@@ -242,6 +242,8 @@ fn rows(family: u64, week: Week) -> Vec<Change> {
         tasks: Vec::new(),
         agreed_until: None,
         leaves_at: None,
+        zone: None,
+        pauses: Vec::new(),
         as_of: now,
     };
     let weekly = |member| ChildWeek {

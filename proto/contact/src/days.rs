@@ -21,6 +21,12 @@ pub(crate) fn is_paused(day: Date, pauses: &[Pause]) -> bool {
     pauses.iter().any(|pause| pause.first <= day && day <= pause.last)
 }
 
+/// How many days ago that was at `now`, on the clock of a place: those of a pause do not count.
+#[must_use]
+pub fn days_since(at: Timestamp, now: Timestamp, pauses: &[Pause], zone: &TimeZone) -> u32 {
+    counted(day(at, zone), day(now, zone), pauses)
+}
+
 /// Days after `since` up to `day`, without those of a pause.
 pub(crate) fn counted(since: Date, day: Date, pauses: &[Pause]) -> u32 {
     let days = since.series(1.day()).skip(1).take_while(|next| *next <= day);

@@ -26,7 +26,7 @@ pub mod week;
 
 pub mod suppress;
 
-mod days;
+pub mod days;
 
 #[cfg(test)]
 mod testing;

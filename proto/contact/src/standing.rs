@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use minicbor::{Decode, Encode};
 
-use crate::days::{counted, day, first_instant, is_paused};
+use crate::days::{counted, day, days_since, first_instant, is_paused};
 use crate::keeping::{Outcome, kept, missed_in_a_row};
 use crate::ledger::{Contact, of_child};
 use crate::plan::Plan;
@@ -129,8 +129,9 @@ impl Child<'_> {
         contacts.retain(|contact| contact.heard_at <= now);
         let last = moments(&contacts).filter(|at| *at >= began).last();
         let missed = missed_in_a_row(plan, &contacts, began, now, zone);
-        let (today, since) = (day(now, zone), day(last.unwrap_or(began), zone));
-        let days = counted(since, today, &plan.pauses);
+        let (today, since) = (day(now, zone), last.unwrap_or(began));
+        let days = days_since(since, now, &plan.pauses, zone);
+        let since = day(since, zone);
         let standing = if is_paused(today, &plan.pauses) {
             Standing::Paused
         } else if days > thresholds.silent {

@@ -6,7 +6,7 @@ use jiashu_contact::escalation::Step;
 use jiashu_contact::figures::Band;
 use jiashu_contact::keeping::{Outcome, kept, missed_in_a_row};
 use jiashu_contact::ledger::{Contact, Way, of_child};
-use jiashu_contact::plan::Plan;
+use jiashu_contact::plan::{Pause, Plan};
 use jiashu_contact::standing::{Child, Thresholds};
 use jiashu_contact::two_way::moments;
 use jiashu_contact::week::{Week, Weekly};
@@ -91,7 +91,10 @@ pub fn reckon(known: &Known, setting: &Setting, now: Millis) -> Reckoned {
         tasks: Vec::new(),
         agreed_until: None,
         leaves_at: None,
+        zone: None,
+        pauses: Vec::new(),
     };
+    let row = family.on_its_clock(row);
     let step = |child: &ChildRow| {
         let missed = child.missed_in_a_row;
         (child.member, Step::of(child.standing, missed, &setting.thresholds))
@@ -113,6 +116,19 @@ impl Family<'_> {
         Child { member, since, plan, ledger, thresholds, zone }
     }
 
+    /// With what its days are counted by: they go on while nobody looks.
+    fn on_its_clock(&self, row: FamilyRow) -> FamilyRow {
+        let zone = self.zone.iana_name().filter(|zone| row.home_zone.as_deref() != Some(zone));
+        let heard = |child: &ChildRow| [child.two_way_at, child.home_at, child.away_at];
+        let first = row.children.iter().flat_map(heard).flatten().min();
+        let first = first.map(|first| self.zone.to_datetime(timestamp(first)).date());
+        let counts = |pause: &&Pause| first.is_some_and(|first| first < pause.last);
+        let pauses = self.plan.pauses.iter().filter(counts);
+        let pauses =
+            pauses.map(|pause| (pause.first.to_string(), pause.last.to_string())).collect();
+        FamilyRow { zone: zone.map(str::to_owned), pauses, ..row }
+    }
+
     fn child(&self, member: MemberId) -> ChildRow {
         let child = self.of_child(member);
         let contacts = of_child(&self.ledger, member);
@@ -126,7 +142,7 @@ impl Family<'_> {
             band: Band::of(&contacts, self.zone.to_datetime(self.now).date(), &self.zone),
             missed_in_a_row: missed,
             since: millis(child.since),
-            two_way_at: millis(moments(&contacts).last()),
+            two_way_at: millis(moments(&contacts).filter(|at| child.since <= Some(*at)).last()),
             home_at: millis(last(Way::Home)),
             away_at: millis(last(Way::Away)),
         }

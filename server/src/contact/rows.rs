@@ -1,11 +1,15 @@
 //! How a family stands, as a row of its programme's ledger. Numbers, days and times: no name, nothing that was said.
 
+use jiashu_contact::days::days_since;
 use jiashu_contact::figures::Band;
+use jiashu_contact::plan::Pause;
 use jiashu_contact::standing::Standing;
 use jiashu_contact::week::Week;
 use jiashu_proto::id::{DeviceId, MemberId, Millis, Role};
+use jiff::tz::TimeZone;
 use minicbor::{Decode, Encode};
 
+use super::known::timestamp;
 use crate::family::tasks::Task;
 use crate::store::LedgerRow;
 
@@ -144,6 +148,12 @@ pub struct FamilyRow {
     /// When all of it is deleted, in ms, if nobody takes that back before.
     #[cbor(n(13), default)]
     pub leaves_at: Option<Millis>,
+    /// The clock that its days are of, that of its site, IANA; absent: that at home.
+    #[cbor(n(14), default)]
+    pub zone: Option<String>,
+    /// The pauses since a child was last heard, or heard a parent, each by its first and its last day: these do not count.
+    #[cbor(n(15), default)]
+    pub pauses: Vec<(String, String)>,
 }
 
 /// How a child stands.
@@ -219,6 +229,17 @@ impl FamilyRow {
             read.phones.iter_mut().for_each(|phone| phone.used_at = None);
         }
         Some(read)
+    }
+
+    /// How many days ago something was then, as standings count them: on the clock of its site, without those of pauses.
+    pub fn days(&self, now: Millis) -> impl Fn(Millis) -> u32 {
+        let zone = self.zone.as_deref().or(self.home_zone.as_deref()).and_then(super::reckon::zone);
+        let (zone, now) = (zone.unwrap_or(TimeZone::UTC), timestamp(now));
+        let pause = |(first, last): &(String, String)| {
+            Some(Pause { first: first.parse().ok()?, last: last.parse().ok()? })
+        };
+        let pauses: Vec<_> = self.pauses.iter().filter_map(pause).collect();
+        move |at| days_since(timestamp(at), now, &pauses, &zone)
     }
 
     /// How the family stands: as the child of whom that is worst.
@@ -302,6 +323,8 @@ mod tests {
             tasks: Vec::new(),
             agreed_until: None,
             leaves_at: None,
+            zone: None,
+            pauses: Vec::new(),
         };
 
         let value = row.to_bytes();

@@ -64,7 +64,8 @@ fn longest_ago(row: &FamilyRow) -> Millis {
 /// A row as staff see it then.
 #[must_use]
 pub fn listed(row: &FamilyRow, now: Millis) -> Family {
-    let days = |at: Option<Millis>| at.map(|at| now.saturating_sub(at).max(0) / DAY_MS);
+    let days_of = row.days(now);
+    let days = |at: Option<Millis>| at.map(|at| i64::from(days_of(at)));
     let never = row.children.iter().any(|child| child.two_way_at.is_none());
     let two_way = row.children.iter().filter_map(|child| child.two_way_at).min();
     let child = |child: &ChildRow| Child {

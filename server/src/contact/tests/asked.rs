@@ -64,3 +64,34 @@ async fn a_pause_that_is_taken_back_at_once_leaves_what_was_seen_to() {
 
     assert_eq!((weeks.standing().await, tasks(&weeks).await), (Standing::AtRisk, vec![false]));
 }
+
+#[tokio::test]
+async fn the_days_that_are_shown_are_those_that_the_standing_counts() {
+    let mut weeks = Weeks::begin().await;
+    weeks.plan(Vec::new()).await;
+    weeks.until("2026-11-06T20:00").await;
+    weeks.both_ways("2026-11-06T20:00").await;
+    let shown = async |weeks: &Weeks| {
+        let rows = weeks.relay.store.book(PROGRAMME, FAMILIES).await.unwrap();
+        let row = FamilyRow::read(&rows[0]).unwrap();
+        let family = ngo::worklist::listed(&row, weeks.relay.clock.now());
+        let child = &family.children[0];
+        assert_eq!(child.days_since_two_way, family.days_since_two_way);
+        assert_eq!(child.days_since_home, family.days_since_two_way);
+        (family.standing, family.days_since_two_way)
+    };
+
+    // On Saturday of the week after, not yet eight times 24 hours later.
+    weeks.until("2026-11-14T09:00").await;
+    assert_eq!(shown(&weeks).await, ("watch".to_owned(), Some(8)));
+    pause(&weeks, "2026-11-15", "2026-11-17").await;
+    weeks.until("2026-11-16T09:00").await;
+    assert_eq!(shown(&weeks).await, ("paused".to_owned(), Some(8)));
+    weeks.until("2026-11-18T09:00").await;
+    assert_eq!(shown(&weeks).await, ("watch".to_owned(), Some(9)));
+    // On the day before it changes, and then.
+    weeks.until("2026-11-23T23:00").await;
+    assert_eq!(shown(&weeks).await, ("watch".to_owned(), Some(14)));
+    weeks.until("2026-11-24T01:00").await;
+    assert_eq!(shown(&weeks).await, ("at_risk".to_owned(), Some(15)));
+}
