@@ -51,6 +51,9 @@ pub const MAX_SCHEDULES: usize = 256;
 /// Rules of a contact plan.
 pub const MAX_INTENDED: usize = 8;
 
+/// Plans of a day of which something had come about before they were written anew.
+pub const MAX_REPLANNED: usize = 4;
+
 /// How late may still be kept, in minutes: a week.
 pub const MAX_TOLERANCE_MIN: u32 = 7 * 24 * 60;
 

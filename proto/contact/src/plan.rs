@@ -1,5 +1,8 @@
 //! What a family intends: rules, how late is still kept, and pauses. It belongs to the family, not to a phone.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use jiashu_proto::entry::{IntendedRule, Pause as PauseFact};
 use jiashu_recurrence::{Rule, occurrences};
 use jiff::civil::Date;
@@ -83,6 +86,12 @@ pub fn usual_tolerance(rule: &Rule) -> SignedDuration {
 const LOOKED_AT: usize = 8;
 
 impl Intended {
+    /// Whether it came about at all while it held.
+    #[must_use]
+    pub fn came_about(&self) -> bool {
+        self.hours(Timestamp::MIN).next().is_some()
+    }
+
     /// Its hours after `after`, while it holds.
     fn hours(&self, after: Timestamp) -> impl Iterator<Item = Timestamp> + '_ {
         let before = self.from.saturating_sub(SignedDuration::from_nanos(1));
@@ -125,14 +134,17 @@ impl Plan {
         after: Timestamp,
         zone: &'a TimeZone,
     ) -> impl Iterator<Item = Expected> + 'a {
-        let mut next: Vec<_> = self.rules.iter().map(|one| one.hours(after).peekable()).collect();
+        // What held and is over says nothing any more; of a family that plans often that is nearly all.
+        let holds = self.rules.iter().filter(move |one| after < one.until);
+        let mut rules: Vec<_> = holds.map(|one| (one.tolerance, one.hours(after))).collect();
+        let first = rules.iter_mut().map(|(_, hours)| hours.next()).enumerate();
+        let mut next: BinaryHeap<_> =
+            first.filter_map(|(place, at)| Some(Reverse((at?, place)))).collect();
         std::iter::from_fn(move || {
-            let hours = next.iter_mut().map(|rule| rule.peek().copied());
-            let first = hours.enumerate().filter_map(|(place, at)| Some((at?, place))).min();
-            let (at, place) = first?;
-            next.get_mut(place)?.next();
-            let tolerance = self.rules.get(place)?.tolerance;
-            Some(Expected { at, until: at.saturating_add(tolerance).unwrap_or(Timestamp::MAX) })
+            let Reverse((at, place)) = next.pop()?;
+            let (tolerance, hours) = rules.get_mut(place)?;
+            next.extend(hours.next().map(|later| Reverse((later, place))));
+            Some(Expected { at, until: at.saturating_add(*tolerance).unwrap_or(Timestamp::MAX) })
         })
         .filter(|expected| !is_paused(day(expected.at, zone), &self.pauses))
     }
@@ -174,6 +186,18 @@ mod tests {
         let expected = plan.expected(at("2026-11-01T00:00"), &zone).take(3);
         let civil = ["2026-11-01T19:30", "2026-11-08T19:30", "2026-11-09T19:30"];
         assert_eq!(expected.map(|one| one.at).collect::<Vec<_>>(), civil.map(at));
+    }
+
+    #[test]
+    fn a_plan_that_held_between_two_evenings_came_about_on_none() {
+        let held = |from: &str, until: &str| {
+            let evenings = evenings().rules.remove(0);
+            Intended { from: at(from), until: at(until), ..evenings }.came_about()
+        };
+
+        assert!(!held("2026-11-02T19:31", "2026-11-03T19:30"));
+        assert!(held("2026-11-02T19:30", "2026-11-02T19:31"));
+        assert!(held("2026-11-02T19:31", "2026-11-03T19:31"));
     }
 
     #[test]

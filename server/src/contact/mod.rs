@@ -23,12 +23,12 @@ use self::reckon::Setting;
 use self::rows::{FAMILIES, week_book};
 use self::stays::{Stay, Stays};
 use crate::erasing;
-use crate::execute::family::standing_plan;
+use crate::execute::family::{past_plans, standing_plan};
 use crate::execute::{self, ATTEMPTS, Failure};
 use crate::family::day_of;
 use crate::family::enrolment::{has_lapsed, lapse, next_lapse};
 use crate::family::help::{REACH, read_reach};
-use crate::family::ledger::{CLOSED, HEARD, Heard, INTENDED, Intended, SENT, STAYED, Sent, Stayed};
+use crate::family::ledger::{CLOSED, HEARD, Heard, SENT, STAYED, Sent, Stayed};
 use crate::family::{nudges, tasks};
 use crate::notify;
 use crate::programme::{self, ProgrammeFact as _, SiteFact, site_key};
@@ -339,7 +339,7 @@ async fn gather(
         pauses: Vec::new(),
         suspensions: Vec::new(),
         plan,
-        past: store.book(family, INTENDED).await?.iter().filter_map(Intended::read).collect(),
+        past: past_plans(store, family).await?.into_iter().map(|(_, past)| past).collect(),
         stayed: store.book(family, STAYED).await?.iter().filter_map(Stayed::read).collect(),
         sent: store.book(family, SENT).await?.iter().filter_map(Sent::read).collect(),
         heard: heard.iter().filter_map(Heard::read).collect(),

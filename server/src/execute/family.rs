@@ -1,7 +1,7 @@
 //! What a family says of itself beside its letters: what it intends, what it takes back, that it asks for help, that it
 //! leaves.
 
-use jiashu_proto::entry::{Content, PLAN_KEY};
+use jiashu_proto::entry::{Content, PLAN_KEY, Seq};
 use jiashu_proto::frame::{AskForHelp, Intend, Leave, Reach, Withdraw};
 use jiashu_proto::id::Scope;
 
@@ -12,6 +12,7 @@ use crate::family::contact::{StandingPlan, decide_intend};
 use crate::family::enrolment::decide_withdrawal;
 use crate::family::help::{decide_help, decide_reach};
 use crate::family::leaving::{Household, Phones, decide_leave};
+use crate::family::ledger::{INTENDED, Intended};
 use crate::family::tasks::{TASKS, Task};
 use crate::relay::Relay;
 use crate::store::{Batch, Record, Store, StoreError};
@@ -23,10 +24,11 @@ pub(super) async fn intend_batch(
     intend: Intend,
 ) -> Result<Batch, Failure> {
     let standing = standing_plan(&*relay.store, scope).await?;
+    let past = past_plans(&*relay.store, scope).await?;
     let state = relay.store.state(scope).await?.ok_or(StoreError::NoScope)?;
     let roster = roster(relay, scope, state.roster_head).await?;
     let role_of = |member| roster.members().get(&member).copied();
-    Ok(decide_intend(sender, intend, standing.as_ref(), role_of, relay.clock.now())?)
+    Ok(decide_intend(sender, intend, standing.as_ref(), &past, role_of, relay.clock.now())?)
 }
 
 pub(super) async fn withdrawal(
@@ -80,6 +82,18 @@ pub async fn standing_plan(
         Ok(Content::Plan(plan)) => Some(StandingPlan { seq, at, plan }),
         _ => None,
     }))
+}
+
+/// What it intended before, and where each of these plans stood.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn past_plans(
+    store: &dyn Store,
+    scope: Scope,
+) -> Result<Vec<(Seq, Intended)>, StoreError> {
+    Ok(store.book(scope, INTENDED).await?.iter().filter_map(Intended::read).collect())
 }
 
 pub(super) async fn help_batch(

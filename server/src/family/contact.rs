@@ -1,5 +1,6 @@
 //! What a family intends, what staff propose, and pauses: who may write them, and what follows.
 
+use jiashu_contact::plan::Intended as InForce;
 use jiashu_proto::bounds;
 use jiashu_proto::entry::{
     ContactPlan, Content, IntendedRule, PLAN_KEY, Pause, PauseReason, Proposal, Seq, pause_key,
@@ -14,6 +15,13 @@ use jiff::civil::Date;
 use super::ledger::Intended;
 use super::{Refusal, Sender};
 use crate::store::{Author, Batch, Change, DueItem, NewEntry, Precondition};
+
+/// Milliseconds of a day.
+const DAY_MS: Millis = 24 * 60 * 60 * 1000;
+
+/// So far back figures look, in ms: over the weeks that are made up for after an outage, and those before them by which
+/// they are reckoned.
+const LOOKED_BACK_MS: Millis = 70 * 7 * DAY_MS;
 
 /// A plan as it stands in the log.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,11 +44,12 @@ pub fn look(now: Millis) -> Change {
 ///
 /// # Errors
 ///
-/// [`Refusal`]: only who answers for a child may plan; a rule that is none.
+/// [`Refusal`]: only who answers for a child may plan; a rule that is none; too many plans a day.
 pub fn decide_intend(
     sender: &Sender,
     intend: Intend,
     standing: Option<&StandingPlan>,
+    past: &[(Seq, Intended)],
     role_of: impl Fn(MemberId) -> Option<Role>,
     now: Millis,
 ) -> Result<Batch, Refusal> {
@@ -56,9 +65,19 @@ pub fn decide_intend(
     check_rules(&intend.rules)?;
     let Intend { n, entry_ref, from: by, rules, seen } = intend;
     let mut changes = Vec::new();
-    if let Some(StandingPlan { seq, at, plan }) = standing {
+    if let Some(standing) = standing.filter(|standing| came_about(standing, now)) {
+        let day_before = now.saturating_sub(DAY_MS);
+        if past.iter().filter(|(_, past)| past.until > day_before).count() >= bounds::MAX_REPLANNED
+        {
+            let text = "the plan has changed too often today: it can be changed tomorrow";
+            return Err(Refusal::new(ErrorCode::Full, text));
+        }
+        let StandingPlan { seq, at, plan } = standing;
         changes.push(Intended::of(*seq, *at, now, plan.rules.clone()));
     }
+    let oldest = now.saturating_sub(LOOKED_BACK_MS);
+    let is_over = |(_, past): &&(Seq, Intended)| past.until < oldest;
+    changes.extend(past.iter().filter(is_over).map(|(seq, _)| Intended::strike(*seq)));
     changes.push(look(now));
     Ok(Batch {
         author: Some(Author { device: sender.device, n, entry_ref }),
@@ -67,6 +86,13 @@ pub fn decide_intend(
         changes,
         ..Batch::new(now)
     })
+}
+
+/// Whether anything was expected of it until now: else nothing is lost with it.
+fn came_about(standing: &StandingPlan, now: Millis) -> bool {
+    let at = |at: Millis| Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
+    let held = |rule: &IntendedRule| InForce::of(rule, at(standing.at), at(now));
+    standing.plan.rules.iter().filter_map(held).any(|rule| rule.came_about())
 }
 
 /// What staff propose.
@@ -188,6 +214,9 @@ mod tests {
         IntendedRule { rule, tolerance_min: None }
     }
 
+    /// The 29th, at eight in the morning in Gansu.
+    const SUNDAY: Millis = 1_795_910_400_000;
+
     fn intend(from: u32, seen: Option<Seq>) -> Intend {
         Intend { n: 1, entry_ref: Ref([1; 12]), from: MemberId(from), rules: vec![sundays()], seen }
     }
@@ -201,17 +230,22 @@ mod tests {
         let sender = Sender { device: DeviceId(2), members: vec![MemberId(2), MemberId(3)] };
         let standing = StandingPlan {
             seq: 7,
-            at: 40,
+            at: SUNDAY,
             plan: ContactPlan { by: MemberId(1), rules: vec![sundays()] },
         };
-        let decide = |intend| decide_intend(&sender, intend, Some(&standing), role_of, 50);
+        let now = standing.at + DAY_MS;
+        let decide = |intend| decide_intend(&sender, intend, Some(&standing), &[], role_of, now);
 
         let batch = decide(intend(2, Some(7))).unwrap();
         let seen = Precondition::FactAt("plan".into(), Some(7));
         assert_eq!(batch.requires, [Precondition::NotSuspended(MemberId(2)), seen]);
         let Some(Change::Count { row, .. }) = batch.changes.first() else { panic!("{batch:?}") };
-        let past = Intended { from: 40, until: 50, rules: vec![sundays()] };
-        assert_eq!(Intended::read(row), Some(past), "what was intended until now is not forgotten");
+        let past = Intended { from: SUNDAY, until: now, rules: vec![sundays()] };
+        assert_eq!(
+            Intended::read(row),
+            Some((7, past)),
+            "what was intended until now is not forgotten"
+        );
 
         assert_eq!(
             decide(intend(3, Some(7))).unwrap_err().code,
@@ -230,6 +264,34 @@ mod tests {
         let never = IntendedRule { rule: never, tolerance_min: None };
         let never = Intend { rules: vec![never], ..intend(2, Some(7)) };
         assert_eq!(decide(never).unwrap_err().code, ErrorCode::BadRule);
+    }
+
+    #[test]
+    fn what_is_kept_of_past_plans_is_bounded() {
+        let sender = Sender { device: DeviceId(2), members: vec![MemberId(2)] };
+        let plan = ContactPlan { by: MemberId(1), rules: vec![sundays()] };
+        let standing = StandingPlan { seq: 7, at: SUNDAY, plan };
+        let changes = |past: &[(Seq, Intended)], now| {
+            let intend = intend(2, Some(7));
+            decide_intend(&sender, intend, Some(&standing), past, role_of, now)
+                .map(|batch| batch.changes)
+        };
+        let evening = SUNDAY + DAY_MS;
+        let kept = Intended::of(7, SUNDAY, evening, vec![sundays()]);
+        let past =
+            |seq, until: Millis| (seq, Intended { from: until - 1, until, rules: vec![sundays()] });
+
+        // In the morning nothing had been expected of it.
+        assert_eq!(changes(&[], SUNDAY + 1), Ok(vec![look(SUNDAY + 1)]));
+        assert_eq!(changes(&[], evening), Ok(vec![kept.clone(), look(evening)]));
+        let (old, newer) =
+            (past(3, evening - 70 * 7 * DAY_MS - 1), past(4, evening - 70 * 7 * DAY_MS));
+        let struck = vec![kept, Intended::strike(3), look(evening)];
+        assert_eq!(changes(&[old, newer], evening), Ok(struck));
+        let today: Vec<_> = (1..=4).map(|seq| past(seq, evening - 1)).collect();
+        assert_eq!(changes(&today, evening).unwrap_err().code, ErrorCode::Full);
+        assert!(changes(&today, SUNDAY + 1).is_ok(), "of which nothing is kept");
+        assert!(changes(&today[1..], evening).is_ok());
     }
 
     #[test]

@@ -128,10 +128,17 @@ impl Intended {
         Change::Count { row, look: None }
     }
 
-    /// What a row of the book says; `None` if it does not read.
+    /// What a row of the book says, and where that plan stood; `None` if it does not read.
     #[must_use]
-    pub fn read(row: &LedgerRow) -> Option<Self> {
-        minicbor::decode(&row.value).ok()
+    pub fn read(row: &LedgerRow) -> Option<(Seq, Self)> {
+        let name = row.name.as_slice().try_into().ok()?;
+        Some((Seq::from_be_bytes(name), minicbor::decode(&row.value).ok()?))
+    }
+
+    /// The row of the plan that stood there is struck.
+    #[must_use]
+    pub fn strike(seq: Seq) -> Change {
+        Change::Strike(INTENDED.to_owned(), seq.to_be_bytes().to_vec())
     }
 }
 
