@@ -15,9 +15,8 @@ use crate::contact::placement;
 use crate::erasing::follows;
 use crate::family::admission::decide_reissue;
 use crate::family::closing::decide_void;
-use crate::family::enrolment::{
-    case_key, decide_consent, decide_enrolment, found_family, read_case,
-};
+use crate::family::consent::decide_consent;
+use crate::family::enrolment::{case_key, decide_enrolment, found_family, read_case};
 use crate::family::invites::check_invites;
 use crate::family::{Refusal, no_such_case};
 use crate::ngo::audit::Asked;

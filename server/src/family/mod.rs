@@ -7,6 +7,8 @@ use jiashu_proto::id::{DeviceId, InviteId, MemberId, Millis, Role};
 
 pub mod enrolment;
 
+pub mod consent;
+
 pub mod roster;
 
 pub mod healing;

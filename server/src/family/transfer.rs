@@ -5,8 +5,9 @@ use jiashu_proto::frame::Enrol;
 use jiashu_proto::id::{Millis, Scope};
 use jiashu_roster::Roster;
 
+use super::consent::agreed;
 use super::contact::look;
-use super::enrolment::{agreed, case_entry, case_key};
+use super::enrolment::{case_entry, case_key};
 use super::ledger::{BOOKS, Stayed, left};
 use super::tasks::{Task, TaskKind};
 use crate::notify::outbox::{About, Mail, Recipient, id_of};
