@@ -388,6 +388,16 @@ fn consent_by_a_text() -> Content {
     })
 }
 
+fn consent_of_a_childs_own_word() -> Content {
+    Content::Consent(Consent {
+        guardian_withdrawn_on: Some("2026-11-03".into()),
+        counting_guardian_withdrawn_on: Some("2026-11-04".into()),
+        born_in: Some("2011-05".into()),
+        own_word_age: Some(14),
+        ..consent()
+    })
+}
+
 fn leaving() -> Content {
     let until = Some(AT);
     Content::Leaving(Leaving { by: MemberId(1), until, agreed: vec![MemberId(1)] })
@@ -605,6 +615,21 @@ fn relay_frames() -> Vec<(&'static str, u8, RelayFrame)> {
             }),
         ),
         (
+            "entries, consent by a child's own word",
+            0,
+            RelayFrame::Entries(Entries {
+                after: 0,
+                upto: 1,
+                tag: 17,
+                floor: 0,
+                entries: vec![WireEntry {
+                    seq: 1,
+                    at: AT,
+                    content: consent_of_a_childs_own_word().to_bytes(),
+                }],
+            }),
+        ),
+        (
             "entries, a family leaves",
             0,
             RelayFrame::Entries(Entries {
@@ -724,6 +749,7 @@ fn every_frame_reads_back() {
         request(),
         leaving(),
         consent_by_a_text(),
+        consent_of_a_childs_own_word(),
     ]) {
         assert_eq!(Content::from_bytes(&content.to_bytes()).unwrap(), content);
     }

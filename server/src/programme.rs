@@ -1,7 +1,7 @@
 //! What a programme's log says of its staff and sites. The relay's own: no phone is given it.
 
 use jiashu_contact::standing::Thresholds;
-use jiashu_proto::entry::Seq;
+use jiashu_proto::entry::{Jurisdiction, OF_AGE, Seq};
 use jiashu_proto::id::{DeviceId, Millis, Scope};
 use minicbor::{Decode, Encode};
 
@@ -14,6 +14,7 @@ mod kind {
     pub(super) const THRESHOLDS: u32 = 69;
     pub(super) const OFFER: u32 = 72;
     pub(super) const OFFERED: u32 = 73;
+    pub(super) const CONSENT_SETTINGS: u32 = 74;
 }
 
 /// What a member of staff may do.
@@ -89,6 +90,30 @@ pub struct SiteFact {
     /// Its organisation unit in DHIS2.
     #[n(2)]
     pub org_unit: Option<String>,
+}
+
+/// What holds of consent where nobody says otherwise: the fact `consent-settings`. What is written of a consent by it stays
+/// as it is when the settings change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct ConsentSettings {
+    /// By whose law; none: the guardian and the child are both needed until the child is of age.
+    #[n(0)]
+    pub jurisdiction: Option<Jurisdiction>,
+    /// Number of the text that is read.
+    #[n(1)]
+    pub text_version: Option<u32>,
+    /// For how many months a consent holds; none: without end.
+    #[n(2)]
+    pub valid_months: Option<u32>,
+}
+
+impl ConsentSettings {
+    /// From which age, in years, a child's own word is enough.
+    #[must_use]
+    pub fn own_word_age(self) -> u8 {
+        self.jurisdiction.map_or(OF_AGE, Jurisdiction::own_word_age)
+    }
 }
 
 /// A family that the programme offers to another: the fact `offer/FAMILY`. Once it was taken it stands in place of the
@@ -207,6 +232,11 @@ impl ProgrammeFact for SiteFact {
 impl ProgrammeFact for Thresholds {
     const KIND: u32 = kind::THRESHOLDS;
     const KEYS: &'static str = "thresholds";
+}
+
+impl ProgrammeFact for ConsentSettings {
+    const KIND: u32 = kind::CONSENT_SETTINGS;
+    const KEYS: &'static str = "consent-settings";
 }
 
 /// The key of a member of staff.

@@ -3,6 +3,7 @@
 
 use minicbor::{Decode, Encode};
 
+use super::jurisdiction::own_word_from;
 use crate::id::MemberId;
 
 /// How consent was given.
@@ -72,7 +73,7 @@ pub struct Terms {
 }
 
 /// That a member takes part, and that its contact is counted. A child needs for each of the two the guardian's
-/// consent and the child's own assent.
+/// consent and the child's own assent; from the day on which its own word is enough, its assent alone.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Consent {
@@ -91,33 +92,46 @@ pub struct Consent {
     /// Civil date of the child's assent to counting.
     #[n(4)]
     pub counting_assent_on: Option<String>,
-    /// Civil date on which the guardian or the child refused or took back taking part; it wins until both have agreed
-    /// on a later day.
+    /// Civil date on which the child, or nobody says who, refused or took back taking part; it wins until all who are
+    /// needed have agreed on a later day.
     #[n(5)]
     pub withdrawn_on: Option<String>,
     /// The same of counting.
     #[n(6)]
     pub counting_withdrawn_on: Option<String>,
-    /// By what the guardian's consent was given.
+    /// By what consent was given: the guardian's, or the child's whose own word is enough.
     #[n(7)]
     pub terms: Option<Box<Terms>>,
     /// The same of counting.
     #[n(8)]
     pub counting_terms: Option<Box<Terms>>,
+    /// Civil date on which the guardian refused or took back taking part; it is heard until the child's own word is
+    /// enough.
+    #[n(9)]
+    pub guardian_withdrawn_on: Option<String>,
+    /// The same of counting.
+    #[n(10)]
+    pub counting_guardian_withdrawn_on: Option<String>,
+    /// Month in which a child was born, `YYYY-MM`; the day is not told.
+    #[n(11)]
+    pub born_in: Option<String>,
+    /// From which age, in years, the child's own word was enough when this was recorded. Said by the relay.
+    #[n(12)]
+    pub own_word_age: Option<u8>,
 }
 
 /// Whether something is agreed to on a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Agreed {
-    /// Nobody was asked, or not both have answered.
+    /// Nobody was asked, or not all who are needed have answered.
     NotYet,
-    /// Both agree.
+    /// All who are needed agree.
     Given,
-    /// Both agreed, and its time is over.
+    /// They agreed, and its time is over.
     Expired,
-    /// Both had agreed, and one of them took it back.
+    /// They had agreed, and one of them took it back.
     Withdrawn,
-    /// One of them refused, before both had agreed.
+    /// One of them refused, before all had agreed.
     Refused,
 }
 
@@ -133,29 +147,43 @@ impl Agreed {
             Self::Refused => "refused",
         }
     }
+}
 
-    /// On that day. Dates sort as their texts do. Dissent wins: what one of them took back no newer word of the other
-    /// alone brings back, only both.
-    fn of(
-        consent: Option<&String>,
-        assent: Option<&String>,
-        withdrawn: Option<&String>,
-        terms: Option<&Terms>,
-        on: &str,
-    ) -> Self {
-        let both = consent.zip(assent);
-        if let Some(withdrawn) = withdrawn
+/// What is recorded of one of the two agreements.
+#[derive(Clone, Copy, Debug)]
+struct Said<'a> {
+    consent: Option<&'a str>,
+    assent: Option<&'a str>,
+    withdrawn: Option<&'a str>,
+    guardian_withdrawn: Option<&'a str>,
+    until: Option<&'a str>,
+}
+
+impl<'a> Said<'a> {
+    /// On that day; `alone` says whether the child's own word is enough on it. Dates sort as their texts do. Dissent wins:
+    /// what one of them took back no newer word of the other alone brings back, only both.
+    fn on(self, alone: bool, on: &str) -> Agreed {
+        let guardian = if alone { self.assent } else { self.consent };
+        let heard = self.guardian_withdrawn.filter(|_| !alone);
+        let both = guardian.zip(self.assent);
+        if let Some(withdrawn) = self.withdrawn.max(heard)
             && both.is_none_or(|(consent, assent)| withdrawn >= consent.min(assent))
         {
             let had = both.is_some_and(|(consent, assent)| withdrawn >= consent.max(assent));
-            return if had { Self::Withdrawn } else { Self::Refused };
+            return if had { Agreed::Withdrawn } else { Agreed::Refused };
         }
-        let until = terms.and_then(|terms| terms.until.as_deref());
         match both {
-            None => Self::NotYet,
-            Some(_) if until.is_some_and(|until| until <= on) => Self::Expired,
-            Some(_) => Self::Given,
+            None => Agreed::NotYet,
+            Some(_) if self.until.is_some_and(|until| until <= on) => Agreed::Expired,
+            Some(_) => Agreed::Given,
         }
+    }
+
+    /// The first day on which all who are needed had agreed.
+    fn since(self, own_word_from: Option<&'a str>) -> Option<&'a str> {
+        let both = self.consent.zip(self.assent).map(|(consent, assent)| consent.max(assent));
+        let alone = own_word_from.zip(self.assent).map(|(from, assent)| from.max(assent));
+        both.into_iter().chain(alone).min()
     }
 }
 
@@ -173,33 +201,64 @@ impl Consent {
             counting_withdrawn_on: None,
             terms: None,
             counting_terms: None,
+            guardian_withdrawn_on: None,
+            counting_guardian_withdrawn_on: None,
+            born_in: None,
+            own_word_age: None,
+        }
+    }
+
+    /// The civil date from which on this child's own word is enough, if that is known.
+    #[must_use]
+    pub fn own_word_from(&self) -> Option<String> {
+        own_word_from(self.born_in.as_deref()?, self.own_word_age?)
+    }
+
+    /// Whether this child's own word is enough on that civil date, without the guardian's.
+    #[must_use]
+    pub fn is_own_word(&self, on: &str) -> bool {
+        self.own_word_from().is_some_and(|from| *from <= *on)
+    }
+
+    fn of_part(&self) -> Said<'_> {
+        Said {
+            consent: self.consent_on.as_deref(),
+            assent: self.assent_on.as_deref(),
+            withdrawn: self.withdrawn_on.as_deref(),
+            guardian_withdrawn: self.guardian_withdrawn_on.as_deref(),
+            until: self.terms.as_ref().and_then(|terms| terms.until.as_deref()),
+        }
+    }
+
+    fn of_counting(&self) -> Said<'_> {
+        Said {
+            consent: self.counting_on.as_deref(),
+            assent: self.counting_assent_on.as_deref(),
+            withdrawn: self.counting_withdrawn_on.as_deref(),
+            guardian_withdrawn: self.counting_guardian_withdrawn_on.as_deref(),
+            until: self.counting_terms.as_ref().and_then(|terms| terms.until.as_deref()),
         }
     }
 
     /// Whether this child's taking part is agreed to on that civil date.
     #[must_use]
     pub fn taking_part(&self, on: &str) -> Agreed {
-        let Self { consent_on, assent_on, withdrawn_on, terms, .. } = self;
-        let (consent, assent) = (consent_on.as_ref(), assent_on.as_ref());
-        Agreed::of(consent, assent, withdrawn_on.as_ref(), terms.as_deref(), on)
+        self.of_part().on(self.is_own_word(on), on)
     }
 
     /// Whether counting its contact is, looked at by itself.
     #[must_use]
     pub fn counting(&self, on: &str) -> Agreed {
-        let (consent, assent) = (self.counting_on.as_ref(), self.counting_assent_on.as_ref());
-        let (withdrawn, terms) =
-            (self.counting_withdrawn_on.as_ref(), self.counting_terms.as_deref());
-        Agreed::of(consent, assent, withdrawn, terms, on)
+        self.of_counting().on(self.is_own_word(on), on)
     }
 
-    /// Whether this child takes part on that day: its guardian and it agree.
+    /// Whether this child takes part on that day: all who are needed agree.
     #[must_use]
     pub fn takes_part(&self, on: &str) -> bool {
         self.taking_part(on) == Agreed::Given
     }
 
-    /// Whether this child's contact may be counted on that day: its guardian and it agree to that, too.
+    /// Whether this child's contact may be counted on that day: all who are needed agree to that, too.
     #[must_use]
     pub fn is_counted(&self, on: &str) -> bool {
         self.takes_part(on) && self.counting(on) == Agreed::Given
@@ -212,70 +271,24 @@ impl Consent {
         let counting = self.counting_terms.as_ref().filter(|_| self.is_counted(on));
         [part, counting].into_iter().flatten().filter_map(|terms| terms.until.as_deref()).min()
     }
+
+    /// The next civil date on which by itself something else may hold than on that day: a time is over, or the child's own
+    /// word is enough.
+    #[must_use]
+    pub fn turns_on(&self, on: &str) -> Option<String> {
+        let own_word_from = self.own_word_from().filter(|from| **from > *on);
+        own_word_from.into_iter().chain(self.ends_on(on).map(str::to_owned)).min()
+    }
+
+    /// The first civil date on which all who are needed had agreed to taking part and to counting, whatever was taken
+    /// back since.
+    #[must_use]
+    pub fn agreed_from(&self) -> Option<String> {
+        let own_word_from = self.own_word_from();
+        let since = |said: Said<'_>| said.since(own_word_from.as_deref()).map(str::to_owned);
+        Some(since(self.of_part())?.max(since(self.of_counting())?))
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn dated(consent: &str, assent: &str, withdrawn: &str, until: &str) -> Consent {
-        let day = |day: &str| (!day.is_empty()).then(|| format!("2026-11-{day}"));
-        Consent {
-            consent_on: day(consent),
-            assent_on: day(assent),
-            withdrawn_on: day(withdrawn),
-            terms: day(until)
-                .map(|until| Box::new(Terms { until: Some(until), ..Terms::default() })),
-            ..Consent::none(MemberId(3))
-        }
-    }
-
-    #[test]
-    fn dissent_wins_and_what_has_ended_ends_by_itself() {
-        let cases = [
-            ("nobody was asked", ["", "", "", ""], Agreed::NotYet),
-            ("the guardian alone", ["01", "", "", ""], Agreed::NotYet),
-            ("the child alone", ["", "01", "", ""], Agreed::NotYet),
-            ("both", ["01", "02", "", ""], Agreed::Given),
-            ("the child refuses", ["01", "", "02", ""], Agreed::Refused),
-            ("asked again, the guardian says yes", ["05", "", "02", ""], Agreed::Refused),
-            ("and the child does not", ["05", "01", "02", ""], Agreed::Refused),
-            ("both, later", ["05", "06", "02", ""], Agreed::Given),
-            ("the child alone, later", ["01", "06", "02", ""], Agreed::Refused),
-            ("taken back", ["01", "02", "03", ""], Agreed::Withdrawn),
-            ("on the day it was given", ["02", "02", "02", ""], Agreed::Withdrawn),
-            ("the last day", ["01", "02", "", "11"], Agreed::Given),
-            ("the day after", ["01", "02", "", "10"], Agreed::Expired),
-            ("taken back, and over", ["01", "02", "03", "05"], Agreed::Withdrawn),
-        ];
-
-        for (what, [consent, assent, withdrawn, until], expected) in cases {
-            let consent = dated(consent, assent, withdrawn, until);
-            assert_eq!(consent.taking_part("2026-11-10"), expected, "{what}");
-        }
-    }
-
-    #[test]
-    fn counting_ends_with_taking_part_or_before() {
-        let mut consent = dated("01", "01", "", "20");
-        (consent.counting_on, consent.counting_assent_on) =
-            (consent.consent_on.clone(), consent.assent_on.clone());
-        let until = Some("2026-11-15".to_owned());
-        consent.counting_terms = Some(Box::new(Terms { until, ..Terms::default() }));
-
-        assert_eq!(consent.ends_on("2026-11-10"), Some("2026-11-15"));
-        assert_eq!(consent.ends_on("2026-11-15"), Some("2026-11-20"));
-        assert_eq!(consent.ends_on("2026-11-20"), None);
-        let counted = ["2026-11-14", "2026-11-15"].map(|on| consent.is_counted(on));
-        assert_eq!((counted, consent.takes_part("2026-11-15")), ([true, false], true));
-    }
-
-    #[test]
-    fn what_an_older_relay_wrote_still_reads() {
-        let older = dated("01", "02", "", "");
-        let bytes = minicbor::to_vec(&older).unwrap();
-
-        assert_eq!(bytes[0], 0x83, "what is not said takes no room");
-        assert_eq!(minicbor::decode::<Consent>(&bytes).unwrap(), older);
-    }
-}
+mod tests;

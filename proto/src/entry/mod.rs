@@ -13,6 +13,7 @@ pub use contact::{
     PROPOSAL_KEY, Pause, PauseReason, Placement, Proposal, SUSPENSION_KEYS, SuspendedFor,
     Suspension, SuspensionReason, nudge_key, pause_key, suspension_key,
 };
+pub use jurisdiction::{Jurisdiction, OF_AGE, own_word_from};
 pub use leaving::{LEAVING_KEY, Leaving};
 pub use schedule::{
     Adjust, Fired, Notice, Noticed, RuleText, SCHEDULE_KEYS, Schedule, ScheduleState, Tombstone,
@@ -24,6 +25,7 @@ use crate::id::{CodeHash, DeviceId, Epoch, MemberId, Millis, Ref};
 mod blob;
 mod consent;
 mod contact;
+mod jurisdiction;
 mod leaving;
 mod schedule;
 

@@ -25,7 +25,7 @@ use self::stays::{Stay, Stays};
 use crate::erasing;
 use crate::execute::family::{past_plans, standing_plan};
 use crate::execute::{self, ATTEMPTS, Failure};
-use crate::family::consent::{has_lapsed, lapse, next_lapse};
+use crate::family::consent::{has_lapsed, next_turn, turn};
 use crate::family::day_of;
 use crate::family::help::{REACH, read_reach};
 use crate::family::ledger::{CLOSED, HEARD, Heard, SENT, STAYED, Sent, Stayed};
@@ -107,13 +107,15 @@ async fn look_at(relay: &Relay, due: &Due, state: &ScopeState) -> Result<(), Fai
     requires.push(Precondition::FactAt(PLACEMENT_KEY.into(), Some(place)));
     let (known, seen) = gather(relay, family, state, &placement).await?;
     let standing = execute::staff::consents(store, family).await?;
-    if let Some(batch) = lapse(state, &known.roster, &standing, due, relay.clock.now()) {
+    if let Some(batch) = turn(state, &known.roster, &standing, due, relay.clock.now()) {
         // Its weeks that have ended will hear no more, and that which it is will not end: neither waits for what may
         // never be renewed.
-        leaving::close_weeks(relay, family, &placement).await?;
-        let now = relay.clock.now();
-        let changes = leaving::running_week(store, placement.programme, family, now).await?;
-        store.commit(placement.programme, Batch { changes, ..Batch::new(now) }).await?;
+        if state.counted_since.is_some() {
+            leaving::close_weeks(relay, family, &placement).await?;
+            let now = relay.clock.now();
+            let changes = leaving::running_week(store, placement.programme, family, now).await?;
+            store.commit(placement.programme, Batch { changes, ..Batch::new(now) }).await?;
+        }
         // It is due again at once, as what it is then.
         store.commit(family, batch).await?;
         return Ok(());
@@ -147,7 +149,7 @@ async fn look_at(relay: &Relay, due: &Due, state: &ScopeState) -> Result<(), Fai
         );
     }
     store.commit(placement.programme, Batch { changes, ..Batch::new(now) }).await?;
-    let next = reckoned.next.into_iter().chain(next_lapse(&known.consents, now)).min();
+    let next = reckoned.next.into_iter().chain(next_turn(&known.consents, now)).min();
     let again = match next {
         Some(next) => Change::SetDue(DueItem::Contact, next.max(now.saturating_add(1))),
         None => Change::ClearDue(DueItem::Contact),

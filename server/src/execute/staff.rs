@@ -22,6 +22,7 @@ use crate::family::{Refusal, no_such_case};
 use crate::ngo::audit::Asked;
 use crate::ngo::caseload::{caseload, own};
 use crate::ngo::staff::{Staff, allow_enrolment, allow_family};
+use crate::programme::{self, ConsentSettings, ProgrammeFact as _};
 use crate::relay::Relay;
 use crate::store::{Batch, Change, DueItem, Store, StoreError};
 
@@ -183,17 +184,18 @@ pub async fn finish_enrolment(
 ) -> Result<Enrolled, Failure> {
     let store = &*relay.store;
     let (_, case) = case(store, programme, case_code).await?;
-    let done =
-        match store.commit(case.family, found_family(programme, &case, relay.clock.now())?).await {
-            Ok(_) => {
-                tracing::info!(family.id = %case.family, "enrolled a family");
-                true
-            }
-            Err(StoreError::Stale { .. }) => {
-                stored_links(store, case.family).await?.first() == Some(&case.link)
-            }
-            Err(error) => return Err(error.into()),
-        };
+    let settings = consent_settings(store, programme).await?;
+    let founded = found_family(programme, &case, settings, relay.clock.now())?;
+    let done = match store.commit(case.family, founded).await {
+        Ok(_) => {
+            tracing::info!(family.id = %case.family, "enrolled a family");
+            true
+        }
+        Err(StoreError::Stale { .. }) => {
+            stored_links(store, case.family).await?.first() == Some(&case.link)
+        }
+        Err(error) => return Err(error.into()),
+    };
     if done {
         check_is_here(store, programme, &case).await?;
     }
@@ -274,10 +276,17 @@ async fn record_consent(
 ) -> Result<Enrolled, Failure> {
     let store = &*relay.store;
     let (case, roster) = family_of(relay, programme, &record.case_code).await?;
+    let settings = consent_settings(store, programme).await?;
+    let fact = store.fact(case.family, &format!("member/{}", record.consent.member)).await?;
+    let language = fact.and_then(|record| match Content::from_bytes(&record.content) {
+        Ok(Content::Member(fact)) => Some(fact.language),
+        _ => None,
+    });
+    let language = language.as_deref();
     let mut attempts = 0..ATTEMPTS;
     loop {
-        let standing = consents(store, case.family).await?;
-        let (batch, active) = decide_consent(record, &roster, &standing, relay.clock.now())?;
+        let (standing, now) = (consents(store, case.family).await?, relay.clock.now());
+        let (batch, active) = decide_consent(record, &roster, &standing, settings, language, now)?;
         match store.commit(case.family, batch).await {
             Err(StoreError::Stale { .. }) if attempts.next().is_some() => {}
             Err(error) => return Err(error.into()),
@@ -286,6 +295,19 @@ async fn record_consent(
             }
         }
     }
+}
+
+/// What holds of consent in a programme where nobody says otherwise.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn consent_settings(
+    store: &dyn Store,
+    programme: Scope,
+) -> Result<ConsentSettings, StoreError> {
+    let found = programme::find(store, programme, ConsentSettings::KEYS).await?;
+    Ok(found.unwrap_or_default())
 }
 
 /// What is recorded of taking part and counting, with its places.

@@ -3,7 +3,7 @@
 //! What a consent means on a day is decided in `jiashu_proto`; here, what follows from it for letters and figures.
 
 use jiashu_proto::bounds;
-use jiashu_proto::entry::{Agreed, Consent, Content, Seq, Terms, consent_key};
+use jiashu_proto::entry::{Agreed, Consent, Content, Seq, Terms, consent_key, own_word_from};
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{Agreement, RecordConsent, Withdraw};
 use jiashu_proto::id::{MemberId, Millis, Role};
@@ -12,65 +12,120 @@ use jiashu_roster::Roster;
 use super::contact::look;
 use super::ledger::BOOKS;
 use super::{Refusal, Sender, begin_of, day_of, is_counted, takes_part};
+use crate::programme::ConsentSettings;
 use crate::store::{Author, Batch, Change, Due, NewEntry, Precondition, ScopeState};
 
 /// Records consent: what is absent stays as it stands. Also says whether letters may then move.
 ///
 /// `standing` is what is recorded of the whole family, with its places: none of it may change
-/// meanwhile, or two records at once would each miss the other.
+/// meanwhile, or two records at once would each miss the other. `language` is the member's.
 ///
 /// # Errors
 ///
-/// [`Refusal`] for a member who is not of the family, or a date that is none.
+/// [`Refusal`] for a member who is not of the family, a date that is none, or terms without the date they go with.
 pub fn decide_consent(
     record: &RecordConsent,
     roster: &Roster,
     standing: &[(Seq, Consent)],
+    settings: ConsentSettings,
+    language: Option<&str>,
     now: Millis,
 ) -> Result<(Batch, bool), Refusal> {
     let member = record.consent.member;
-    if !roster.members().contains_key(&member) {
+    let Some(role) = roster.members().get(&member) else {
         return Err(Refusal::new(ErrorCode::Unknown, "the family has no such member"));
-    }
-    check_consent(&record.consent)?;
+    };
+    check_consent(&record.consent, *role, now)?;
     let of = |member: MemberId| standing.iter().find(|(_, consent)| consent.member == member);
     let earlier = of(member).map(|(_, consent)| consent);
     let earlier = earlier.cloned().unwrap_or_else(|| Consent::none(member));
-    let new = record.consent.clone();
-    let merged = Consent {
-        member,
-        terms: follow(new.terms, &new.consent_on, earlier.terms, &earlier.consent_on),
-        counting_terms: follow(
-            new.counting_terms,
-            &new.counting_on,
-            earlier.counting_terms,
-            &earlier.counting_on,
-        ),
+    let merged = merge(record.consent.clone(), earlier, settings, language)?;
+    Ok(agreed(vec![merged], roster, standing, now))
+}
+
+/// What is recorded of a member by now, as the programme's settings have it today.
+///
+/// # Errors
+///
+/// [`Refusal`] for terms without the date they go with.
+pub(super) fn merge(
+    new: Consent,
+    earlier: Consent,
+    settings: ConsentSettings,
+    language: Option<&str>,
+) -> Result<Consent, Refusal> {
+    let born_in = new.born_in.or(earlier.born_in);
+    let own_word_age = born_in.as_ref().map(|_| settings.own_word_age());
+    let aged = Consent { born_in, own_word_age, ..Consent::none(new.member) };
+    // When they who are needed agreed: the guardian, or the child whose own word was enough by then.
+    let given = |consent: &Option<String>, assent: &Option<String>| {
+        let alone = assent.clone().filter(|on| aged.is_own_word(on));
+        alone.or_else(|| consent.clone())
+    };
+    let follow = |new: Option<Box<Terms>>, given: [Option<String>; 2], earlier| match given {
+        [None, _] if new.is_some() => {
+            let text = "by what consent was given goes with the guardian's date, or with that of a child whose own \
+                        word is enough";
+            Err(Refusal::new(ErrorCode::Malformed, text))
+        }
+        [Some(on), before] if new.is_some() || before.as_ref() != Some(&on) => {
+            Ok(filled(new, &on, settings, language))
+        }
+        _ => Ok(earlier),
+    };
+    let part = [(&new.consent_on, &new.assent_on), (&earlier.consent_on, &earlier.assent_on)];
+    let terms = follow(new.terms, part.map(|(one, other)| given(one, other)), earlier.terms)?;
+    let counting = [
+        (&new.counting_on, &new.counting_assent_on),
+        (&earlier.counting_on, &earlier.counting_assent_on),
+    ];
+    let counting = counting.map(|(one, other)| given(one, other));
+    let counting_terms = follow(new.counting_terms, counting, earlier.counting_terms)?;
+    Ok(Consent {
         consent_on: new.consent_on.or(earlier.consent_on),
         assent_on: new.assent_on.or(earlier.assent_on),
         counting_on: new.counting_on.or(earlier.counting_on),
         counting_assent_on: new.counting_assent_on.or(earlier.counting_assent_on),
         withdrawn_on: new.withdrawn_on.or(earlier.withdrawn_on),
         counting_withdrawn_on: new.counting_withdrawn_on.or(earlier.counting_withdrawn_on),
-    };
-    Ok(agreed(vec![merged], roster, standing, now))
+        terms,
+        counting_terms,
+        guardian_withdrawn_on: new.guardian_withdrawn_on.or(earlier.guardian_withdrawn_on),
+        counting_guardian_withdrawn_on: new
+            .counting_guardian_withdrawn_on
+            .or(earlier.counting_guardian_withdrawn_on),
+        ..aged
+    })
 }
 
-/// By what it is given now: a consent of another day has its own terms, or none.
-fn follow(
-    new: Option<Box<Terms>>,
-    on: &Option<String>,
-    earlier: Option<Box<Terms>>,
-    earlier_on: &Option<String>,
+/// By what it is given on that day: what nobody said is as the programme's settings have it.
+fn filled(
+    terms: Option<Box<Terms>>,
+    on: &str,
+    settings: ConsentSettings,
+    language: Option<&str>,
 ) -> Option<Box<Terms>> {
-    let is_another = on.is_some() && on != earlier_on;
-    new.or(earlier.filter(|_| !is_another))
+    let mut terms = terms.unwrap_or_default();
+    if terms.version.is_none() {
+        terms.version = settings.text_version;
+        let language = language.filter(|_| terms.version.is_some()).map(str::to_owned);
+        terms.language = terms.language.or(language);
+    }
+    terms.until = terms.until.or_else(|| ends_after(on, settings.valid_months?));
+    Some(terms).filter(|terms| **terms != Terms::default())
 }
 
-/// What is agreed to no more because its time is over, if anything is; `due` is the look at which that was found. What was
-/// counted stays, and the letters too: both go on once it is renewed.
+/// The civil date so many months later; the last of the month where that has no such day.
+fn ends_after(on: &str, months: u32) -> Option<String> {
+    let on = on.parse::<jiff::civil::Date>().ok()?;
+    Some(on.checked_add(jiff::Span::new().try_months(months).ok()?).ok()?.to_string())
+}
+
+/// What holds by itself otherwise than it stands, if anything does: a time is over, or a child's own word is enough by now;
+/// `due` is the look at which that was found. What was counted stays where a time is over, and the letters too: both go on
+/// once it is renewed.
 #[must_use]
-pub fn lapse(
+pub fn turn(
     state: &ScopeState,
     roster: &Roster,
     standing: &[(Seq, Consent)],
@@ -80,24 +135,21 @@ pub fn lapse(
     let (consents, today) = (consents_of(standing), day_of(now));
     let active = takes_part(roster.members(), &consents, &today);
     let counted = is_counted(roster.members(), &consents, &today);
-    if (active || !state.active) && (counted || state.counted_since.is_none()) {
+    if (active, counted) == (state.active, state.counted_since.is_some()) {
         return None;
     }
     let mut requires = unchanged(roster, standing);
     requires.push(Precondition::DueAt(due.item.clone(), due.at));
-    let changes = vec![
-        Change::SetActive(active && state.active),
-        Change::SetCounted(state.counted_since.filter(|_| counted)),
-        look(now),
-    ];
+    let changes =
+        vec![Change::SetActive(active), Change::SetCounted(counted.then_some(now)), look(now)];
     Some(Batch { requires, changes, ..Batch::new(now) })
 }
 
-/// When something of it will be over, the earliest, in ms.
+/// When something of it may turn by itself, the earliest, in ms.
 #[must_use]
-pub fn next_lapse(consents: &[Consent], now: Millis) -> Option<Millis> {
+pub fn next_turn(consents: &[Consent], now: Millis) -> Option<Millis> {
     let today = day_of(now);
-    consents.iter().filter_map(|consent| begin_of(consent.ends_on(&today)?)).min()
+    consents.iter().filter_map(|consent| begin_of(&consent.turns_on(&today)?)).min()
 }
 
 fn consents_of(standing: &[(Seq, Consent)]) -> Vec<Consent> {
@@ -179,16 +231,26 @@ pub fn decide_withdrawal(
         return Err(Refusal::new(ErrorCode::NotAllowed, "a child says so for itself alone"));
     }
     check_today(&withdraw.on, now)?;
-    let on = Some(withdraw.on.clone());
     let of = |member: &MemberId| {
         let stands = standing.iter().find(|(_, consent)| consent.member == *member);
-        let stands = stands.map_or_else(|| Consent::none(*member), |(_, consent)| consent.clone());
-        match withdraw.what {
-            Agreement::TakingPart => Consent { withdrawn_on: on.clone(), ..stands },
-            Agreement::Counting => Consent { counting_withdrawn_on: on.clone(), ..stands },
+        stands.map_or_else(|| Consent::none(*member), |(_, consent)| consent.clone())
+    };
+    let stands: Vec<_> = withdraw.of.iter().map(of).collect();
+    let today = day_of(now);
+    if !is_own && stands.iter().any(|consent| consent.is_own_word(&today)) {
+        let text = "a child whose own word is enough says so for itself";
+        return Err(Refusal::new(ErrorCode::NotAllowed, text));
+    }
+    let on = Some(withdraw.on.clone());
+    let taken_back = |stands: Consent| match (withdraw.what, is_own) {
+        (Agreement::TakingPart, true) => Consent { withdrawn_on: on.clone(), ..stands },
+        (Agreement::TakingPart, false) => Consent { guardian_withdrawn_on: on.clone(), ..stands },
+        (Agreement::Counting, true) => Consent { counting_withdrawn_on: on.clone(), ..stands },
+        (Agreement::Counting, false) => {
+            Consent { counting_guardian_withdrawn_on: on.clone(), ..stands }
         }
     };
-    let new = withdraw.of.iter().map(of).collect();
+    let new = stands.into_iter().map(taken_back).collect();
     let (mut batch, _) = agreed(new, roster, standing, now);
     batch.requires.push(Precondition::NotSuspended(withdraw.from));
     let (device, n, entry_ref) = (sender.device, withdraw.n, withdraw.entry_ref);
@@ -207,12 +269,24 @@ fn check_today(day: &str, now: Millis) -> Result<(), Refusal> {
     }
 }
 
-/// Every text and date of it is one.
+/// Every text and date of it is one, and of a member of that role.
 ///
 /// # Errors
 ///
 /// [`ErrorCode::Malformed`].
-pub(super) fn check_consent(consent: &Consent) -> Result<(), Refusal> {
+pub(super) fn check_consent(consent: &Consent, role: Role, now: Millis) -> Result<(), Refusal> {
+    let malformed = |text: &str| Err(Refusal::new(ErrorCode::Malformed, text));
+    if consent.own_word_age.is_some() {
+        return malformed(
+            "from which age a child's own word is enough, the programme's settings say",
+        );
+    }
+    if let Some(born_in) = &consent.born_in {
+        // The first of the month after: no birthday lies behind it.
+        if role.is_adult() || own_word_from(born_in, 0).is_none_or(|after| after > ahead(now)) {
+            return malformed("the month in which a child was born is YYYY-MM, and has begun");
+        }
+    }
     for terms in [&consent.terms, &consent.counting_terms].into_iter().flatten() {
         let is_tag = |tag: &String| {
             (2..=bounds::MAX_KEY).contains(&tag.len())
@@ -235,6 +309,8 @@ fn check_dates(consent: &Consent) -> Result<(), Refusal> {
         &consent.counting_assent_on,
         &consent.withdrawn_on,
         &consent.counting_withdrawn_on,
+        &consent.guardian_withdrawn_on,
+        &consent.counting_guardian_withdrawn_on,
         &until(&consent.terms),
         &until(&consent.counting_terms),
     ];
@@ -243,6 +319,13 @@ fn check_dates(consent: &Consent) -> Result<(), Refusal> {
     } else {
         Err(Refusal::new(ErrorCode::Malformed, "a date is YYYY-MM-DD"))
     }
+}
+
+/// The first of the month after the next day: wherever it is the latest, that day has begun.
+fn ahead(now: Millis) -> String {
+    const DAY_MS: Millis = 24 * 3_600_000;
+    let tomorrow = day_of(now.saturating_add(DAY_MS));
+    own_word_from(tomorrow.get(..7).unwrap_or_default(), 0).unwrap_or(tomorrow)
 }
 
 fn is_date(text: &str) -> bool {

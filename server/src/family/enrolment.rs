@@ -4,18 +4,19 @@
 //! an intent with a due item, the second may be repeated, so a crash between them loses nothing.
 
 use jiashu_proto::bounds;
-use jiashu_proto::entry::{Content, LinkFact, Placement, Proposal, Seq, link_key};
+use jiashu_proto::entry::{Consent, Content, LinkFact, Placement, Proposal, Seq, link_key};
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::Enrol;
 use jiashu_proto::id::{DeviceId, Millis, Scope};
 use jiashu_recurrence::{Rule, RuleError};
 use jiashu_roster::{Author as LinkAuthor, Link, Op, Roster};
 
-use super::consent::check_consent;
+use super::consent::{check_consent, merge};
 use super::contact::{check_rules, look};
 use super::retention::look_later;
 use super::roster::{check_bounds, refusal};
 use super::{Refusal, check_cards, day_of, is_counted, takes_part};
+use crate::programme::ConsentSettings;
 use crate::store::{Batch, Change, DueItem, NewEntry, Precondition, ScopeKind};
 
 /// Key of a case in its programme's log.
@@ -60,7 +61,7 @@ pub fn decide_enrolment(
     now: Millis,
 ) -> Result<Batch, Refusal> {
     check_case_code(&enrol.case_code)?;
-    found_family(programme, enrol, now)?;
+    found_family(programme, enrol, ConsentSettings::default(), now)?;
     if enrol.cards.iter().any(|card| card.blob.is_empty()) {
         return Err(Refusal::new(ErrorCode::BadLink, "a card without a blob"));
     }
@@ -76,12 +77,18 @@ pub fn decide_enrolment(
     })
 }
 
-/// Step two, in the new family: its log begins, its cards are open.
+/// Step two, in the new family: its log begins, its cards are open. What nobody said of a consent is as the programme's
+/// settings have it at that moment.
 ///
 /// # Errors
 ///
 /// [`Refusal`], if link 1 fails a check or what came with it does not belong to it.
-pub fn found_family(programme: Scope, enrol: &Enrol, now: Millis) -> Result<Batch, Refusal> {
+pub fn found_family(
+    programme: Scope,
+    enrol: &Enrol,
+    settings: ConsentSettings,
+    now: Millis,
+) -> Result<Batch, Refusal> {
     let body =
         Link::parse(&enrol.link).and_then(|link| link.read()).map_err(|error| refusal(&error))?;
     let mut roster = Roster::new();
@@ -92,15 +99,20 @@ pub fn found_family(programme: Scope, enrol: &Enrol, now: Millis) -> Result<Batc
     check_bounds(&roster)?;
     let invites: Vec<_> = roster.invites().keys().copied().collect();
     check_cards(&enrol.cards, &invites)?;
-    check_members(enrol, &roster)?;
+    check_members(enrol, &roster, now)?;
+    let recorded = |consent: &Consent| {
+        let language = enrol.members.iter().find(|fact| fact.member == consent.member);
+        let language = language.map(|fact| &*fact.language);
+        merge(consent.clone(), Consent::none(consent.member), settings, language)
+    };
+    let consents: Vec<_> = enrol.consents.iter().map(recorded).collect::<Result<_, _>>()?;
     let link = Content::Link(LinkFact { link: enrol.link.clone() }).to_bytes();
     let mut entries = vec![NewEntry { key: Some(link_key(1)), rank: 0, content: link }];
     entries.extend(
         enrol.members.iter().cloned().map(Content::Member).map(|content| NewEntry::of(&content)),
     );
-    entries.extend(
-        enrol.consents.iter().cloned().map(Content::Consent).map(|content| NewEntry::of(&content)),
-    );
+    let consented = consents.iter().cloned().map(Content::Consent);
+    entries.extend(consented.map(|content| NewEntry::of(&content)));
     check_rules(&enrol.proposal)?;
     let (case_code, site, since) = (enrol.case_code.clone(), enrol.site.clone(), now);
     let placement = Placement { programme, case_code, site, since };
@@ -113,8 +125,8 @@ pub fn found_family(programme: Scope, enrol: &Enrol, now: Millis) -> Result<Batc
     let mut changes = vec![
         Change::Create(ScopeKind::Family),
         Change::Turn { epoch: change.number, head: change.hash },
-        Change::SetActive(takes_part(roster.members(), &enrol.consents, &today)),
-        Change::SetCounted(is_counted(roster.members(), &enrol.consents, &today).then_some(now)),
+        Change::SetActive(takes_part(roster.members(), &consents, &today)),
+        Change::SetCounted(is_counted(roster.members(), &consents, &today).then_some(now)),
         look_later(now),
         look(now),
     ];
@@ -136,7 +148,7 @@ pub fn found_family(programme: Scope, enrol: &Enrol, now: Millis) -> Result<Batc
 const WORKER: DeviceId = DeviceId(1);
 
 /// Zones and consents are those of the link's members, each once, in a known zone.
-fn check_members(enrol: &Enrol, roster: &Roster) -> Result<(), Refusal> {
+fn check_members(enrol: &Enrol, roster: &Roster, now: Millis) -> Result<(), Refusal> {
     let malformed = |text: &str| Err(Refusal::new(ErrorCode::Malformed, text));
     if !enrol.members.iter().map(|fact| &fact.member).eq(roster.members().keys()) {
         return malformed("zone and language of each member, in order");
@@ -147,12 +159,13 @@ fn check_members(enrol: &Enrol, roster: &Roster) -> Result<(), Refusal> {
     if enrol.members.iter().any(|fact| fact.language.len() > bounds::MAX_KEY) {
         return malformed("a language tag is too long");
     }
-    if !enrol.consents.is_sorted_by(|one, next| one.member < next.member)
-        || enrol.consents.iter().any(|consent| !roster.members().contains_key(&consent.member))
-    {
+    if !enrol.consents.is_sorted_by(|one, next| one.member < next.member) {
         return malformed("consents are of members, in order");
     }
-    enrol.consents.iter().try_for_each(check_consent)
+    enrol.consents.iter().try_for_each(|consent| match roster.members().get(&consent.member) {
+        Some(role) => check_consent(consent, *role, now),
+        None => malformed("consents are of members, in order"),
+    })
 }
 
 fn is_zone(zone: &str) -> bool {
