@@ -96,6 +96,8 @@ mod story_schedules;
 
 mod story_contact;
 
+mod story_consent;
+
 mod staff_refusals;
 mod story_transfer;
 

@@ -81,6 +81,8 @@ const TABLE: &[Request] = &[
     asks("GET", "/api/v1/report", "", "report", [NOT_YOURS, YES, YES]),
     asks("GET", "/api/v1/thresholds", "", "", [YES, YES, YES]),
     asks("PUT", "/api/v1/thresholds", r#"{"on_track":7,"watch":14,"at_risk":28,"silent":42,"missed":3}"#, "thresholds", [NOT_YOURS, NOT_YOURS, YES]),
+    asks("GET", "/api/v1/consent-settings", "", "", [YES, YES, YES]),
+    asks("PUT", "/api/v1/consent-settings", r#"{"jurisdiction":"lv"}"#, "consent-settings", [NOT_YOURS, NOT_YOURS, YES]),
     asks("GET", "/api/v1/staff", "", "staff", [NOT_YOURS, NOT_YOURS, YES]),
     asks("POST", "/api/v1/staff", NEW, "staff-add", [NOT_YOURS, NOT_YOURS, YES]),
     asks("PUT", "/api/v1/staff/me", r#"{"email":"x@ngo.example"}"#, "", [YES, YES, YES]),

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use jiashu_proto::entry::{PauseReason, SuspensionReason};
 use jiff::civil::Date;
 
-use super::programme::{MeArgs, ReportArgs, SiteCommand, StaffCommand, ThresholdsArgs};
+use super::programme::{
+    ConsentSettingsArgs, ConsentTextArgs, MeArgs, ReportArgs, SiteCommand, StaffCommand,
+    ThresholdsArgs,
+};
 use crate::ngo::{CodebookOf, Dhis2Args, ExportArgs};
 
 /// What staff of an NGO programme can do.
@@ -17,7 +20,11 @@ pub enum NgoCommand {
     /// Enrol the families of a list and print their cards
     Enrol(EnrolArgs),
     /// Record a date of consent or assent that was missing
-    Consent(ConsentArgs),
+    Consent(Box<ConsentArgs>),
+    /// Show or set what holds of consent where nobody says otherwise: by whose law, by which text, for how long
+    ConsentSettings(ConsentSettingsArgs),
+    /// Print a text to read out, to the guardian and to the child, before they agree
+    ConsentText(ConsentTextArgs),
     /// Make phones or cards of a family useless at once; the family's own phones then close them
     Void(VoidArgs),
     /// Make a link by which a new phone can ask its family to be let in
@@ -303,9 +310,10 @@ plan is when the family means to hear each other, on the child's clock: sun,wed 
 confirms it. counting_on and counting_assent_on say that contact of the family may be counted.
 
 member counts 1, 2, 3 in each family; role is parent, caregiver or child. Members of a family
-with the same device share that phone and its card. A child needs the guardian's consent_on.
-Only case code, site, plan, member numbers, roles, zones, languages and dates leave this machine;
-the day of birth does not.
+with the same device share that phone and its card. A child needs the guardian's consent_on, or
+assent_on alone once its own word is enough by jiashu ngo consent-settings.
+Only case code, site, plan, member numbers, roles, zones, languages and dates leave this machine; of a
+child's day of birth its month, and that only where your programme has a jurisdiction.
 
 A repeat is safe: families that are enrolled keep their cards, new ones are added.")]
 pub struct EnrolArgs {
@@ -348,19 +356,30 @@ pub struct ConsentArgs {
     /// Date of the child's own assent to counting: 2026-03-31
     #[arg(long, value_name = "DATE", group = "dates")]
     pub counting_assent_on: Option<String>,
-    /// Date on which the child or its guardian refused or took back taking part: it wins until both
-    /// have agreed on a later day
+    /// Date on which the child, or you do not know who, refused or took back taking part: it wins
+    /// until all who are needed have agreed on a later day
     #[arg(long, value_name = "DATE", group = "dates")]
     pub refused_on: Option<String>,
     /// The same of counting
     #[arg(long, value_name = "DATE", group = "dates")]
     pub counting_refused_on: Option<String>,
-    /// By what the guardian's consent was given
+    /// Date on which the guardian refused or took back taking part: heard until the child's own word
+    /// is enough
+    #[arg(long, value_name = "DATE", group = "dates")]
+    pub guardian_refused_on: Option<String>,
+    /// The same of counting
+    #[arg(long, value_name = "DATE", group = "dates")]
+    pub counting_guardian_refused_on: Option<String>,
+    /// Day of birth of a child, of which the relay is told the month: 2011-05-09
+    #[arg(long, value_name = "DATE", group = "dates")]
+    pub born_on: Option<String>,
+    /// By what consent was given
     #[command(flatten)]
     pub terms: TermsArgs,
 }
 
-/// By what consent was given: of taking part where its date is said, of counting where that is.
+/// By what consent was given: of taking part where its date is said, of counting where that is. What is not said is as
+/// the programme's settings have it.
 #[derive(Debug, clap::Args)]
 pub struct TermsArgs {
     /// Number of your programme's text that was read

@@ -1,5 +1,7 @@
 //! The command line of staff: the programme, its staff, sites and figures.
 
+use jiashu_proto::entry::Jurisdiction;
+
 /// Arguments of `jiashu ngo me`.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("said").required(true).multiple(true)))]
@@ -70,6 +72,83 @@ pub struct ThresholdsArgs {
     /// Missed one after the other that put a child at risk
     #[arg(long, value_name = "N")]
     pub missed: Option<u32>,
+}
+
+/// Arguments of `jiashu ngo consent-settings`.
+#[derive(Debug, clap::Args)]
+pub struct ConsentSettingsArgs {
+    /// By whose law a child's own word is enough from some age on; none: both are needed until 18
+    #[arg(long, value_name = "CODE")]
+    pub jurisdiction: Option<Law>,
+    /// Number of the text that is read; none: whoever records a consent says it, or nobody
+    #[arg(long, alias = "text", value_name = "NUMBER", value_parser = number_or_none)]
+    pub text_version: Option<OrNone>,
+    /// For how many months a consent holds; none: without end
+    #[arg(long, value_name = "MONTHS", value_parser = number_or_none)]
+    pub valid_months: Option<OrNone>,
+}
+
+/// A number, or none any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrNone(pub Option<u32>);
+
+/// Arguments of `jiashu ngo consent-text`.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+It is a model: put in your programme's name and telephone number, let your own lawyer read it, and give it a
+number of your own (jiashu ngo consent-settings --text-version).")]
+pub struct ConsentTextArgs {
+    /// In which language: en, zh-Hans, ro, lv or it
+    #[arg(long, value_name = "TAG", default_value = "en", value_parser = ["en", "zh-Hans", "ro", "lv", "it"])]
+    pub language: String,
+    /// Say from which age a child's own word is enough there
+    #[arg(long, value_name = "CODE")]
+    pub jurisdiction: Option<Law>,
+    /// Save it as a page to print
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<std::path::PathBuf>,
+}
+
+/// By whose law, or by none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Law {
+    /// China: 14.
+    Cn,
+    /// Romania: 16.
+    Ro,
+    /// Moldova: 18, as nothing else is sure.
+    Md,
+    /// Latvia: 13.
+    Lv,
+    /// Italy: 14.
+    It,
+    /// Both are needed until 18.
+    None,
+}
+
+impl Law {
+    /// Whose, if it is anybody's.
+    #[must_use]
+    pub fn chosen(self) -> Option<Jurisdiction> {
+        match self {
+            Self::Cn => Some(Jurisdiction::China),
+            Self::Ro => Some(Jurisdiction::Romania),
+            Self::Md => Some(Jurisdiction::Moldova),
+            Self::Lv => Some(Jurisdiction::Latvia),
+            Self::It => Some(Jurisdiction::Italy),
+            Self::None => None,
+        }
+    }
+}
+
+fn number_or_none(text: &str) -> Result<OrNone, String> {
+    if text == "none" {
+        return Ok(OrNone(None));
+    }
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number
+        .map(|number| OrNone(Some(number)))
+        .ok_or_else(|| "it is a number from 1 on, or none".to_owned())
 }
 
 /// Thresholds that belong together.
@@ -158,4 +237,27 @@ pub enum SiteCommand {
         #[arg(long, value_name = "CODE")]
         org_unit: Option<String>,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum as _;
+    use jiashu_proto::entry::OF_AGE;
+
+    use super::*;
+
+    #[test]
+    fn the_help_says_the_age_of_each_law() {
+        for law in Law::value_variants() {
+            let age = law.chosen().map_or(OF_AGE, Jurisdiction::own_word_age);
+            let shown = law.to_possible_value().unwrap();
+
+            let help = shown.get_help().unwrap().to_string();
+
+            assert!(help.contains(&age.to_string()), "{help}");
+            let code = law.chosen().map_or("none", Jurisdiction::name);
+            assert_eq!(shown.get_name(), code);
+        }
+        assert_eq!(Law::value_variants().len(), Jurisdiction::ALL.len() + 1);
+    }
 }

@@ -17,7 +17,7 @@ use crate::voice::sending;
 
 pub(super) async fn run(context: &mut Context<'_>, args: &WithdrawArgs) -> Result<()> {
     let mut view = View::open_to_write(&context.home)?;
-    let (from, of) = parties(&view.people, args)?;
+    let (from, of) = parties(&view, args)?;
     let names = view.people.names(&of);
     let (question, what) = match args.what {
         WithdrawWhat::TakingPart => (
@@ -72,7 +72,8 @@ pub(super) async fn run(context: &mut Context<'_>, args: &WithdrawArgs) -> Resul
 }
 
 /// Who says so, and of which children: an adult of all or of those named, a child of itself.
-fn parties(people: &People, args: &WithdrawArgs) -> Result<(MemberId, Vec<MemberId>)> {
+fn parties(view: &View, args: &WithdrawArgs) -> Result<(MemberId, Vec<MemberId>)> {
+    let people = &view.people;
     let adult = people.served().iter().copied().find(|member| people.is_adult(*member));
     let from = match (&args.speaker, adult) {
         (Some(named), _) => people.speaker(Some(named))?,
@@ -86,13 +87,18 @@ fn parties(people: &People, args: &WithdrawArgs) -> Result<(MemberId, Vec<Member
         }
         return Ok((from, vec![from]));
     }
-    let children = || {
-        let children = people.roles().iter().filter(|(_, role)| **role == Role::Child);
-        children.map(|(child, _)| *child).collect::<Vec<_>>()
+    let agreements = Agreements::of(view)?;
+    let of: Vec<_> = if args.of.is_empty() {
+        children(people).filter(|child| !agreements.is_own_word(*child)).collect()
+    } else {
+        people.addressees(&args.of)?
     };
-    let of = if args.of.is_empty() { children() } else { people.addressees(&args.of)? };
     if of.iter().any(|member| people.role(*member) != Some(Role::Child)) {
         return Err(CliError::new(ExitCode::BadInput, "an agreement is of a child"));
+    }
+    if of.is_empty() || of.iter().any(|child| agreements.is_own_word(*child)) {
+        let text = "a child of its age says so for itself, on a phone that serves it";
+        return Err(CliError::new(ExitCode::BadInput, text));
     }
     Ok((from, of))
 }
@@ -129,6 +135,12 @@ impl Agreements {
         Ok(Self { placement, consents, today, counted })
     }
 
+    /// Whether the child's own word is enough today.
+    fn is_own_word(&self, child: MemberId) -> bool {
+        let consent = self.consents.iter().find(|consent| consent.member == child);
+        consent.is_some_and(|consent| consent.is_own_word(&self.today))
+    }
+
     fn json(&self, people: &People) -> serde_json::Value {
         let Self { placement, consents, today, counted } = self;
         let of_child = |one: &&Consent| people.role(one.member) == Some(Role::Child);
@@ -138,6 +150,7 @@ impl Agreements {
                 "taking_part": one.taking_part(today).name(),
                 "counting": one.counting(today).name(),
                 "ends_on": one.ends_on(today),
+                "own_word_from": one.own_word_from(),
             })
         };
         json!({
@@ -179,6 +192,9 @@ pub(super) async fn who_sees(context: &mut Context<'_>) -> Result<()> {
         let part = in_words(consent.taking_part(&today), consent.terms.as_deref());
         let counting = in_words(consent.counting(&today), consent.counting_terms.as_deref());
         writeln!(context.out, "{name}: taking part {part}; counting {counting}.")?;
+        if consent.is_own_word(&today) {
+            writeln!(context.out, "{name} agrees and takes back without anybody else.")?;
+        }
     }
     Ok(())
 }

@@ -4,10 +4,13 @@ use std::io::Write;
 
 use jiashu_api::family::{Case, ChildWeek, Member, Rule, Week};
 
+use jiff::tz::TimeZone;
+
 use super::pause::case_code;
 use super::staff::Staff;
 use super::{api, worklist};
 use crate::args::Globals;
+use crate::clock;
 use crate::error::Result;
 use crate::say::{json_line, rule_in_words};
 
@@ -46,21 +49,37 @@ pub(super) async fn run(case: &str, globals: &Globals, out: &mut dyn Write) -> R
 
 fn line_of(member: &Member) -> String {
     let Member { member: number, role, zone, suspended, .. } = member;
+    let today = TimeZone::UTC.to_datetime(clock::now()).date().to_string();
     let zone = zone.as_ref().map(|zone| format!(", {zone}")).unwrap_or_default();
-    let agreed = |what: &str, by: &[&Option<String>], back: &Option<String>| match back {
+    let agreed = |what: &str, by: &[&Option<String>], back: Option<&String>| match back {
         Some(day) => format!(", {what} taken back {day}"),
         None if by.iter().all(|day| day.is_some()) => format!(", {what}"),
         None => String::new(),
     };
     let is_child = role == "child";
-    let of = |guardian, child| if is_child { vec![guardian, child] } else { vec![guardian] };
+    let is_own_word = member.own_word_from.as_ref().is_some_and(|from| *from <= today);
+    let of = |guardian, child| match (is_child, is_own_word) {
+        (true, true) => vec![child],
+        (true, false) => vec![guardian, child],
+        (false, _) => vec![guardian],
+    };
+    let back = |own: &'_ Option<String>, guardian: &'_ Option<String>| {
+        own.clone().max(guardian.clone().filter(|_| !is_own_word))
+    };
     let part = of(&member.consent_on, &member.assent_on);
-    let part = agreed("takes part", &part, &member.withdrawn_on);
+    let taken_back = back(&member.withdrawn_on, &member.guardian_withdrawn_on);
+    let part = agreed("takes part", &part, taken_back.as_ref());
     let counting = of(&member.counting_on, &member.counting_assent_on);
-    let counting = agreed("counted", &counting, &member.counting_withdrawn_on);
+    let taken_back = back(&member.counting_withdrawn_on, &member.counting_guardian_withdrawn_on);
+    let counting = agreed("counted", &counting, taken_back.as_ref());
+    let own_word = match &member.own_word_from {
+        Some(_) if is_own_word => ", its own word is enough".to_owned(),
+        Some(from) => format!(", its own word is enough from {from}"),
+        None => String::new(),
+    };
     let suspended =
         suspended.as_ref().map(|reason| format!(", SUSPENDED ({reason})")).unwrap_or_default();
-    format!("{number}  {role}{zone}{part}{counting}{suspended}")
+    format!("{number}  {role}{zone}{part}{counting}{own_word}{suspended}")
 }
 
 fn rules(rules: &[Rule]) -> String {

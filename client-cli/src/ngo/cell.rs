@@ -203,6 +203,20 @@ pub(super) fn born(text: &str, today: Date) -> Result<Date, String> {
     Ok(born)
 }
 
+/// Of a day of birth what the relay is told: the month.
+pub(super) fn month(born_on: Date) -> String {
+    format!("{:04}-{:02}", born_on.year(), born_on.month())
+}
+
+/// What the programme has, by which a list is judged.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Settled {
+    /// Codes of its sites, where they are known.
+    pub(super) sites: Option<Vec<String>>,
+    /// From which age a child's own word is enough, where the programme has a jurisdiction.
+    pub(super) own_word_age: Option<u8>,
+}
+
 /// The code of a site.
 pub(super) fn site(text: &str) -> Result<String, String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);

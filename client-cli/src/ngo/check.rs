@@ -4,12 +4,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use jiashu_proto::bounds;
-use jiashu_proto::entry::Terms;
+use jiashu_proto::entry::{Terms, own_word_from};
 use jiashu_proto::id::{MemberId, Role};
 use jiff::civil::Date;
 
 pub(super) use self::shared::{SharedPhone, shared_phones};
-use super::cell::{self, Planned};
+use super::cell::{self, Planned, Settled};
 use super::sheet::{self, Column, Finding, Row};
 
 /// Bytes of an invite's blob beside the names: keys, pin, seal and CBOR heads, rounded up.
@@ -41,8 +41,10 @@ pub(super) struct Member {
     pub(super) consent_on: Option<String>,
     /// The child's own.
     pub(super) assent_on: Option<String>,
-    /// Day of birth.
+    /// Day of birth; stays here.
     pub(super) born_on: Option<Date>,
+    /// Month of birth of a child, where the programme has a jurisdiction.
+    pub(super) born_in: Option<String>,
     /// To counting; of a child the guardian's.
     pub(super) counting_on: Option<String>,
     /// The child's own to counting.
@@ -104,35 +106,36 @@ pub(super) struct Checked {
     pub(super) warnings: Vec<Finding>,
     /// How many families have a fault; a row without a case code that can be read counts as one.
     pub(super) faulty: usize,
-    /// Whether a site stands anywhere.
-    sites: bool,
+    /// Whether something stands anywhere that is judged by what the programme has.
+    asks: bool,
 }
 
 impl Checked {
-    /// Whether a site stands anywhere, in families with a fault too.
+    /// Whether a site or a day of birth stands anywhere, in families with a fault too.
     #[must_use]
-    pub(super) fn names_sites(&self) -> bool {
-        self.sites
+    pub(super) fn asks_what_is_settled(&self) -> bool {
+        self.asks
     }
 }
 
-/// Checks the whole list, but for which sites there are. `today` is the latest date that has begun anywhere.
+/// Checks the whole list, but for what the programme has. `today` is the latest date that has begun anywhere.
 #[must_use]
 pub(super) fn check(bytes: &[u8], today: Date) -> Checked {
-    check_at(bytes, today, None)
+    check_by(bytes, today, &Settled::default())
 }
 
-/// The same, where the programme has these sites.
+/// The same, in a programme that has this.
 #[must_use]
-pub(super) fn check_at(bytes: &[u8], today: Date, sites: Option<&[String]>) -> Checked {
+pub(super) fn check_by(bytes: &[u8], today: Date, settled: &Settled) -> Checked {
     let rows = match sheet::read(bytes) {
         Ok(rows) => rows,
         Err(faults) => return Checked { faults, ..Checked::default() },
     };
-    let sites_stand = rows.iter().any(|row| !row.cell(Column::Site).trim().is_empty());
-    let mut checked = Checked { sites: sites_stand, ..Checked::default() };
+    let stands = |column: Column| rows.iter().any(|row| !row.cell(column).trim().is_empty());
+    let asks = stands(Column::Site) || stands(Column::BornOn);
+    let mut checked = Checked { asks, ..Checked::default() };
     let readings: Vec<_> =
-        rows.iter().map(|row| Reading::of(row, today, sites, &mut checked)).collect();
+        rows.iter().map(|row| Reading::of(row, today, settled, &mut checked)).collect();
     let groups = group(readings);
     for group in &groups {
         check_group(group, &mut checked);
@@ -171,7 +174,7 @@ fn group(readings: Vec<Reading>) -> Vec<Group> {
 }
 
 impl Reading {
-    fn of(row: &Row, today: Date, sites: Option<&[String]>, checked: &mut Checked) -> Self {
+    fn of(row: &Row, today: Date, settled: &Settled, checked: &mut Checked) -> Self {
         let before = checked.faults.len();
         let mut cells = Cells { row, faults: &mut checked.faults };
         if let Some(reason) = &row.misshapen {
@@ -192,10 +195,14 @@ impl Reading {
         let counting_on = cells.optional(Column::CountingOn, date);
         let counting_assent_on = cells.optional(Column::CountingAssentOn, date);
         let terms = terms(&mut cells, today);
-        let site = cells.optional(Column::Site, |text| known_site(text, sites));
+        let site = cells.optional(Column::Site, |text| known_site(text, settled.sites.as_deref()));
         let plan = cells.optional(Column::Plan, cell::plan);
         let no_consent = row.cell(Column::ConsentOn).trim().is_empty() && row.misshapen.is_none();
-        if role == Some(Role::Child) && no_consent {
+        let age = settled.own_word_age.filter(|_| role == Some(Role::Child));
+        let born_in = age.and(born_on).map(cell::month);
+        let from = born_in.as_deref().zip(age).and_then(|(born, age)| own_word_from(born, age));
+        let is_own_word = assent_on.is_some() && from.is_some_and(|from| from <= today.to_string());
+        if role == Some(Role::Child) && no_consent && !is_own_word {
             let reason = "missing consent: the guardian's consent date is missing";
             cells.fault(Column::ConsentOn, reason.into());
         }
@@ -218,6 +225,7 @@ impl Reading {
                     consent_on,
                     assent_on,
                     born_on,
+                    born_in,
                     counting_on,
                     counting_assent_on,
                     terms: terms.map(|terms| Terms { language: spoken, ..terms }),

@@ -22,13 +22,14 @@ pub(super) async fn run(args: &ConsentArgs, globals: &Globals, out: &mut dyn Wri
     };
     let case_code = cell::case_code(&args.case).map_err(bad)?;
     let terms = terms(&args.terms).map_err(bad)?;
-    let is_of_part = args.consent_on.is_some();
-    let is_of_counting = args.counting_on.is_some();
+    let is_of_part = args.consent_on.is_some() || args.assent_on.is_some();
+    let is_of_counting = args.counting_on.is_some() || args.counting_assent_on.is_some();
     if terms.is_some() && !is_of_part && !is_of_counting {
-        let text =
-            "by what consent was given goes with its date: say --consent-on or --counting-on too";
+        let text = "by what consent was given goes with its date: say --consent-on or --counting-on too, \
+                    or --assent-on of a child whose own word is enough";
         return Err(bad(text.to_owned()));
     }
+    let born_on = args.born_on.as_deref().map(|text| cell::born(text, today())).transpose();
     let consent = Consent {
         consent_on: date(&args.consent_on)?,
         assent_on: date(&args.assent_on)?,
@@ -36,6 +37,9 @@ pub(super) async fn run(args: &ConsentArgs, globals: &Globals, out: &mut dyn Wri
         counting_assent_on: date(&args.counting_assent_on)?,
         withdrawn_on: date(&args.refused_on)?,
         counting_withdrawn_on: date(&args.counting_refused_on)?,
+        guardian_withdrawn_on: date(&args.guardian_refused_on)?,
+        counting_guardian_withdrawn_on: date(&args.counting_guardian_refused_on)?,
+        born_in: born_on.map_err(bad)?.map(cell::month),
         terms: terms.clone().filter(|_| is_of_part).map(Box::new),
         counting_terms: terms.filter(|_| is_of_counting).map(Box::new),
         ..Consent::none(MemberId(args.member))
@@ -60,7 +64,11 @@ pub(super) async fn run(args: &ConsentArgs, globals: &Globals, out: &mut dyn Wri
                     "Recorded. No letter of {} moves yet: each child needs the",
                     args.case
                 )?;
-                writeln!(out, "guardian's consent and its own assent.")?;
+                writeln!(
+                    out,
+                    "guardian's consent and its own assent; its assent alone from the age on"
+                )?;
+                writeln!(out, "that jiashu ngo consent-settings shows.")?;
             }
             Ok(())
         }

@@ -155,14 +155,22 @@ fn proposal(family: &Family) -> Vec<IntendedRule> {
 /// What is recorded of taking part and counting: one a member for whom something is. Assent is a child's.
 #[must_use]
 pub(super) fn consents(family: &Family) -> Vec<Consent> {
-    let of = |member: &super::check::Member| Consent {
-        consent_on: member.consent_on.clone(),
-        assent_on: member.assent_on.clone().filter(|_| !member.role.is_adult()),
-        counting_on: member.counting_on.clone(),
-        counting_assent_on: member.counting_assent_on.clone().filter(|_| !member.role.is_adult()),
-        terms: member.terms.clone().filter(|_| member.consent_on.is_some()).map(Box::new),
-        counting_terms: member.terms.clone().filter(|_| member.counting_on.is_some()).map(Box::new),
-        ..Consent::none(member.number)
+    let of = |member: &super::check::Member| {
+        let is_child = !member.role.is_adult();
+        // A list has no child without the guardian's date, unless the child's own word is enough.
+        let alone = is_child && member.consent_on.is_none();
+        let given = member.consent_on.is_some() || alone && member.assent_on.is_some();
+        let counted = member.counting_on.is_some() || alone && member.counting_assent_on.is_some();
+        Consent {
+            consent_on: member.consent_on.clone(),
+            assent_on: member.assent_on.clone().filter(|_| is_child),
+            counting_on: member.counting_on.clone(),
+            counting_assent_on: member.counting_assent_on.clone().filter(|_| is_child),
+            terms: member.terms.clone().filter(|_| given).map(Box::new),
+            counting_terms: member.terms.clone().filter(|_| counted).map(Box::new),
+            born_in: member.born_in.clone(),
+            ..Consent::none(member.number)
+        }
     };
     let recorded = family.members.iter().map(of);
     recorded.filter(|consent| *consent != Consent::none(consent.member)).collect()

@@ -5,17 +5,19 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 
+use jiashu_proto::entry::Jurisdiction;
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::Enrol;
 use jiashu_proto::id::Scope;
 
-use super::check::{Checked, Family, check, check_at, shared_phones};
+use super::cell::Settled;
+use super::check::{Checked, Family, check, check_by, shared_phones};
 use super::draw::{CARD_LIFE_MS, Drawn, draw, fingerprint};
 use super::folder::Folder;
 use super::report::{self, Progress, Tally, consent_commands};
 use super::send::{self, Answer};
 use super::staff::Staff;
-use super::{EnrolArgs, site, today};
+use super::{EnrolArgs, consent_settings, site, today};
 use crate::args::Globals;
 use crate::clock;
 use crate::error::{CliError, ExitCode, Result};
@@ -28,8 +30,8 @@ const MAX_LIST: u64 = 32 * 1024 * 1024;
 pub(super) async fn run(args: &EnrolArgs, globals: &Globals, out: &mut dyn Write) -> Result<()> {
     let list = read_list(&args.list)?;
     let mut checked = check(&list, today());
-    if checked.names_sites() {
-        checked = check_at(&list, today(), known_sites(args, globals).await?.as_deref());
+    if checked.asks_what_is_settled() {
+        checked = check_by(&list, today(), &settled(args, globals).await?);
     }
     report::faults(&checked.faults, globals.json);
     stop_if_bad(&checked, args)?;
@@ -71,17 +73,21 @@ pub(super) async fn run(args: &EnrolArgs, globals: &Globals, out: &mut dyn Write
     finish(&checked, &folder, &tally, globals, out)
 }
 
-/// The sites of the programme; `None` where a list is only looked at, and nobody can be asked.
-async fn known_sites(args: &EnrolArgs, globals: &Globals) -> Result<Option<Vec<String>>> {
+/// What the programme has; nothing is known of it where a list is only looked at, and nobody can be asked.
+async fn settled(args: &EnrolArgs, globals: &Globals) -> Result<Settled> {
     let asked = async {
         let staff = Staff::load(globals)?;
-        site::all(&staff, globals).await
+        let sites = site::all(&staff, globals).await?.into_iter().map(|site| site.code).collect();
+        let settings = consent_settings::settings(&staff, globals).await?;
+        let jurisdiction = settings.jurisdiction.as_deref().and_then(Jurisdiction::from_name);
+        let own_word_age = jurisdiction.map(Jurisdiction::own_word_age);
+        Ok(Settled { sites: Some(sites), own_word_age })
     };
     match asked.await {
-        Ok(sites) => Ok(Some(sites.into_iter().map(|site| site.code).collect())),
+        Ok(settled) => Ok(settled),
         Err(error) if args.dry_run => {
-            note(&format!("(whether the sites are known could not be looked up: {error})"));
-            Ok(None)
+            note(&format!("(what the programme has settled could not be looked up: {error})"));
+            Ok(Settled::default())
         }
         Err(error) => Err(error),
     }

@@ -4,7 +4,8 @@
 //! Read in this order: the first coordinator (`setup`, kept in `staff`); a list of families is read
 //! (`sheet`, `cell`) and checked whole (`check`); each family is drawn (`draw`), kept in a folder
 //! (`folder`, `disk`), sent (`enrol`, `send`) and printed (`page`, `wording`); what was missing is
-//! recorded later (`consent`). Phones and cards are made useless (`void`), a new phone gets a link to
+//! recorded later (`consent`), as the programme has settled (`consent_settings`) and read out
+//! (`consent_text`). Phones and cards are made useless (`void`), a new phone gets a link to
 //! ask by (`reissue`), a family of which no phone is left begins anew (`enrol --again`). Staff see no
 //! names but those of the list they hold themselves, and of that list no name leaves the machine.
 //!
@@ -39,6 +40,8 @@ mod dhis2;
 pub(crate) mod export;
 
 mod consent;
+mod consent_settings;
+mod consent_text;
 
 mod reissue;
 mod void;
@@ -83,6 +86,8 @@ pub async fn run(command: NgoCommand, globals: &Globals, out: &mut dyn Write) ->
         NgoCommand::Setup(args) => setup::run(&args.link, globals, out).await,
         NgoCommand::Enrol(args) => enrol::run(&args, globals, out).await,
         NgoCommand::Consent(args) => consent::run(&args, globals, out).await,
+        NgoCommand::ConsentSettings(args) => consent_settings::run(&args, globals, out).await,
+        NgoCommand::ConsentText(args) => consent_text::run(&args, globals, out),
         NgoCommand::Void(args) => void::run(&args, globals, out).await,
         NgoCommand::Reissue(args) => reissue::run(&args, globals, out).await,
         NgoCommand::Worklist { limit } => worklist::run(limit, globals, out).await,

@@ -38,7 +38,7 @@ pub(super) enum Column {
     ConsentOn,
     /// Date of the child's assent.
     AssentOn,
-    /// Date of birth; stays on this machine but for the year.
+    /// Date of birth; stays on this machine but for a child's month, where the programme has a jurisdiction.
     BornOn,
     /// Date of the consent to counting; of a child the guardian's.
     CountingOn,

@@ -4,15 +4,18 @@
 //! all answers are in; then the counters of all that waits are given anew, from the relay's last.
 
 use jiashu_proto::bounds;
-use jiashu_proto::entry::{Content, Message};
+use jiashu_proto::entry::{Agreed, Content, Message};
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{ClientFrame, Posted, ToClose};
 use jiashu_proto::id::{MemberId, Millis, N, Ref};
 use jiashu_proto::text::Text;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use rusqlite::Connection;
 
 use super::{Applied, Engine, closing, draft, resealing};
 use crate::error::Result;
+use crate::state::fact;
 use crate::state::lane::Lane;
 use crate::state::message::{self, Place, Shown};
 use crate::state::outbox::{self, Command};
@@ -232,7 +235,10 @@ impl Engine {
                     // The next process would not know, and ask again at once.
                     lane.retry_at = self.flight.paused_until;
                 }
-                lane.waits = Some(why_it_waits(no.code).to_owned());
+                lane.waits = Some(match no.code {
+                    ErrorCode::NotActive => why_not_active(&tx, now)?.to_owned(),
+                    code => why_it_waits(code).to_owned(),
+                });
             }
             // Whoever changed a schedule or a plan looks at it again, and decides anew.
             ErrorCode::Stale if !is_turn && !is_change => {
@@ -252,7 +258,6 @@ impl Engine {
 
 fn why_it_waits(code: ErrorCode) -> &'static str {
     match code {
-        ErrorCode::NotActive => "the programme has not recorded yet that everybody takes part",
         ErrorCode::SlowDown => "too much was sent at once",
         ErrorCode::Newer => "the relay is newer than this jiashu: update it",
         ErrorCode::TurnFirst => {
@@ -261,6 +266,26 @@ fn why_it_waits(code: ErrorCode) -> &'static str {
         }
         _ => "the relay cannot write just now",
     }
+}
+
+/// Why no letter moves, as far as this phone knows what was agreed to. The day is the relay's, in Greenwich.
+fn why_not_active(db: &Connection, now: Millis) -> Result<&'static str> {
+    let now = Timestamp::from_millisecond(now).unwrap_or(Timestamp::UNIX_EPOCH);
+    let today = TimeZone::UTC.to_datetime(now).date().to_string();
+    let agreed: Vec<_> = fact::with_prefix(db, "consent/")?
+        .into_iter()
+        .filter_map(|fact| match fact.content {
+            Content::Consent(consent) => Some(consent.taking_part(&today)),
+            _ => None,
+        })
+        .collect();
+    Ok(if agreed.iter().any(|one| matches!(one, Agreed::Withdrawn | Agreed::Refused)) {
+        "that somebody takes part was refused or taken back (jiashu who-sees)"
+    } else if agreed.contains(&Agreed::Expired) {
+        "the time for which it was agreed to is over: ask the programme's staff to renew it"
+    } else {
+        "the programme has not recorded yet that everybody takes part"
+    })
 }
 
 fn is_again(command: Option<&Command>) -> bool {

@@ -106,14 +106,20 @@ pub struct Member {
     pub consent_on: Option<String>,
     /// Of the child itself.
     pub assent_on: Option<String>,
-    /// When taking part was taken back.
+    /// When taking part was taken back; of a child by itself, or nobody says by whom.
     pub withdrawn_on: Option<String>,
+    /// The same of the guardian, which is heard until the child's own word is enough.
+    pub guardian_withdrawn_on: Option<String>,
     /// That contact is counted.
     pub counting_on: Option<String>,
     /// The same of the child itself.
     pub counting_assent_on: Option<String>,
     /// When counting was taken back.
     pub counting_withdrawn_on: Option<String>,
+    /// The same of the guardian.
+    pub counting_guardian_withdrawn_on: Option<String>,
+    /// From which day on a child's own word is enough; absent: not known, and both are needed.
+    pub own_word_from: Option<String>,
 }
 
 /// Days on which nothing is expected.

@@ -7,6 +7,8 @@ pub mod worklist;
 
 pub mod family;
 
+pub mod consent;
+
 pub mod transfer;
 
 pub mod report;

@@ -39,11 +39,12 @@ pub fn decide_consent(
     let of = |member: MemberId| standing.iter().find(|(_, consent)| consent.member == member);
     let earlier = of(member).map(|(_, consent)| consent);
     let earlier = earlier.cloned().unwrap_or_else(|| Consent::none(member));
-    let merged = merge(record.consent.clone(), earlier, settings, language)?;
+    let today = day_of(now);
+    let merged = merge(record.consent.clone(), earlier, settings, language, &today)?;
     Ok(agreed(vec![merged], roster, standing, now))
 }
 
-/// What is recorded of a member by now, as the programme's settings have it today.
+/// What is recorded of a member by now, with what the programme's settings say on that day.
 ///
 /// # Errors
 ///
@@ -53,34 +54,35 @@ pub(super) fn merge(
     earlier: Consent,
     settings: ConsentSettings,
     language: Option<&str>,
+    today: &str,
 ) -> Result<Consent, Refusal> {
     let born_in = new.born_in.or(earlier.born_in);
     let own_word_age = born_in.as_ref().map(|_| settings.own_word_age());
     let aged = Consent { born_in, own_word_age, ..Consent::none(new.member) };
-    // When they who are needed agreed: the guardian, or the child whose own word was enough by then.
-    let given = |consent: &Option<String>, assent: &Option<String>| {
-        let alone = assent.clone().filter(|on| aged.is_own_word(on));
-        alone.or_else(|| consent.clone())
-    };
-    let follow = |new: Option<Box<Terms>>, given: [Option<String>; 2], earlier| match given {
-        [None, _] if new.is_some() => {
-            let text = "by what consent was given goes with the guardian's date, or with that of a child whose own \
-                        word is enough";
-            Err(Refusal::new(ErrorCode::Malformed, text))
+    let alone = aged.is_own_word(today);
+    // By what it is given goes with the date of who is needed: of the child whose own word is enough, else the guardian.
+    let follow = |new: Option<Box<Terms>>, said: [[&Option<String>; 2]; 2], earlier| {
+        let [consent, assent] = said;
+        let [on, before] = if alone && assent[0].is_some() { assent } else { consent };
+        match on {
+            Some(on) if new.is_some() || before.as_ref() != Some(on) => {
+                Ok(filled(new, on, settings, language))
+            }
+            None if new.is_some() => {
+                let text = "by what consent was given goes with the guardian's date, or that of a child whose own \
+                            word is enough";
+                Err(Refusal::new(ErrorCode::Malformed, text))
+            }
+            _ => Ok(earlier),
         }
-        [Some(on), before] if new.is_some() || before.as_ref() != Some(&on) => {
-            Ok(filled(new, &on, settings, language))
-        }
-        _ => Ok(earlier),
     };
-    let part = [(&new.consent_on, &new.assent_on), (&earlier.consent_on, &earlier.assent_on)];
-    let terms = follow(new.terms, part.map(|(one, other)| given(one, other)), earlier.terms)?;
-    let counting = [
-        (&new.counting_on, &new.counting_assent_on),
-        (&earlier.counting_on, &earlier.counting_assent_on),
+    let said = [[&new.consent_on, &earlier.consent_on], [&new.assent_on, &earlier.assent_on]];
+    let terms = follow(new.terms, said, earlier.terms)?;
+    let said = [
+        [&new.counting_on, &earlier.counting_on],
+        [&new.counting_assent_on, &earlier.counting_assent_on],
     ];
-    let counting = counting.map(|(one, other)| given(one, other));
-    let counting_terms = follow(new.counting_terms, counting, earlier.counting_terms)?;
+    let counting_terms = follow(new.counting_terms, said, earlier.counting_terms)?;
     Ok(Consent {
         consent_on: new.consent_on.or(earlier.consent_on),
         assent_on: new.assent_on.or(earlier.assent_on),
@@ -331,3 +333,6 @@ fn ahead(now: Millis) -> String {
 fn is_date(text: &str) -> bool {
     text.parse::<jiff::civil::Date>().is_ok_and(|date| date.to_string() == text)
 }
+
+#[cfg(test)]
+mod tests;

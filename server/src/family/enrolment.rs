@@ -100,10 +100,11 @@ pub fn found_family(
     let invites: Vec<_> = roster.invites().keys().copied().collect();
     check_cards(&enrol.cards, &invites)?;
     check_members(enrol, &roster, now)?;
+    let today = day_of(now);
     let recorded = |consent: &Consent| {
         let language = enrol.members.iter().find(|fact| fact.member == consent.member);
         let language = language.map(|fact| &*fact.language);
-        merge(consent.clone(), Consent::none(consent.member), settings, language)
+        merge(consent.clone(), Consent::none(consent.member), settings, language, &today)
     };
     let consents: Vec<_> = enrol.consents.iter().map(recorded).collect::<Result<_, _>>()?;
     let link = Content::Link(LinkFact { link: enrol.link.clone() }).to_bytes();
@@ -121,7 +122,6 @@ pub fn found_family(
         let proposal = Proposal { staff: WORKER, rules: enrol.proposal.clone() };
         entries.push(NewEntry::of(&Content::Proposal(proposal)));
     }
-    let today = day_of(now);
     let mut changes = vec![
         Change::Create(ScopeKind::Family),
         Change::Turn { epoch: change.number, head: change.hash },

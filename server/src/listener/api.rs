@@ -8,6 +8,7 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use axum::{Extension, Router};
+use jiashu_api::consent::ConsentSettings;
 use jiashu_api::family::{Erase, Pause, Plan, Suspend};
 use jiashu_api::report::Thresholds;
 use jiashu_api::site::Site;
@@ -31,7 +32,9 @@ use crate::ngo::leaving;
 use crate::ngo::report::{self, By, Period};
 use crate::ngo::staff::{self, Staff};
 use crate::ngo::worklist::{MOST, USUAL, worklist};
-use crate::ngo::{audit, case, caseload, mail, sites, suspension, tasks, thresholds};
+use crate::ngo::{
+    audit, case, caseload, consent_settings, mail, sites, suspension, tasks, thresholds,
+};
 use crate::relay::Relay;
 
 mod export;
@@ -54,6 +57,7 @@ pub(super) fn routes() -> Router<Door> {
         .merge(transfer::routes())
         .route("/api/v1/report", get(report))
         .route("/api/v1/thresholds", get(show_thresholds).put(set_thresholds))
+        .route("/api/v1/consent-settings", get(show_consent_settings).put(set_consent_settings))
         .route("/api/v1/staff", get(list_staff).post(invite_staff))
         .route("/api/v1/staff/me", put(set_me))
         .route("/api/v1/staff/{number}", delete(remove_staff))
@@ -283,6 +287,21 @@ async fn report(State(door): State<Door>, staff: Staff, uri: Uri) -> Result<Resp
     }
     let period = period.unwrap_or_else(|| Period::last_closed(door.relay.clock.now()));
     Ok(json(&report::report(&door.relay, &staff, &period, by).await?))
+}
+
+async fn show_consent_settings(State(door): State<Door>, staff: Staff) -> Result<Response, No> {
+    let settings = consent_settings::show(&door.relay, &staff).await;
+    Ok(json(&settings.map_err(Failure::from)?))
+}
+
+async fn set_consent_settings(
+    State(door): State<Door>,
+    staff: Staff,
+    body: Body,
+) -> Result<StatusCode, No> {
+    let new: ConsentSettings = wish(&door.relay, body).await?;
+    consent_settings::set(&door.relay, &staff, new).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn show_thresholds(State(door): State<Door>, staff: Staff) -> Result<Response, No> {

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use jiashu_api::{
-    Problem, audit, export, family, mail, report, site, staff, task, transfer, worklist,
+    Problem, audit, consent, export, family, mail, report, site, staff, task, transfer, worklist,
 };
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
@@ -133,6 +133,13 @@ fn operations() -> Vec<Asked> {
         get("/api/v1/thresholds", "Where one standing ends and the next begins")
             .gives::<report::Thresholds>(),
         put("/api/v1/thresholds", "Put others in force").takes::<report::Thresholds>(),
+        get("/api/v1/consent-settings", "What holds of consent where nobody says otherwise")
+            .gives::<consent::ConsentSettings>(),
+        put(
+            "/api/v1/consent-settings",
+            "Let something else hold, of what is recorded from then on",
+        )
+        .takes::<consent::ConsentSettings>(),
         get("/api/v1/staff", "Who works for the programme").gives_all::<staff::Member>(),
         post("/api/v1/staff", "Let somebody new in, by a link whose secret the relay never sees")
             .takes::<staff::New>()

@@ -108,12 +108,15 @@ async fn members(relay: &Relay, family: Scope, facts: &Facts) -> Result<Vec<api:
             zone,
             language,
             suspended: suspended.map(|(_, reason)| (*reason).to_owned()),
+            own_word_from: consent.own_word_from(),
             consent_on: consent.consent_on,
             assent_on: consent.assent_on,
             withdrawn_on: consent.withdrawn_on,
             counting_on: consent.counting_on,
             counting_assent_on: consent.counting_assent_on,
             counting_withdrawn_on: consent.counting_withdrawn_on,
+            guardian_withdrawn_on: consent.guardian_withdrawn_on,
+            counting_guardian_withdrawn_on: consent.counting_guardian_withdrawn_on,
         });
     }
     Ok(members)

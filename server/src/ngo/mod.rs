@@ -4,7 +4,7 @@
 //! Read in this order: who somebody is and what they may ask for (`staff`), that they asked
 //! (`audit`), and what they are answered: whom to ring first (`worklist`), what is done for one family (`family`), where
 //! it goes (`transfer`), the programme's places (`sites`), what came of contact (`report`, of weeks and months (`period`)
-//! added up (`sums`)), by what it is judged (`thresholds`), and what of it leaves as files (`export`). Shapes are
+//! added up (`sums`)), by what it is judged (`thresholds`), what holds of consent (`consent_settings`), and what of it leaves as files (`export`). Shapes are
 //! `jiashu_api`'s, `listener::api` speaks HTTP, and what the answers are reckoned from is `contact`'s.
 
 pub mod staff;
@@ -31,6 +31,7 @@ pub mod sums;
 
 pub mod report;
 
+pub mod consent_settings;
 pub mod thresholds;
 
 pub mod family;

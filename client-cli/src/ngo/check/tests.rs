@@ -297,3 +297,28 @@ fn a_list_made_to_take_for_ever_does_not() {
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     assert_eq!((family.faults.len(), header.faults.len()), (1, 1));
 }
+
+#[test]
+fn a_child_whose_own_word_is_enough_needs_no_guardian_and_tells_its_month_of_birth() {
+    const COLUMNS: &str = "case_code,member,role,name,time_zone,language,device,shared_device,\
+                           consent_on,assent_on,born_on\n";
+    const PARENT: &str = "PO-2,1,parent,Rosa,Europe/Zurich,it,mamma,,,,1985-01-01\n";
+    let alone = |born_on: &str, assent_on: &str, own_word_age| {
+        let child = format!("PO-2,2,child,Marco,Europe/Rome,it,,,,{assent_on},{born_on}\n");
+        let list = format!("{COLUMNS}{PARENT}{child}");
+        let settled = Settled { own_word_age, ..Settled::default() };
+        let checked = check_by(list.as_bytes(), date(2026, 11, 24), &settled);
+        assert!(checked.asks_what_is_settled());
+        let born_in = |family: &Family| {
+            family.members.iter().map(|member| member.born_in.clone()).collect::<Vec<_>>()
+        };
+        checked.families.first().map(born_in)
+    };
+
+    let told = Some(vec![None, Some("2012-10".to_owned())]);
+    assert_eq!(alone("2012-10-31", "2026-11-02", Some(14)), told, "of a child alone");
+    assert_eq!(alone("2012-11-01", "2026-11-02", Some(14)), None, "a month too young");
+    assert_eq!(alone("2012-10-31", "", Some(14)), None, "nobody agreed");
+    assert_eq!(alone("", "2026-11-02", Some(14)), None, "of unknown age");
+    assert_eq!(alone("2012-10-31", "2026-11-02", None), None, "without a jurisdiction");
+}
