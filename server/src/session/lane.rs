@@ -158,19 +158,11 @@ impl OpenLane {
         let (device, members) = (sender.device, sender.members.clone());
         while let Some(limit) = room {
             let page = store.read_after(self.access.scope, self.read, limit).await?;
-            // Looked at after the page: what was written after a suspension is in no page before it. And before anything
-            // here moves: what fails is asked for again from the same place.
-            let suspended = if page.records.is_empty() {
-                Vec::new()
-            } else {
-                let state = store.state(self.access.scope).await?.ok_or(StoreError::NoScope)?;
-                state.suspended.clone()
-            };
             self.at_head = page.upto.seq >= page.head;
             self.read = page.upto;
             let own = page.records.iter().any(|record| self.answered.contains(&record.seq));
             let entries =
-                for_device(page.records, &suspended, device, &members, &self.answered, now);
+                for_device(page.records, &page.suspended, device, &members, &self.answered, now);
             self.answered = self.answered.split_off(&page.upto.seq.saturating_add(1));
             let passed_over = page.upto.seq.saturating_sub(self.sent.seq);
             if !entries.is_empty() || passed_over >= PASSED_OVER {

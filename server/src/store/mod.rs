@@ -96,6 +96,8 @@ pub struct Page {
     pub floor: Seq,
     /// Ascending, less what was superseded.
     pub records: Vec<Record>,
+    /// What is given to whom no more, as of the same moment: no page is older than the suspensions it comes with.
+    pub suspended: Vec<Suspended>,
 }
 
 /// How much of the log to read at once. At least one record is read, however large.

@@ -1,11 +1,11 @@
 //! Reading on from a cursor.
 
 use jiashu_proto::entry::Cursor;
-use jiashu_proto::id::Scope;
+use jiashu_proto::id::{MemberId, Scope};
 
 use super::{
-    ALL, FAMILY, Home, PHONE, a_ref, commit, entries, entry, fact, founding, message, seqs, start,
-    whole_log, with_phone,
+    ALL, FAMILY, Home, PHONE, a_ref, changes, commit, entries, entry, fact, founding, message,
+    seqs, start, whole_log, with_phone,
 };
 use crate::store::{Change, DueItem, Page, PageLimit, Store, StoreError};
 
@@ -131,4 +131,28 @@ pub(crate) async fn scopes_are_apart(home: &dyn Home) {
     }
     let due = store.due(100, 100).await.unwrap();
     assert_eq!(due.iter().map(|due| due.scope).collect::<Vec<_>>(), scopes);
+}
+
+pub(crate) async fn a_page_says_who_was_suspended_when_it_was_read(home: &dyn Home) {
+    let store = with_phone(home).await;
+    commit(&*store, message(PHONE, 1, b"before")).await;
+    let seen = async |store: &dyn Store| {
+        let page = whole_log(store).await;
+        let state = store.state(FAMILY).await.unwrap().unwrap();
+        assert_eq!(page.suspended, state.suspended);
+        page.suspended
+    };
+    assert_eq!(seen(&*store).await, []);
+
+    let suspend = vec![Change::Suspend(MemberId(1)), Change::Suspend(MemberId(2))];
+    commit(&*store, changes(suspend)).await;
+    commit(&*store, message(PHONE, 2, b"behind")).await;
+    let suspended = seen(&*store).await;
+    assert_eq!(suspended.len(), 2);
+    commit(&*store, changes(vec![Change::Lift(MemberId(2))])).await;
+    let lifted = seen(&*store).await;
+    assert_ne!(lifted, suspended);
+    store.close().await;
+
+    assert_eq!(seen(&*home.open().await).await, lifted);
 }

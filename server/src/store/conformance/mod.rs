@@ -57,6 +57,7 @@ macro_rules! store_conformance {
             log::a_page_holds_at_least_one_record,
             log::a_cursor_of_another_log_is_refused,
             log::scopes_are_apart,
+            log::a_page_says_who_was_suspended_when_it_was_read,
             facts::a_fact_supersedes_and_keeps_the_place,
             facts::a_fact_may_supersede_within_its_batch,
             facts::a_rank_not_above_is_not_written,

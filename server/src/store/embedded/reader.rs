@@ -131,7 +131,7 @@ pub(super) fn read_after(
     }
     let tag = if cursor.seq == 0 { 0 } else { cursor.tag };
     let (upto, head, floor) = (Cursor { tag, ..cursor }, state.head, state.floor);
-    let mut page = Page { upto, head, floor, records: Vec::new() };
+    let mut page = Page { upto, head, floor, records: Vec::new(), suspended: state.suspended };
     fill_page(tx, scope, limit, &mut page)?;
     Ok(page)
 }

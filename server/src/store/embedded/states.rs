@@ -183,7 +183,8 @@ impl Tail {
             return None;
         }
         let (head, floor) = (state.head, state.floor);
-        let mut page = Page { upto: cursor, head, floor, records: Vec::new() };
+        let suspended = state.suspended.clone();
+        let mut page = Page { upto: cursor, head, floor, records: Vec::new(), suspended };
         let mut bytes = 0;
         for Written { record, tag } in self.entries.range(passed..).take(limit.entries.max(1)) {
             bytes += record.content.len();

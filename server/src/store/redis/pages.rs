@@ -63,7 +63,8 @@ pub(super) fn page(found: &Places, cursor: Cursor, limit: PageLimit) -> Result<P
         return Err(StoreError::OtherLog);
     }
     let tag = if cursor.seq == 0 { 0 } else { cursor.tag };
-    let mut page = Page { upto: Cursor { tag, ..cursor }, head, floor, records: Vec::new() };
+    let (upto, suspended) = (Cursor { tag, ..cursor }, state.suspended.clone());
+    let mut page = Page { upto, head, floor, records: Vec::new(), suspended };
     let mut below: Vec<_> = all_facts
         .iter()
         .filter(|fact| fact.record.seq > cursor.seq && fact.record.seq <= floor)
