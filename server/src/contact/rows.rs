@@ -95,10 +95,16 @@ impl WeekRow {
         minicbor::to_vec(self).expect("writing to memory cannot fail")
     }
 
+    /// What [`WeekRow::to_bytes`] wrote; `None` if it does not read.
+    #[must_use]
+    pub fn from_bytes(value: &[u8]) -> Option<Self> {
+        minicbor::decode(value).ok()
+    }
+
     /// Of a row of [`week_book`]; `None` if it does not read.
     #[must_use]
     pub fn read(row: &LedgerRow) -> Option<Self> {
-        minicbor::decode(&row.value).ok()
+        Self::from_bytes(&row.value)
     }
 }
 
@@ -216,11 +222,11 @@ impl FamilyRow {
         minicbor::to_vec(self).expect("writing to memory cannot fail")
     }
 
-    /// Of a row of [`FAMILIES`]; `None` if it does not read. What an older relay entered of a family whose counting had
-    /// lapsed is not read either.
+    /// What [`FamilyRow::to_bytes`] wrote; `None` if it does not read. What an older relay entered of a family whose
+    /// counting had lapsed is not read either.
     #[must_use]
-    pub fn read(row: &LedgerRow) -> Option<Self> {
-        let mut read: Self = minicbor::decode(&row.value).ok()?;
+    pub fn from_bytes(value: &[u8]) -> Option<Self> {
+        let mut read: Self = minicbor::decode(value).ok()?;
         if !read.counted {
             for child in &mut read.children {
                 child.band = Band::None;
@@ -229,6 +235,12 @@ impl FamilyRow {
             read.phones.iter_mut().for_each(|phone| phone.used_at = None);
         }
         Some(read)
+    }
+
+    /// Of a row of [`FAMILIES`]; `None` if it does not read.
+    #[must_use]
+    pub fn read(row: &LedgerRow) -> Option<Self> {
+        Self::from_bytes(&row.value)
     }
 
     /// How many days ago something was then, as standings count them: on the clock of its site, without those of pauses.

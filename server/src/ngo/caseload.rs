@@ -8,11 +8,14 @@ use jiashu_proto::id::{DeviceId, Scope};
 
 use super::audit::Asked;
 use super::staff::{Staff, allow_case, no_such_staff};
+use crate::contact::glance::Glance;
 use crate::execute::Failure;
 use crate::family::Refusal;
 use crate::programme::{self, Role, StaffFact, staff_key};
 use crate::relay::Relay;
-use crate::store::{Batch, Change, LedgerRow, LedgerVersion, ScopeState, Store, StoreError};
+use crate::store::{
+    Batch, BookRow, Change, LedgerRow, LedgerVersion, ScopeState, Store, StoreError,
+};
 
 /// The book of whose each family is.
 pub const CASELOAD: &str = "caseload";
@@ -29,14 +32,44 @@ pub async fn caseload(
     let state = store.state(programme).await?.ok_or(StoreError::NoScope)?;
     let facts: HashMap<String, StaffFact> =
         programme::all(store, programme).await?.into_iter().collect();
-    let rows = store.book(programme, CASELOAD).await?;
-    let read = |row: LedgerRow| {
+    let book = store.whole_book(programme, CASELOAD).await?;
+    let read = |row: BookRow<'_>| {
         let family = Scope(u64::from_be_bytes(row.name.try_into().ok()?));
-        let worker: DeviceId = minicbor::decode(&row.value).ok()?;
+        let worker: DeviceId = minicbor::decode(row.value).ok()?;
         let fact = facts.get(&worker.to_string());
         (is_there(&state, worker) && is_shown_families(fact)).then_some((family, worker))
     };
-    Ok(rows.into_iter().filter_map(read).collect())
+    Ok(book.iter().filter_map(read).collect())
+}
+
+/// Which families are somebody's own, of those whose rows say how they stand.
+pub(super) struct Own<'a> {
+    staff: &'a Staff,
+    caseload: HashMap<Scope, DeviceId>,
+}
+
+impl<'a> Own<'a> {
+    pub(super) async fn of(relay: &Relay, staff: &'a Staff) -> Result<Self, StoreError> {
+        let caseload = match staff.role {
+            Role::Caseworker => caseload(&*relay.store, staff.programme).await?,
+            // Theirs are all of them, or none, whoever else's they are.
+            Role::Coordinator | Role::Auditor => HashMap::new(),
+        };
+        Ok(Self { staff, caseload })
+    }
+
+    /// Of somebody whose families are those of their sites alone.
+    #[cfg(test)]
+    pub(super) fn whose(staff: &'a Staff) -> Self {
+        Self { staff, caseload: HashMap::new() }
+    }
+
+    /// What a row of the families' book says at a glance, if it reads and is of one of these.
+    pub(super) fn glance<'b>(&self, row: BookRow<'b>) -> Option<Glance<'b>> {
+        let family = Scope(u64::from_be_bytes(row.name.try_into().ok()?));
+        let glance = Glance::from_bytes(row.value)?;
+        self.staff.owns(self.caseload.get(&family).copied(), glance.site).then_some(glance)
+    }
 }
 
 /// Whose a family is, if it has somebody by name.

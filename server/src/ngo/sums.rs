@@ -131,8 +131,8 @@ pub async fn rows(
 ) -> Result<Vec<Vec<WeekRow>>, StoreError> {
     let mut weeks = Vec::new();
     for week in &period.weeks {
-        let rows = store.book(programme, &week_book(*week)).await?;
-        weeks.push(rows.iter().filter_map(WeekRow::read).collect());
+        let book = store.whole_book(programme, &week_book(*week)).await?;
+        weeks.push(book.iter().filter_map(|row| WeekRow::from_bytes(row.value)).collect());
     }
     Ok(weeks)
 }

@@ -2,14 +2,14 @@
 
 use jiashu_api::task as api;
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::id::{MemberId, Scope};
+use jiashu_proto::id::MemberId;
 use jiashu_recurrence::utc_text;
 use jiff::Timestamp;
 
 use super::audit::Asked;
-use super::caseload::caseload;
+use super::caseload::Own;
 use super::staff::{Staff, Wants, allow_family, allow_quietly};
-use crate::contact::rows::{FAMILIES, FamilyRow};
+use crate::contact::rows::FAMILIES;
 use crate::execute::Failure;
 use crate::execute::family::tasks;
 use crate::family::Refusal;
@@ -26,18 +26,13 @@ use crate::store::Batch;
 pub async fn list(relay: &Relay, staff: &Staff) -> Result<Vec<api::Task>, Failure> {
     let asked = Asked { action: "tasks", ..Asked::default() };
     allow_quietly(relay, staff, Wants::Families, asked).await?;
-    let caseload = caseload(&*relay.store, staff.programme).await?;
-    let rows = relay.store.book(staff.programme, FAMILIES).await?;
+    let own = Own::of(relay, staff).await?;
+    let book = relay.store.whole_book(staff.programme, FAMILIES).await?;
     let mut open = Vec::new();
-    for row in &rows {
-        let Ok(name) = row.name.as_slice().try_into() else { continue };
-        let family = Scope(u64::from_be_bytes(name));
-        let Some(read) = FamilyRow::read(row) else { continue };
-        if staff.owns(caseload.get(&family).copied(), read.site.as_deref()) {
-            open.extend(read.tasks.iter().map(|task| (task.clone(), read.case_code.clone())));
-        }
+    for glance in book.iter().filter_map(|row| own.glance(row)) {
+        open.extend(glance.tasks.into_iter().map(|task| (task, glance.case_code)));
     }
-    open.sort_by_key(|(task, case)| (task.kind, task.opened_at, case.clone(), task.member));
+    open.sort_by_key(|(task, case_code)| (task.kind, task.opened_at, *case_code, task.member));
     Ok(open.iter().map(|(task, case_code)| listed(task, case_code)).collect())
 }
 

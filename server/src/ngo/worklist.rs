@@ -1,19 +1,21 @@
 //! Which family to ring first.
 
+use std::cmp::Reverse;
+
 use jiashu_api::worklist::{Child, Counting, Family, Next, Phone, Use, Worklist};
 use jiashu_contact::standing::Standing;
-use jiashu_proto::id::{Millis, Scope};
+use jiashu_proto::id::Millis;
 use jiashu_recurrence::{local_text, utc_text};
 use jiff::Timestamp;
 
 use super::audit::Asked;
-use super::caseload::caseload;
+use super::caseload::Own;
 use super::staff::{Staff, Wants, allow_quietly};
 use super::tasks;
 use crate::contact::rows::{ChildRow, FAMILIES, FamilyRow, PhoneRow};
 use crate::execute::Failure;
-use crate::family::tasks::TaskKind;
 use crate::relay::Relay;
+use crate::store::Book;
 
 /// Milliseconds of a day.
 const DAY_MS: Millis = 24 * 60 * 60 * 1000;
@@ -36,29 +38,33 @@ pub async fn worklist(relay: &Relay, staff: &Staff, most: usize) -> Result<Workl
     let asked = Asked { action: "worklist", ..Asked::default() };
     allow_quietly(relay, staff, Wants::Families, asked).await?;
     let now = relay.clock.now();
-    let caseload = caseload(&*relay.store, staff.programme).await?;
-    let rows = relay.store.book(staff.programme, FAMILIES).await?;
-    let own = rows.iter().filter_map(|row| {
-        let family = Scope(u64::from_be_bytes(row.name.as_slice().try_into().ok()?));
-        let read = FamilyRow::read(row)?;
-        staff.owns(caseload.get(&family).copied(), read.site.as_deref()).then_some(read)
-    });
-    let mut rows: Vec<_> = own.collect();
-    // Who asks for help comes first. Of equals whom nothing was heard of for longer; then by code, so that the list stands still.
-    rows.sort_by_cached_key(|row| {
-        let asks_for_help = row.tasks.iter().any(|task| task.kind == TaskKind::Help);
-        let standing = (asks_for_help, row.standing());
-        (std::cmp::Reverse(standing), longest_ago(row), row.case_code.clone())
-    });
-    let families = rows.iter().take(most).map(|row| listed(row, now)).collect();
-    Ok(Worklist { as_of: text(now), total: rows.len(), families })
+    let own = Own::of(relay, staff).await?;
+    let book = relay.store.whole_book(staff.programme, FAMILIES).await?;
+    let (first, total) = first(&book, &own, most);
+    let families = first.iter().map(|row| listed(row, now)).collect();
+    Ok(Worklist { as_of: text(now), total, families })
 }
 
-/// When both had last heard each other, of the child for whom that is longest ago; of one that never was, since when
-/// it is counted.
-fn longest_ago(row: &FamilyRow) -> Millis {
-    let since = |child: &ChildRow| child.two_way_at.or(child.since).unwrap_or(Millis::MAX);
-    row.children.iter().map(since).min().unwrap_or(Millis::MAX)
+/// The first so many of those in the book that are somebody's own, and how many these are. What all are put in order by is
+/// read where it stands; only those that are shown are read as a whole.
+fn first(book: &Book, own: &Own<'_>, most: usize) -> (Vec<FamilyRow>, usize) {
+    let keyed = book.iter().enumerate().filter_map(|(place, row)| {
+        let glance = own.glance(row)?;
+        // Who asks for help comes first. Of equals whom nothing was heard of for longer; then by code, so that the list
+        // stands still.
+        let standing = Reverse((glance.asks_for_help(), glance.standing()));
+        Some((standing, glance.longest_ago(), glance.case_code, place))
+    });
+    let mut keyed: Vec<_> = keyed.collect();
+    let total = keyed.len();
+    if most < total {
+        keyed.select_nth_unstable(most);
+        keyed.truncate(most);
+    }
+    keyed.sort_unstable();
+    let rows =
+        keyed.iter().filter_map(|(.., place)| FamilyRow::from_bytes(book.get(*place)?.value));
+    (rows.collect(), total)
 }
 
 /// A row as staff see it then.
@@ -134,11 +140,17 @@ fn timestamp(at: Millis) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use jiashu_contact::figures::Band;
     use jiashu_proto::entry::Terms;
-    use jiashu_proto::id::DeviceId;
+    use jiashu_proto::id::{DeviceId, MemberId, Role, Scope};
+    use proptest::prelude::*;
 
     use super::*;
+    use crate::contact::glance::Glance;
     use crate::contact::tests::{PROGRAMME, Weeks};
+    use crate::family::tasks::{Task, TaskKind};
+    use crate::programme;
+    use crate::store::BookRow;
 
     #[tokio::test]
     async fn once_counting_has_lapsed_nobody_sees_when_they_heard_each_other() {
@@ -208,5 +220,115 @@ mod tests {
 
         assert_eq!((seen.days_since_two_way, seen.children[0].days_since_home), (None, None));
         assert_eq!((seen.children[0].band.as_str(), seen.phones[0].days_unused), ("none", None));
+    }
+
+    /// As it was before rows were read at a glance: all are read, and all are put in order.
+    fn oracle(rows: &[Vec<u8>], sites: Option<&[String]>, most: usize) -> (Vec<FamilyRow>, usize) {
+        let is_own = |row: &FamilyRow| {
+            sites.is_none_or(|sites| row.site.as_ref().is_some_and(|site| sites.contains(site)))
+        };
+        let mut rows: Vec<_> = rows.iter().filter_map(|row| FamilyRow::from_bytes(row)).collect();
+        rows.retain(is_own);
+        let longest_ago = |row: &FamilyRow| {
+            let since = |child: &ChildRow| child.two_way_at.or(child.since).unwrap_or(Millis::MAX);
+            row.children.iter().map(since).min().unwrap_or(Millis::MAX)
+        };
+        rows.sort_by_cached_key(|row| {
+            let asks_for_help = row.tasks.iter().any(|task| task.kind == TaskKind::Help);
+            (Reverse((asks_for_help, row.standing())), longest_ago(row), row.case_code.clone())
+        });
+        let total = rows.len();
+        rows.truncate(most);
+        (rows, total)
+    }
+
+    fn child() -> impl Strategy<Value = ChildRow> {
+        let at = || proptest::option::of(-3..3_i64);
+        (0..8_usize, 0..5_usize, at(), at()).prop_map(|(standing, band, since, two_way_at)| {
+            ChildRow {
+                member: MemberId(3),
+                standing: Standing::ALL[standing],
+                band: Band::ALL[band],
+                missed_in_a_row: 1,
+                since,
+                two_way_at,
+                home_at: since,
+                away_at: None,
+            }
+        })
+    }
+
+    fn family() -> impl Strategy<Value = FamilyRow> {
+        let site = proptest::option::of("[ab]");
+        let tasks = proptest::sample::subsequence(TaskKind::ALL.to_vec(), 0..=2);
+        let phone = PhoneRow {
+            device: DeviceId(2),
+            serves: vec![(MemberId(2), Role::Caregiver), (MemberId(3), Role::Child)],
+            used_at: Some(9),
+        };
+        let phones = proptest::collection::vec(Just(phone), 0..2);
+        let children = proptest::collection::vec(child(), 0..3);
+        ("[a-c]", site, children, tasks, phones).prop_map(
+            |(case_code, site, children, tasks, phones)| FamilyRow {
+                case_code,
+                active: true,
+                counted: true,
+                children,
+                next: Some(8),
+                home_zone: site.clone(),
+                away_zone: None,
+                phones,
+                as_of: 10,
+                tasks: tasks.into_iter().map(|kind| Task::open(kind, MemberId(3), 5)).collect(),
+                agreed_until: site.clone(),
+                site,
+            },
+        )
+    }
+
+    /// Bytes of a row, some of them not as they were written.
+    fn bytes() -> impl Strategy<Value = Vec<u8>> {
+        let broken = proptest::option::weighted(0.3, (any::<prop::sample::Index>(), any::<u8>()));
+        (family(), broken).prop_map(|(family, broken)| {
+            let mut bytes = family.to_bytes();
+            if let Some((at, byte)) = broken {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            bytes
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_list_is_as_if_all_were_read_and_put_in_order(
+            rows in proptest::collection::vec(bytes(), 0..40),
+            most in 0..45_usize,
+            is_caseworker: bool,
+        ) {
+            let mut book = Book::default();
+            for (number, value) in (0_u64..).zip(&rows) {
+                book.push(BookRow { name: &number.to_be_bytes(), version: (1, 1), value });
+            }
+            let sites = vec!["a".to_owned()];
+            let role =
+                if is_caseworker { programme::Role::Caseworker } else { programme::Role::Coordinator };
+            let (programme, number) = (Scope(7), DeviceId(1));
+            let staff = Staff { programme, number, role, sites: sites.clone() };
+
+            let listed = first(&book, &Own::whose(&staff), most);
+
+            let expected = oracle(&rows, is_caseworker.then_some(&sites[..]), most);
+            prop_assert_eq!(listed, expected);
+        }
+
+        #[test]
+        fn a_row_reads_at_a_glance_just_where_it_reads(row in bytes()) {
+            let whole = FamilyRow::from_bytes(&row);
+
+            let glance = Glance::from_bytes(&row);
+
+            prop_assert_eq!(glance.is_some(), whole.is_some());
+        }
     }
 }

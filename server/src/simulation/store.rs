@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::weather::Weather;
 use crate::store::status::StoreStatus;
 use crate::store::{
-    Batch, Cleaning, Committed, Due, DueCount, Health, HeldBody, LedgerRow, Occurring, Page,
+    Batch, Book, Cleaning, Committed, Due, DueCount, Health, HeldBody, LedgerRow, Occurring, Page,
     PageLimit, Record, ScopeState, Snapshot, Store, StoreError, Wake,
 };
 
@@ -195,9 +195,9 @@ impl Store for BadLine {
         self.read(|store| async move { store.fact(scope, &key).await }).await
     }
 
-    async fn book(&self, scope: Scope, book: &str) -> Result<Vec<LedgerRow>, StoreError> {
+    async fn whole_book(&self, scope: Scope, book: &str) -> Result<Book, StoreError> {
         let book = book.to_owned();
-        self.read(|store| async move { store.book(scope, &book).await }).await
+        self.read(|store| async move { store.whole_book(scope, &book).await }).await
     }
 
     async fn row(

@@ -19,6 +19,7 @@ pub use batch::{
     Author, Batch, Change, Due, DueItem, HeldBody, LedgerRow, LedgerVersion, NEVER, NewEntry,
     Precondition,
 };
+pub use book::{Book, BookRow};
 pub use scope::{Invite, InviteState, ScopeKind, ScopeState, Seat, Suspended, Ticket, short_name};
 pub use snapshot::{Card, DueAt, FactAt, Place, Snapshot};
 
@@ -27,6 +28,8 @@ use status::StoreStatus;
 mod batch;
 
 mod scope;
+
+mod book;
 
 mod snapshot;
 
@@ -218,8 +221,13 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The fact of that key.
     async fn fact(&self, scope: Scope, key: &str) -> Result<Option<Record>, StoreError>;
 
-    /// The rows of a book of the ledger, ascending by name.
-    async fn book(&self, scope: Scope, book: &str) -> Result<Vec<LedgerRow>, StoreError>;
+    /// A whole book of the ledger.
+    async fn whole_book(&self, scope: Scope, book: &str) -> Result<Book, StoreError>;
+
+    /// The rows of a book of the ledger, ascending by name, each by itself: of a book that is not long.
+    async fn book(&self, scope: Scope, book: &str) -> Result<Vec<LedgerRow>, StoreError> {
+        Ok(self.whole_book(scope, book).await?.into_rows(book))
+    }
 
     /// One row of a book, by its name, without a look at the others.
     async fn row(

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::vec;
 
 use futures_util::stream;
 use jiashu_contact::figures::Band;
@@ -19,7 +18,7 @@ use crate::contact::rows::{ChildWeek, WeekRow, week_book};
 use crate::execute::Failure;
 use crate::ngo::staff::{Staff, Wants};
 use crate::relay::Relay;
-use crate::store::LedgerRow;
+use crate::store::{Book, BookRow};
 
 /// What it is asked for by.
 pub const NAME: &str = "family-week";
@@ -227,7 +226,8 @@ struct Walk {
     names: Pseudonyms,
     header: Option<Vec<u8>>,
     weeks: VecDeque<Week>,
-    rows: Option<(Week, vec::IntoIter<LedgerRow>)>,
+    /// The week whose rows are written, and from which place on.
+    rows: Option<(Week, Book, usize)>,
 }
 
 impl Walk {
@@ -237,10 +237,12 @@ impl Walk {
             return Ok(Some(header));
         }
         loop {
-            if let Some((week, rows)) = &mut self.rows {
+            if let Some((week, book, from)) = &mut self.rows {
                 let mut lines = Lines::default();
-                rows.take(AT_ONCE).for_each(|row| add(&mut lines, *week, &self.names, &row));
-                if rows.len() == 0 {
+                let some = book.iter().skip(*from).take(AT_ONCE);
+                some.for_each(|row| add(&mut lines, *week, &self.names, row));
+                *from += AT_ONCE;
+                if *from >= book.len() {
                     self.rows = None;
                 }
                 let piece = lines.into_bytes();
@@ -250,15 +252,15 @@ impl Walk {
                 continue;
             }
             let Some(week) = self.weeks.pop_front() else { return Ok(None) };
-            let rows = self.relay.store.book(self.programme, &week_book(week)).await?;
-            self.rows = Some((week, rows.into_iter()));
+            let book = self.relay.store.whole_book(self.programme, &week_book(week)).await?;
+            self.rows = Some((week, book, 0));
         }
     }
 }
 
-fn add(lines: &mut Lines, week: Week, names: &Pseudonyms, row: &LedgerRow) {
-    let number = row.name.as_slice().try_into().map(|name| Scope(u64::from_be_bytes(name)));
-    let (Ok(number), Some(mut of)) = (number, WeekRow::read(row)) else { return };
+fn add(lines: &mut Lines, week: Week, names: &Pseudonyms, row: BookRow<'_>) {
+    let number = row.name.try_into().map(|name| Scope(u64::from_be_bytes(name)));
+    let (Ok(number), Some(mut of)) = (number, WeekRow::from_bytes(row.value)) else { return };
     let mut children = std::mem::take(&mut of.children).into_iter();
     let Some(first) = children.next() else { return };
     let mut row = Row { week, family: names.name(number), of, child: first };

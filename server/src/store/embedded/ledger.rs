@@ -6,21 +6,22 @@ use rusqlite::{Connection, Row};
 
 use super::condition::Failure;
 use super::sums::LEDGER;
-use crate::store::{LedgerRow, LedgerVersion};
+use crate::store::{Book, BookRow, LedgerRow, LedgerVersion};
 
 /// The rows of a book, ascending by name.
-pub(super) fn book(tx: &Connection, scope: Scope, book: &str) -> Result<Vec<LedgerRow>, Failure> {
+pub(super) fn book(tx: &Connection, scope: Scope, book: &str) -> Result<Book, Failure> {
     let mut of_book = tx.prepare_cached(
         "SELECT scope, book, name, version, value, sum FROM ledger
          WHERE scope = ?1 AND book = ?2 ORDER BY name",
     )?;
     let mut rows = of_book.query((scope.0.cast_signed(), book))?;
-    let mut found = Vec::new();
+    let mut found = Book::default();
     while let Some(row) = rows.next()? {
         if !LEDGER.holds(row)? {
             return Err(Failure::DamagedRow { table: LEDGER.name, scope });
         }
-        found.push(read(row)?);
+        let (name, value) = (blob(row, 2)?, blob(row, 4)?);
+        found.push(BookRow { name, version: version(row)?, value });
     }
     Ok(found)
 }
@@ -46,14 +47,20 @@ pub(super) fn row(
 
 /// A row of the table, by its columns as they are checked.
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<LedgerRow> {
-    let version: [[u8; 8]; 2] = {
-        let bytes: [u8; 16] = row.get(3)?;
-        let (high, low) = bytes.split_at(8);
-        [high, low].map(|half| half.try_into().unwrap_or_default())
-    };
-    let [high, low] = version.map(u64::from_be_bytes);
     let (book, name, value) = (row.get(1)?, row.get(2)?, row.get(4)?);
-    Ok(LedgerRow { book, name, version: (high, low), value })
+    Ok(LedgerRow { book, name, version: version(row)?, value })
+}
+
+/// Where it stands: of many rows none is copied twice.
+fn blob<'a>(row: &'a Row<'_>, column: usize) -> rusqlite::Result<&'a [u8]> {
+    Ok(row.get_ref(column)?.as_blob()?)
+}
+
+fn version(row: &Row<'_>) -> rusqlite::Result<LedgerVersion> {
+    let bytes: [u8; 16] = row.get(3)?;
+    let (high, low) = bytes.split_at(8);
+    let [high, low] = [high, low].map(|half| half.try_into().unwrap_or_default());
+    Ok((u64::from_be_bytes(high), u64::from_be_bytes(low)))
 }
 
 /// How many rows a book has.

@@ -26,8 +26,8 @@ use self::threads::Threads;
 use super::noted::{self, Noted};
 use super::status::StoreStatus;
 use super::{
-    Batch, Change, Cleaning, Committed, Due, DueCount, Health, HeldBody, LedgerRow, Occurring,
-    Page, PageLimit, Record, ScopeState, Snapshot, Store, StoreError, Wake,
+    Batch, Book, Change, Cleaning, Committed, Due, DueCount, Health, HeldBody, LedgerRow,
+    Occurring, Page, PageLimit, Record, ScopeState, Snapshot, Store, StoreError, Wake,
 };
 
 mod threads;
@@ -381,7 +381,7 @@ impl Store for EmbeddedStore {
         self.readers.read(move |tx| reader::fact(tx, scope, &key)).await
     }
 
-    async fn book(&self, scope: Scope, book: &str) -> Result<Vec<LedgerRow>, StoreError> {
+    async fn whole_book(&self, scope: Scope, book: &str) -> Result<Book, StoreError> {
         self.shared.damaged.check(scope)?;
         let book = book.to_owned();
         self.readers.read(move |tx| ledger::book(tx, scope, &book)).await

@@ -44,10 +44,15 @@ impl Table {
 
     /// The check of a row with these values, in the order of [`Table::columns`].
     pub(super) fn sum<'a>(&self, values: impl IntoIterator<Item = ValueRef<'a>>) -> i64 {
-        let mut sum = Fnv::default();
-        sum.add(self.name.as_bytes());
+        let mut sum = self.begin();
         values.into_iter().for_each(|value| sum.add_value(value));
         sum.0.cast_signed()
+    }
+
+    fn begin(&self) -> Fnv {
+        let mut sum = Fnv::default();
+        sum.add(self.name.as_bytes());
+        sum
     }
 
     /// Whether a row holds; its first columns are [`Table::columns`], the next is its check.
@@ -57,8 +62,11 @@ impl Table {
     }
 
     fn sum_of(&self, row: &Row<'_>) -> rusqlite::Result<i64> {
-        let values = (0..self.width()).map(|column| row.get_ref(column));
-        Ok(self.sum(values.collect::<rusqlite::Result<Vec<_>>>()?))
+        let mut sum = self.begin();
+        for column in 0..self.width() {
+            sum.add_value(row.get_ref(column)?);
+        }
+        Ok(sum.0.cast_signed())
     }
 
     /// Gives every row its check.

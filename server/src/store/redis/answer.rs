@@ -24,8 +24,11 @@ pub(super) fn array(value: Value) -> Result<Vec<Value>, Damaged> {
 
 /// Several, each bytes.
 pub(super) fn all_bytes(value: Value) -> Result<Vec<Vec<u8>>, Damaged> {
-    let each = array(value)?.into_iter().map(bytes);
-    each.map(|one| one?.ok_or(Damaged("an answer with a hole"))).collect()
+    array(value)?.into_iter().map(present).collect()
+}
+
+fn present(value: Value) -> Result<Vec<u8>, Damaged> {
+    bytes(value)?.ok_or(Damaged("an answer with a hole"))
 }
 
 /// A field and its value, or a member and its score.
@@ -33,12 +36,21 @@ pub(super) type Pair = (Vec<u8>, Vec<u8>);
 
 /// Pairs: of a hash its fields, of a sorted set its members with their scores.
 pub(super) fn pairs(value: Value) -> Result<Vec<Pair>, Damaged> {
-    let flat = all_bytes(value)?;
-    let (pairs, rest) = flat.as_chunks::<2>();
-    if !rest.is_empty() {
+    each_pair(value)?.collect()
+}
+
+/// The same, one after the other: of 100,000 none is kept longer than it is looked at.
+pub(super) fn each_pair(
+    value: Value,
+) -> Result<impl Iterator<Item = Result<Pair, Damaged>>, Damaged> {
+    let mut flat = array(value)?.into_iter();
+    if flat.len() % 2 != 0 {
         return Err(Damaged("an answer that is no pairs"));
     }
-    Ok(pairs.iter().map(|[one, other]| (one.clone(), other.clone())).collect())
+    Ok(std::iter::from_fn(move || {
+        let (one, other) = (flat.next()?, flat.next()?);
+        Some(present(one).and_then(|one| Ok((one, present(other)?))))
+    }))
 }
 
 /// A number.

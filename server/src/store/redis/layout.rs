@@ -17,7 +17,7 @@ use jiashu_proto::entry::Seq;
 use jiashu_proto::frame::Reached;
 use jiashu_proto::id::{DeviceId, InviteId, Millis, Ref, Scope};
 
-use crate::store::{DueItem, LedgerRow, NEVER, Record};
+use crate::store::{BookRow, DueItem, LedgerRow, NEVER, Record};
 
 /// Buckets of a store, fixed when it is made: a cluster spreads them over its nodes.
 pub(super) const BUCKETS: u64 = 256;
@@ -122,15 +122,17 @@ pub(super) fn row_value(row: &LedgerRow) -> Vec<u8> {
 }
 
 pub(super) fn read_row(book: &str, name: &[u8], value: &[u8]) -> Result<LedgerRow, Damaged> {
+    let BookRow { name, version, value } = book_row(name, value)?;
+    Ok(LedgerRow { book: book.to_owned(), name: name.to_vec(), version, value: value.to_vec() })
+}
+
+/// The same of a book that is read whole.
+pub(super) fn book_row<'a>(name: &'a [u8], value: &'a [u8]) -> Result<BookRow<'a>, Damaged> {
     let read = || {
         let (high, rest) = value.split_first_chunk()?;
         let (low, value) = rest.split_first_chunk()?;
-        Some(LedgerRow {
-            book: book.to_owned(),
-            name: name.to_owned(),
-            version: (u64::from_be_bytes(*high), u64::from_be_bytes(*low)),
-            value: value.to_vec(),
-        })
+        let version = (u64::from_be_bytes(*high), u64::from_be_bytes(*low));
+        Some(BookRow { name, version, value })
     };
     read().ok_or(Damaged("a row of a ledger"))
 }

@@ -19,12 +19,13 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::answer::{all_bytes, array, bytes, pairs};
+use self::answer::{all_bytes, array, bytes, each_pair, pairs};
 use self::background::{hear_wakes, write_cursors};
 use self::durability::Condition;
 use self::fence::Fence;
 use self::layout::{
-    Damaged, FactRow, Keys, body_field, card_field, order_field, read_cursor, read_order, read_row,
+    Damaged, FactRow, Keys, body_field, book_row, card_field, order_field, read_cursor, read_order,
+    read_row,
 };
 use self::link::{Failure, Link};
 use self::pages::{Places, page};
@@ -33,7 +34,7 @@ use self::share::Share;
 use super::noted::{self, Noted};
 use super::status::StoreStatus;
 use super::{
-    Batch, Change, Cleaning, Committed, Due, DueCount, DueItem, Health, HeldBody, LedgerRow,
+    Batch, Book, Change, Cleaning, Committed, Due, DueCount, DueItem, Health, HeldBody, LedgerRow,
     Occurring, Page, PageLimit, Record, ScopeState, Snapshot, Store, StoreError, Wake,
 };
 
@@ -288,15 +289,16 @@ impl Store for RedisStore {
         Ok(row.map(|row| row.record))
     }
 
-    async fn book(&self, scope: Scope, book: &str) -> Result<Vec<LedgerRow>, StoreError> {
+    async fn whole_book(&self, scope: Scope, book: &str) -> Result<Book, StoreError> {
         let mut pipe = redis::pipe();
         pipe.cmd("HGETALL").arg(Keys::of(scope).book(book));
         let answer = self.link.ask(&pipe).await?.pop().unwrap_or_default();
-        let mut rows = Vec::new();
-        for (name, value) in pairs(answer).map_err(Failure::from)? {
-            rows.push(read_row(book, &name, &value).map_err(Failure::from)?);
+        let mut rows = Book::default();
+        for pair in each_pair(answer).map_err(Failure::from)? {
+            let (name, value) = pair.map_err(Failure::from)?;
+            rows.push(book_row(&name, &value).map_err(Failure::from)?);
         }
-        rows.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        rows.sort();
         Ok(rows)
     }
 
