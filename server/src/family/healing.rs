@@ -14,6 +14,7 @@ use jiashu_roster::{Author as LinkAuthor, Link, LinkBody, Op, Roster};
 
 use super::Refusal;
 use super::closing::{gone, no_longer_asked};
+use super::contact::look;
 use super::roster::{access_changes, check_bounds, check_ops, check_sizes, refusal};
 use super::suspension::speaker;
 use crate::store::{Batch, Change, InviteState, NewEntry, Precondition, ScopeKind, ScopeState};
@@ -86,7 +87,7 @@ pub fn decide_hand_in(
     now: Millis,
 ) -> Result<Batch, Refusal> {
     let head = Precondition::RosterHead(roster.head());
-    let mut batch = Batch { requires: vec![head], ..Batch::new(now) };
+    let mut batch = Batch { requires: vec![head], changes: vec![look(now)], ..Batch::new(now) };
     let vouched = voucher.and_then(|device| speaks(state, &roster, device).ok());
     batch.requires.extend(vouched.flatten().map(Precondition::NotSuspended));
     for (link, body) in links {

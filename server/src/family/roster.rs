@@ -13,6 +13,7 @@ use subtle::ConstantTimeEq;
 
 use super::admission::check_empty_cards;
 use super::closing::{gone, no_longer_asked};
+use super::contact::look;
 use super::{Refusal, Sender, check_cards, no_such_invite};
 use crate::store::{
     Author, Batch, Change, DueItem, Invite, InviteState, NewEntry, Precondition, ScopeState,
@@ -221,6 +222,10 @@ fn link_batch(
     let gone = gone(&change);
     let mut changes = vec![Change::Turn { epoch: change.number, head: change.hash }];
     changes.extend(no_longer_asked(gone.clone()));
+    if !body.ops.is_empty() {
+        // Which phones there are is among what staff see.
+        changes.push(look(now));
+    }
     let batch = Batch {
         requires: vec![Precondition::RosterHead(body.prev)],
         entries: vec![
