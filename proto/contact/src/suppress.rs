@@ -2,8 +2,11 @@
 //! them as many others as it takes that nobody reckons them from the rest.
 //!
 //! After Hundepool et al., *Statistical Disclosure Control* (2012), chapter 4: primary suppression by a least frequency,
-//! then complementary suppression until each sum has at least two unknowns, which together are not small either.
+//! then complementary suppression until each sum has at least two unknowns, which together are not small either, and until
+//! no small cell follows from several sums together (Gusfield, *A graph theoretic approach to statistical data security*,
+//! 1988).
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// A table of counts, a row a group: of all groups the sum is known, and of each group the sum of its cells.
@@ -52,8 +55,17 @@ pub fn suppress_within(table: &Table, hidden_rows: &[bool], least: u32) -> Shown
     }
     // Each time at least one more is left out, so it ends.
     let sums: Vec<_> = grid.sums().collect();
-    while sums.iter().any(|cells| grid.hide_one_more(cells, &groups, least)) {}
+    while sums.iter().any(|cells| grid.hide_one_more(cells, &groups, least))
+        || grid.close_one_ring(&groups, least)
+    {}
     grid.shown()
+}
+
+/// A row or a column of a table with its sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Line {
+    Row(usize),
+    Column(usize),
 }
 
 /// The table with its sums in a last row and a last column.
@@ -149,6 +161,67 @@ impl Grid {
         })
     }
 
+    /// Of what follows from several sums together, though it was left out, one cell no longer does, as one more of these rows
+    /// goes. Whether there was one. It is looked for small cells, and for sums of rows: other tables have them too.
+    ///
+    /// What is left out joins its row and its column. A cell follows from the sums just where nothing else joins the two,
+    /// over however many others: without a ring through it all the rest cancels out.
+    fn close_one_ring(&mut self, rows: &Range<usize>, least: u32) -> bool {
+        let cells = |rows: Range<usize>| {
+            rows.flat_map(|row| (0..self.width).map(move |column| (row, column)))
+        };
+        let must_not_follow = |(row, column): &(usize, usize)| {
+            *column == self.width - 1 || (1..least).contains(&self.count(*row, *column))
+        };
+        let mut hidden =
+            cells(0..self.height).filter(|cell| self.is_hidden(*cell) && must_not_follow(cell));
+        let next = hidden.find_map(|cell| {
+            let near = self.joined(Line::Row(cell.0), cell);
+            if near.contains(&Line::Column(cell.1)) {
+                return None;
+            }
+            let far = self.joined(Line::Column(cell.1), cell);
+            let closes = |(row, column): &(usize, usize)| {
+                let ends = [Line::Row(*row), Line::Column(*column)];
+                ends.iter().any(|end| near.contains(end))
+                    && ends.iter().any(|end| far.contains(end))
+            };
+            let may_go = cells(rows.clone())
+                .filter(|cell| !self.is_hidden(*cell) && closes(cell))
+                .filter(|(_, column)| self.count(self.height - 1, *column) > 0);
+            may_go.min_by_key(|(row, column)| {
+                let count = self.count(*row, *column);
+                (count == 0, *column == self.width - 1, count)
+            })
+        });
+        next.is_some_and(|cell| {
+            self.hide(cell);
+            true
+        })
+    }
+
+    /// What a row or column is joined with by cells that are left out, but for one of them.
+    fn joined(&self, first: Line, but: (usize, usize)) -> BTreeSet<Line> {
+        let mut joined = BTreeSet::from([first]);
+        let mut next = vec![first];
+        while let Some(line) = next.pop() {
+            let across: Vec<_> = match line {
+                Line::Row(row) => (0..self.width).map(|column| (row, column)).collect(),
+                Line::Column(column) => (0..self.height).map(|row| (row, column)).collect(),
+            };
+            for cell in across.into_iter().filter(|cell| *cell != but && self.is_hidden(*cell)) {
+                let other = match line {
+                    Line::Row(_) => Line::Column(cell.1),
+                    Line::Column(_) => Line::Row(cell.0),
+                };
+                if joined.insert(other) {
+                    next.push(other);
+                }
+            }
+        }
+        joined
+    }
+
     fn shown(&self) -> Shown {
         let cell = |row, column| (!self.is_hidden((row, column))).then(|| self.count(row, column));
         let (last_row, last_column) = (self.height - 1, self.width - 1);
@@ -191,6 +264,24 @@ mod tests {
         let column = [shown.rows[0][1], shown.rows[1][1], shown.column_sums[1]];
         assert!(hidden(&column) >= 2, "and from the column's: {shown:?}");
         assert_eq!(shown.sum, Some(69));
+    }
+
+    #[test]
+    fn what_follows_from_several_sums_together_is_left_out_with_one_more() {
+        // Of each line two are left out; and yet the five follow, where nothing leads round them.
+        let rows: [&[u32]; 3] = [&[10, 0, 0, 5], &[0, 10, 0, 0], &[0, 0, 9, 1]];
+        let shown = of(&rows, 10);
+
+        assert_eq!(shown.rows[0][3], None);
+        let grid = left_out(&Table { rows: rows.map(<[u32]>::to_vec).to_vec() }, &shown);
+        assert!(grid.joined(Line::Row(0), (0, 3)).contains(&Line::Column(3)), "{shown:?}");
+    }
+
+    fn left_out(table: &Table, shown: &Shown) -> Grid {
+        let rows = shown.rows.iter().zip(&shown.row_sums);
+        let cells = rows.flat_map(|(row, sum)| row.iter().chain([sum]));
+        let cells = cells.chain(&shown.column_sums).chain([&shown.sum]);
+        Grid { hidden: cells.map(Option::is_none).collect(), ..Grid::of(table) }
     }
 
     #[test]
@@ -271,6 +362,8 @@ mod tests {
                     }
                     if 0 < *count && *count < least {
                         prop_assert!(low < high);
+                        let joined = left_out(&table, &shown).joined(Line::Row(row), (row, column));
+                        prop_assert!(joined.contains(&Line::Column(column)), "{:?}", shown);
                     }
                 }
             }
