@@ -170,7 +170,11 @@ async fn look_at(relay: &Relay, due: &Due, state: &ScopeState) -> Result<(), Fai
 }
 
 /// Whom the family's phones prompt, by place.
-async fn nudges(store: &dyn Store, family: Scope) -> Result<Vec<(Seq, Nudge)>, StoreError> {
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn nudges(store: &dyn Store, family: Scope) -> Result<Vec<(Seq, Nudge)>, StoreError> {
     let facts = store.facts(family, NUDGE_KEYS).await?;
     let nudges =
         facts.into_iter().filter_map(|(_, record)| match Content::from_bytes(&record.content) {

@@ -9,6 +9,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use jiashu_proto::entry::Nudged;
 use jiashu_proto::id::{DeviceId, MemberId, Millis, Ref, Scope};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -184,6 +185,24 @@ async fn is_anothers(
     Ok(has_gone && !responsible(store, scope).await?.contains(&number))
 }
 
+/// Whether a parent is still to be prompted. While no mail server took it there may have been contact, or a pause; the
+/// family may not be counted any more, or the parent be suspended.
+async fn is_still_meant(
+    store: &dyn Store,
+    family: Scope,
+    mail: &Mail,
+    member: MemberId,
+) -> Result<bool, StoreError> {
+    let About::Nudge = mail.about else { return Ok(true) };
+    let Some(state) = store.state(family).await? else { return Ok(false) };
+    let is_counted = state.active && !state.superseded && state.counted_since.is_some();
+    if !is_counted || state.is_suspended(member) {
+        return Ok(false);
+    }
+    let nudges = contact::nudges(store, family).await?;
+    Ok(nudges.iter().any(|(_, nudge)| nudge.whom != Nudged::Nobody))
+}
+
 /// The letter, ready to leave; else why it will not, or nothing where nobody wants it any more.
 async fn prepared(
     relay: &Relay,
@@ -193,6 +212,7 @@ async fn prepared(
 ) -> Result<Result<Letter, Option<Why>>, Failure> {
     let store = &*relay.store;
     let to = match mail.to {
+        Recipient::Member(member) if !is_still_meant(store, scope, mail, member).await? => None,
         Recipient::Staff(number) if is_anothers(store, scope, mail, number).await? => None,
         Recipient::Staff(number) => {
             let programme = programme_of(store, scope).await?;

@@ -14,6 +14,7 @@ use jiashu_proto::id::{DeviceId, MemberId, Ref, TokenHash};
 
 use super::became;
 use super::mailer::{Letter, Mailer, Outcome};
+use super::outbox::{About, Mail, Recipient};
 use super::undelivered::{self, Why};
 use crate::contact::rows::{FAMILIES, FamilyRow};
 use crate::contact::tests::{LILI, MOTHER, PROGRAMME, Weeks, at};
@@ -84,6 +85,14 @@ impl Mails {
             value: b"ana@home.example".to_vec(),
         };
         let batch = Batch { changes: vec![Change::Enter(row)], ..Batch::new(0) };
+        self.weeks.relay.store.commit(self.weeks.family, batch).await.unwrap();
+    }
+
+    /// She is to be prompted, and no mail server takes it until then.
+    async fn prompt_at(&self, civil: &str) {
+        let mail = Mail::new(Recipient::Member(MOTHER), About::Nudge, self.weeks.relay.clock.now());
+        let changes = mail.put(Ref([9; 12]), at(civil)).to_vec();
+        let batch = Batch { changes, ..Batch::new(self.weeks.relay.clock.now()) };
         self.weeks.relay.store.commit(self.weeks.family, batch).await.unwrap();
     }
 
@@ -180,6 +189,60 @@ async fn nobody_is_asked_in_a_pause_or_where_nothing_is_counted() {
 
     assert_eq!((mails.nudged().await, mails.sent().len()), (None, 0));
     assert_eq!(mails.row().await.tasks, []);
+}
+
+#[tokio::test]
+async fn a_prompt_that_waits_for_a_mail_server_leaves_where_it_is_still_meant() {
+    let mails = Mails::begin().await;
+    mails.weeks.until("2026-11-03T08:00").await;
+    mails.reach().await;
+    mails.prompt_at("2026-11-03T12:00").await;
+
+    mails.weeks.until("2026-11-03T13:00").await;
+
+    assert_eq!(mails.sent().len(), 1);
+}
+
+#[tokio::test]
+async fn a_prompt_that_waits_for_a_mail_server_is_dropped_after_contact() {
+    let mut mails = Mails::begin().await;
+    mails.weeks.until("2026-11-03T08:00").await;
+    mails.reach().await;
+    mails.prompt_at("2026-11-03T12:00").await;
+
+    mails.weeks.heard(MOTHER, LILI, "2026-11-03T09:00", "2026-11-03T09:00").await;
+    mails.weeks.until("2026-11-03T13:00").await;
+
+    assert_eq!((mails.nudged().await, mails.sent().len()), (Some(Nudged::Nobody), 0));
+}
+
+#[tokio::test]
+async fn a_prompt_that_waits_for_a_mail_server_is_dropped_where_nothing_is_counted_any_more() {
+    let mails = Mails::begin().await;
+    mails.weeks.until("2026-11-03T08:00").await;
+    mails.reach().await;
+    mails.prompt_at("2026-11-03T12:00").await;
+
+    mails.weeks.consent(|consent| consent.counting_withdrawn_on = Some("2026-11-03".into())).await;
+    mails.weeks.until("2026-11-03T13:00").await;
+
+    assert_eq!(mails.sent().len(), 0);
+}
+
+#[tokio::test]
+async fn a_prompt_that_waits_for_a_mail_server_is_dropped_where_she_is_suspended() {
+    let mails = Mails::begin().await;
+    mails.weeks.until("2026-11-03T08:00").await;
+    mails.reach().await;
+    mails.prompt_at("2026-11-03T12:00").await;
+
+    let suspend = Change::Suspend(MOTHER);
+    let now = mails.weeks.relay.clock.now();
+    let batch = Batch { changes: vec![suspend], ..Batch::new(now) };
+    mails.weeks.relay.store.commit(mails.weeks.family, batch).await.unwrap();
+    mails.weeks.until("2026-11-03T13:00").await;
+
+    assert_eq!(mails.sent().len(), 0);
 }
 
 #[tokio::test]
