@@ -12,10 +12,10 @@ use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::AskForHelp;
 use jiashu_proto::id::{DeviceId, MemberId, Ref, TokenHash};
 
-use super::became;
 use super::mailer::{Letter, Mailer, Outcome};
 use super::outbox::{About, Mail, Recipient};
 use super::undelivered::{self, Why};
+use super::{became, digest};
 use crate::contact::rows::{FAMILIES, FamilyRow};
 use crate::contact::tests::{LILI, MOTHER, PROGRAMME, Weeks, at};
 use crate::execute::Failure;
@@ -29,6 +29,7 @@ use crate::ngo::transfer::to_site;
 use crate::ngo::worklist::worklist;
 use crate::ngo::{case, sites, suspension, tasks as task_list};
 use crate::programme::{self, Role, StaffFact, staff_key};
+use crate::scheduler;
 use crate::store::{Batch, Change, LedgerRow};
 
 struct Mails {
@@ -376,6 +377,21 @@ async fn on_mondays_at_eight_the_digest_leaves_once_on_each_clock() {
     mails.weeks.until("2026-11-30T15:00").await;
     assert_eq!(mails.sent().len(), 3);
     assert_eq!(mails.weeks.standing().await, Standing::AtRisk);
+}
+
+#[tokio::test]
+async fn a_relay_that_was_off_reckons_the_weeks_before_it_tells_of_them() {
+    let mails = Mails::begin().await.with_address().await;
+    mails.site("tianshui", "Asia/Shanghai").await;
+    mails.weeks.until("2026-11-05T12:00").await;
+
+    mails.weeks.relay.clock.set(at("2026-11-23T10:00"));
+    scheduler::settle_all(&mails.weeks.relay).await;
+
+    let store = &*mails.weeks.relay.store;
+    let figures = digest::figures(store, PROGRAMME, "2026W47 Asia/Shanghai").await.unwrap();
+    let total = figures.unwrap().of_ended.pop().unwrap();
+    assert_eq!(total.children, None, "one is left out; 0 were nobody");
 }
 
 #[test]

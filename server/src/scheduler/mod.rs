@@ -86,11 +86,27 @@ async fn step(relay: &Relay) -> Result<Step, StoreError> {
         due.into_iter().partition(|due| due.schedule().is_some());
     let fired = occurrences::fire_all(relay, occurrences).await?;
     let mut by_scope: BTreeMap<Scope, Vec<Due>> = BTreeMap::new();
+    let (digests, others): (Vec<_>, Vec<_>) =
+        others.into_iter().partition(|due| due.item == DueItem::Digest);
     for item in others {
         by_scope.entry(item.scope).or_default().push(item);
     }
     let done = join_all(by_scope.into_values().map(|items| in_order(relay, items))).await;
-    Ok(if fired || done.contains(&true) { Step::Done } else { Step::Stuck })
+    let told = in_order(relay, reckoned(relay, digests).await?).await;
+    Ok(if fired || told || done.contains(&true) { Step::Done } else { Step::Stuck })
+}
+
+/// Of some digests those of which all that was to be reckoned before them has been. The others stay due; they do not wait
+/// for long: a look is done or overtaken, or is put off behind them where it cannot be done.
+async fn reckoned(relay: &Relay, mut digests: Vec<Due>) -> Result<Vec<Due>, StoreError> {
+    if !digests.is_empty() {
+        let due = relay.store.due(relay.clock.now(), GROUP).await?;
+        let looks = due.iter().filter(|due| due.item == DueItem::Contact).map(|due| due.at);
+        if let Some(first) = looks.min() {
+            digests.retain(|digest| digest.at < first);
+        }
+    }
+    Ok(digests)
 }
 
 /// Whether at least one of them got done, or out of the way.
