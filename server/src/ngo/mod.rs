@@ -29,6 +29,8 @@ pub mod period;
 
 pub mod sums;
 
+mod seen;
+
 pub mod report;
 
 pub mod consent_settings;
@@ -41,3 +43,6 @@ pub mod transfer;
 pub mod export;
 
 pub mod leaving;
+
+#[cfg(test)]
+mod subtraction_tests;

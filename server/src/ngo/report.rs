@@ -2,9 +2,8 @@
 //! of many. A screen, an e-mail and a file are all made of this, so they cannot differ.
 
 use jiashu_api::report as api;
-use jiashu_contact::figures::{Band, Tally};
+use jiashu_contact::figures::Band;
 use jiashu_contact::standing::Standing;
-use jiashu_contact::suppress::{Table, suppress_within};
 use jiashu_contact::week::Week;
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::id::Millis;
@@ -13,6 +12,7 @@ use jiff::Timestamp;
 
 use super::audit::Asked;
 pub use super::period::{By, Period};
+use super::seen::{Cells, Seen};
 use super::staff::{Staff, Wants, allow_quietly};
 pub use super::sums::{Summed, Sums, rows, sum};
 use crate::execute::Failure;
@@ -20,11 +20,9 @@ use crate::family::Refusal;
 use crate::programme::Role;
 use crate::relay::Relay;
 
-/// Counts below this are not shown to readers who may not open the rows.
-pub const WITHIN: u32 = 5;
-
-/// Counts below this leave nowhere.
-pub const OUTSIDE: u32 = 10;
+/// Counts below this are not shown to readers who may not open the rows, and leave nowhere. One number for both: of two, a
+/// table with the lower less one with the higher tells what the higher left out.
+pub const LEAST: u32 = 10;
 
 /// The figures of a period, for a member of staff.
 ///
@@ -46,7 +44,7 @@ pub async fn report(
     let mut summed = sum(&rows, by);
     summed.closed = period.has_closed(summed.closed, now);
     // Who may open the rows is spared nothing by a gap here.
-    let least = (staff.role != Role::Coordinator).then_some(WITHIN);
+    let least = (staff.role != Role::Coordinator).then_some(LEAST);
     Ok(shown(period, by, &summed, least, now))
 }
 
@@ -59,11 +57,9 @@ pub fn shown(
     least: Option<u32>,
     now: Millis,
 ) -> api::Report {
-    let groups: Vec<_> = summed.groups.iter().collect();
-    let total = groups.iter().fold(Sums::default(), |sum, (_, sums)| sum.and(sums));
-    let seen = Seen::of_period(summed, &groups, least.unwrap_or(0));
-    let place =
-        |place: usize, name: &Option<String>, sums: &Sums| seen.group(place, name.clone(), sums);
+    let seen = Seen::of_period(summed, least.unwrap_or(0));
+    let total = summed.groups.values().fold(Sums::default(), Sums::and);
+    let groups = summed.groups.iter();
     api::Report {
         period: period.name.clone(),
         weeks: period.weeks.iter().map(Week::to_string).collect(),
@@ -73,141 +69,41 @@ pub fn shown(
         as_of: utc_text(Timestamp::from_millisecond(now).unwrap_or(Timestamp::UNIX_EPOCH)),
         groups: match by {
             By::Programme => Vec::new(),
-            _ => {
-                groups.iter().enumerate().map(|(at, (name, sums))| place(at, name, sums)).collect()
-            }
+            _ => groups.map(|(name, sums)| group(name.clone(), sums, &seen.group(name))).collect(),
         },
-        total: place(groups.len(), &None, &total),
+        total: group(None, &total, &seen.total),
     }
 }
 
-/// Which counts may be seen: a row a group, the last of all together.
-struct Seen {
-    /// Of a group of which not even the number of its children is shown, nothing is.
-    children: Vec<bool>,
-    families: Vec<bool>,
-    phones: Vec<[bool; 2]>,
-    standing: Vec<Vec<bool>>,
-    band: Vec<Vec<bool>>,
-}
-
-impl Seen {
-    /// A group that is left out of one of the weeks is left out of all together, or the others tell what that week says.
-    fn of_period(summed: &Summed, groups: &[(&Option<String>, &Sums)], least: u32) -> Self {
-        let mut hidden = vec![false; groups.len() + 1];
-        for week in &summed.weeks {
-            let none = Sums::default();
-            let of_week = |(name, _): &(&Option<String>, _)| week.get(*name).unwrap_or(&none);
-            let of_week: Vec<_> = groups.iter().map(|group| (group.0, of_week(group))).collect();
-            let seen = Self::of(&of_week, &vec![false; groups.len() + 1], least);
-            let seen = seen.children.iter().map(|seen| !seen);
-            hidden.iter_mut().zip(seen).for_each(|(hidden, also)| *hidden |= also);
-        }
-        Self::of(groups, &hidden, least)
-    }
-
-    /// `before` says which groups are left out whatever they hold, and last whether all together are.
-    fn of(groups: &[(&Option<String>, &Sums)], before: &[bool], least: u32) -> Self {
-        let table = |cells: &dyn Fn(&Sums) -> Vec<u32>| Table {
-            rows: groups.iter().map(|(_, sums)| cells(sums)).collect(),
-        };
-        let tables = [
-            table(&|sums| vec![sums.children()]),
-            table(&|sums| vec![sums.families]),
-            table(&|sums| sums.standing.to_vec()),
-            table(&|sums| sums.band.to_vec()),
-            table(&|sums| vec![sums.idle_phones, sums.shared_phones - sums.idle_phones]),
-        ];
-        // A group that one table hides all of is hidden in all of them: else one would give away what the other does not
-        // say.
-        let mut hidden: Vec<_> = before.iter().copied().take(groups.len()).collect();
-        loop {
-            let shown: Vec<_> =
-                tables.iter().map(|table| suppress_within(table, &hidden, least)).collect();
-            let is_hidden = |place: usize| {
-                before.get(place) == Some(&true)
-                    || shown.iter().take(4).any(|table| table.row_sums.get(place) == Some(&None))
-            };
-            let again: Vec<_> = (0..groups.len()).map(is_hidden).collect();
-            if again != hidden {
-                hidden = again;
-                continue;
-            }
-            let [children, families, standing, band, phones] = &shown[..] else {
-                return Self::nothing(groups.len());
-            };
-            let cells = |of: &jiashu_contact::suppress::Shown| -> Vec<Vec<bool>> {
-                let seen = |row: &Vec<Option<u32>>| row.iter().map(Option::is_some).collect();
-                of.rows.iter().chain([&of.column_sums]).map(seen).collect()
-            };
-            // All together likewise: what one table hides all of is not seen in any.
-            let is_seen = before.last() != Some(&true)
-                && shown.iter().take(4).all(|table| table.sum.is_some());
-            let first = |of: &jiashu_contact::suppress::Shown| -> Vec<bool> {
-                let rows = of.row_sums.iter().zip(&hidden);
-                let rows = rows.map(|(sum, hidden)| sum.is_some() && !hidden);
-                rows.chain([is_seen && of.sum.is_some()]).collect()
-            };
-            let idle = cells(phones).into_iter().map(|row| row.first() == Some(&true));
-            return Self {
-                children: first(children),
-                families: first(families),
-                phones: idle.zip(first(phones)).map(|(idle, all)| [idle, all]).collect(),
-                standing: cells(standing),
-                band: cells(band),
-            };
-        }
-    }
-
-    fn nothing(groups: usize) -> Self {
-        let none = vec![false; groups + 1];
-        Self {
-            children: none.clone(),
-            families: none,
-            phones: vec![[false; 2]; groups + 1],
-            standing: Vec::new(),
-            band: Vec::new(),
-        }
-    }
-
-    fn group(&self, place: usize, name: Option<String>, sums: &Sums) -> api::Group {
-        let seen = |of: &[bool]| of.get(place).copied().unwrap_or(false);
-        let all = seen(&self.children);
-        let figure = |count: u32| all.then_some(count);
-        let [idle, shared] = self.phones.get(place).copied().unwrap_or_default();
-        let Tally { expected, kept, both_ways } = sums.tally;
-        api::Group {
-            name,
-            families: (all && seen(&self.families)).then_some(sums.families),
-            children: figure(sums.children()),
-            standing: counts(
-                &Standing::ALL.map(Standing::name),
-                &sums.standing,
-                self.standing.get(place),
-            ),
-            band: counts(&Band::ALL.map(Band::name), &sums.band, self.band.get(place)),
-            expected: figure(expected),
-            kept: figure(kept),
-            missed: figure(sums.tally.missed()),
-            both_ways: figure(both_ways),
-            adherence: sums.tally.adherence().filter(|_| all).map(one_decimal),
-            two_way_adherence: sums.tally.two_way_adherence().filter(|_| all).map(one_decimal),
-            home: figure(sums.home),
-            away: figure(sums.away),
-            late: figure(sums.late),
-            shared_phones: shared.then_some(sums.shared_phones),
-            idle_phones: (shared && idle).then_some(sums.idle_phones),
-        }
+fn group(name: Option<String>, sums: &Sums, seen: &Cells) -> api::Group {
+    let figure = |is_seen: bool, count: u32| is_seen.then_some(count);
+    let percent = |percent: Option<f64>| percent.filter(|_| seen.plans).map(one_decimal);
+    api::Group {
+        name,
+        families: figure(seen.people, sums.families),
+        children: figure(seen.people, sums.children()),
+        standing: counts(Standing::ALL.map(Standing::name), sums.standing, seen.standing),
+        band: counts(Band::ALL.map(Band::name), sums.band, seen.band),
+        expected: figure(seen.plans, sums.tally.expected),
+        kept: figure(seen.plans, sums.tally.kept),
+        missed: figure(seen.plans, sums.tally.missed()),
+        both_ways: figure(seen.plans, sums.tally.both_ways),
+        adherence: percent(sums.tally.adherence()),
+        two_way_adherence: percent(sums.tally.two_way_adherence()),
+        home: figure(seen.heard, sums.home),
+        away: figure(seen.heard, sums.away),
+        late: figure(seen.late, sums.late),
+        shared_phones: figure(seen.shared_phones, sums.shared_phones),
+        idle_phones: figure(seen.idle_phones, sums.idle_phones),
     }
 }
 
-fn counts(names: &[&str], counts: &[u32], seen: Option<&Vec<bool>>) -> Vec<api::Count> {
-    let seen = |place: usize| seen.and_then(|seen| seen.get(place)).copied().unwrap_or(false);
-    let count = |(place, (name, count)): (usize, (&&str, &u32))| api::Count {
-        name: (*name).to_owned(),
-        count: seen(place).then_some(*count),
+fn counts<const N: usize>(names: [&str; N], counts: [u32; N], seen: [bool; N]) -> Vec<api::Count> {
+    let count = |((name, count), is_seen): ((&str, u32), bool)| api::Count {
+        name: name.to_owned(),
+        count: is_seen.then_some(count),
     };
-    names.iter().zip(counts).enumerate().map(count).collect()
+    names.into_iter().zip(counts).zip(seen).map(count).collect()
 }
 
 /// Half away from zero, as people round.
@@ -311,6 +207,57 @@ mod tests {
         assert_eq!((report.groups[0].kept, report.total.kept), (None, None));
         let report = shown(&month, By::Site, &sum(&weeks, By::Site), None, 5);
         assert_eq!((report.groups[0].kept, report.total.kept), (Some(15), Some(15)));
+    }
+
+    #[test]
+    fn a_month_shows_of_how_children_stand_what_its_last_week_shows() {
+        let of = |site: &str, standing: Standing, count: usize| {
+            (0..count).map(|_| row(site, vec![child(standing, 7, 5)])).collect::<Vec<_>>()
+        };
+        let of_site = |site: &str, on_track, at_risk| {
+            [of(site, Standing::OnTrack, on_track), of(site, Standing::AtRisk, at_risk)].concat()
+        };
+        let weeks = [
+            [of_site("a", 3, 0), of_site("b", 30, 0), of_site("c", 62, 0)].concat(),
+            [of_site("a", 50, 20), of_site("b", 40, 3), of_site("c", 30, 12)].concat(),
+        ];
+        let month = Period::month("202611").unwrap();
+        let month = Period { weeks: month.weeks[..2].to_vec(), ..month };
+
+        let of_month = shown(&month, By::Site, &sum(&weeks, By::Site), Some(5), 5);
+        let last = Period::week(month.weeks[1]);
+        let of_last = shown(&last, By::Site, &sum(&weeks[1..], By::Site), Some(5), 5);
+
+        for (group, last) in of_month.groups.iter().zip(&of_last.groups) {
+            assert_eq!((&group.standing, &group.band), (&last.standing, &last.band));
+            assert_eq!(group.children, last.children);
+        }
+        assert_eq!(of_month.total.standing, of_last.total.standing);
+        assert_eq!(of_month.groups[0].kept, None, "as in its first week");
+    }
+
+    #[test]
+    fn what_came_about_is_not_shown_where_it_is_of_a_few_children() {
+        let children = |expected: u32, count: usize| {
+            (0..count).map(move |_| row("a", vec![child(Standing::OnTrack, expected, 0)]))
+        };
+        let of = |planned: usize| -> Vec<WeekRow> {
+            children(7, planned).chain(children(0, 40 - planned)).collect()
+        };
+        let week = Period::week("2026W48".parse().unwrap());
+        let seen = |rows: Vec<WeekRow>| {
+            shown(&week, By::Site, &sum(&[rows], By::Site), Some(LEAST), 5).groups.remove(0)
+        };
+
+        let few = seen(of(9));
+        assert_eq!((few.children, few.expected, few.missed), (Some(40), None, None));
+        assert_eq!((few.kept, few.both_ways, few.adherence), (None, None, None));
+        assert_eq!((few.away, few.late), (Some(40), Some(0)), "any child may be heard");
+        let many = seen(of(10));
+        assert_eq!((many.expected, many.missed, many.adherence), (Some(70), Some(70), Some(0.0)));
+        let mut late = of(40);
+        late[0].children[0].late = 1;
+        assert_eq!(seen(late).late, None);
     }
 
     proptest! {

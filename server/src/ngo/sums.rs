@@ -1,6 +1,6 @@
 //! Figures of families, added up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiashu_contact::figures::{Band, Tally};
 use jiashu_contact::standing::Standing;
@@ -31,24 +31,25 @@ pub struct Sums {
     pub shared_phones: u32,
     /// Of these, the idle ones.
     pub idle_phones: u32,
+    /// Children of whom something was expected in the last week.
+    pub planned: u32,
+    /// Children of whom something came late in the last week.
+    pub late_children: u32,
 }
 
 impl Sums {
-    fn add_flow(&mut self, row: &WeekRow) {
+    fn add(&mut self, row: &WeekRow) {
+        self.families += u32::from(!row.children.is_empty());
+        self.shared_phones += row.shared_phones;
+        self.idle_phones += row.idle_phones;
         for child in &row.children {
             let (expected, kept, both_ways) = (child.expected, child.kept, child.both_ways);
             self.tally = self.tally.and(Tally { expected, kept, both_ways });
             self.home += child.home;
             self.away += child.away;
             self.late += child.late;
-        }
-    }
-
-    fn add_stock(&mut self, row: &WeekRow) {
-        self.families += u32::from(!row.children.is_empty());
-        self.shared_phones += row.shared_phones;
-        self.idle_phones += row.idle_phones;
-        for child in &row.children {
+            self.planned += u32::from(child.expected > 0);
+            self.late_children += u32::from(child.late > 0);
             let standing = Standing::ALL.iter().position(|one| *one == child.standing);
             let band = Band::ALL.iter().position(|one| *one == child.band);
             if let Some(count) = standing.and_then(|place| self.standing.get_mut(place)) {
@@ -66,6 +67,18 @@ impl Sums {
         self.standing.iter().sum()
     }
 
+    /// The same group a week later: what came about is added up, what stands is as it stands then.
+    #[must_use]
+    pub fn then(self, later: &Self) -> Self {
+        Self {
+            tally: self.tally.and(later.tally),
+            home: self.home + later.home,
+            away: self.away + later.away,
+            late: self.late + later.late,
+            ..later.clone()
+        }
+    }
+
     /// The two together.
     #[must_use]
     pub fn and(mut self, other: &Self) -> Self {
@@ -76,45 +89,47 @@ impl Sums {
         self.late += other.late;
         self.shared_phones += other.shared_phones;
         self.idle_phones += other.idle_phones;
+        self.planned += other.planned;
+        self.late_children += other.late_children;
         self.standing.iter_mut().zip(other.standing).for_each(|(sum, count)| *sum += count);
         self.band.iter_mut().zip(other.band).for_each(|(sum, count)| *sum += count);
         self
     }
 }
 
+/// Sums by the name of a group; what has none is the first.
+pub type Groups = BTreeMap<Option<String>, Sums>;
+
 /// What a period comes to, a group each, and whether all of it has closed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summed {
-    /// By name; what has none is the first.
-    pub groups: BTreeMap<Option<String>, Sums>,
+    /// Of all its weeks together.
+    pub groups: Groups,
     /// Whether it will stay so.
     pub closed: bool,
-    /// Of several weeks each by itself: what is left out of one of them is not told by all together.
-    pub weeks: Vec<BTreeMap<Option<String>, Sums>>,
+    /// Each of its weeks by itself: what is left out of one of them is not told by all together.
+    pub weeks: Vec<Groups>,
 }
 
 /// Sums up the weeks of a period.
 #[must_use]
 pub fn sum(weeks: &[Vec<WeekRow>], by: By) -> Summed {
-    let rows = weeks.iter().flatten();
-    let mut summed = Summed { closed: rows.clone().all(|row| row.closed), ..Summed::default() };
-    for row in rows {
-        summed.groups.entry(by.group(row)).or_default().add_flow(row);
-    }
-    for row in weeks.last().into_iter().flatten() {
-        summed.groups.entry(by.group(row)).or_default().add_stock(row);
-    }
-    if weeks.len() > 1 {
-        summed.weeks = weeks.iter().map(|week| stock(week, by)).collect();
-    }
-    summed
+    let closed = weeks.iter().flatten().all(|row| row.closed);
+    let weeks: Vec<_> = weeks.iter().map(|week| of_week(week, by)).collect();
+    let names: BTreeSet<_> = weeks.iter().flat_map(Groups::keys).cloned().collect();
+    let none = Sums::default();
+    let of_period = |name: Option<String>| {
+        let of_group = weeks.iter().map(|week| week.get(&name).unwrap_or(&none));
+        let sums = of_group.fold(Sums::default(), Sums::then);
+        (name, sums)
+    };
+    Summed { groups: names.into_iter().map(of_period).collect(), closed, weeks }
 }
 
-/// How families and children of a week stood.
-fn stock(week: &[WeekRow], by: By) -> BTreeMap<Option<String>, Sums> {
-    let mut groups: BTreeMap<_, Sums> = BTreeMap::new();
+fn of_week(week: &[WeekRow], by: By) -> Groups {
+    let mut groups = Groups::new();
     for row in week {
-        groups.entry(by.group(row)).or_default().add_stock(row);
+        groups.entry(by.group(row)).or_default().add(row);
     }
     groups
 }

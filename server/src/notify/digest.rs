@@ -1,25 +1,22 @@
 //! The Monday's digest: figures of the week that closed last, of the one before it, and of the one that has just ended.
 //!
 //! They are reckoned once for a zone and stand in the programme's ledger, so that whoever is sent them is told the same;
-//! and they leave the programme's house, so that counts below [`OUTSIDE`] are left out, as in a file.
+//! and they leave the programme's house, so that what would single somebody out is left out (`lines`), as in a file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiashu_api::report::Group;
-use jiashu_contact::standing::Standing;
-use jiashu_contact::suppress::{Table, suppress_within};
 use jiashu_contact::week::Week;
-use jiashu_proto::id::{DeviceId, MemberId, Millis, Scope};
+use jiashu_proto::id::{DeviceId, Millis, Scope};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use minicbor::{Decode, Encode};
 
+use super::lines::{Line, Rows, lines};
 use super::outbox::{About, Mail, Recipient, id_of};
 use crate::contact::rows::{WeekRow, week_book};
 use crate::execute::Failure;
-use crate::ngo::report::{By, OUTSIDE, Period, shown, sum};
-use crate::programme::{self, Role, SiteFact, StaffFact};
+use crate::programme::{self, SiteFact, StaffFact};
 use crate::relay::Relay;
 use crate::store::{Batch, Change, Due, DueItem, LedgerRow, Precondition, Store, StoreError};
 
@@ -54,124 +51,6 @@ pub struct Figures {
     /// Of the one that has ended.
     #[n(5)]
     pub of_ended: Vec<Line>,
-}
-
-/// The figures of a site; what is absent is not shown.
-#[derive(Clone, Debug, Default, PartialEq, Encode, Decode)]
-#[cbor(array)]
-pub struct Line {
-    /// Its code; absent: families without one, or in the last line all together.
-    #[n(0)]
-    pub site: Option<String>,
-    /// That are counted.
-    #[n(1)]
-    pub children: Option<u32>,
-    /// Occurrences of plans.
-    #[n(2)]
-    pub expected: Option<u32>,
-    /// Of these, kept.
-    #[n(3)]
-    pub kept: Option<u32>,
-    /// The same in percent.
-    #[n(4)]
-    pub adherence: Option<f64>,
-    /// What of that the week before had less, in points.
-    #[n(5)]
-    pub change: Option<f64>,
-    /// Children at risk at the end.
-    #[n(6)]
-    pub at_risk: Option<u32>,
-    /// Children of whom nothing was heard for longer.
-    #[n(7)]
-    pub silent: Option<u32>,
-    /// Children who stand so now and did not a week before.
-    #[n(8)]
-    pub newly: Option<u32>,
-    /// Phones of households.
-    #[n(9)]
-    pub shared_phones: Option<u32>,
-    /// Of these, idle.
-    #[n(10)]
-    pub idle_phones: Option<u32>,
-}
-
-/// Whether a child stands so that somebody should ask.
-fn is_at_risk(standing: Standing) -> bool {
-    standing >= Standing::AtRisk
-}
-
-/// The rows of a week by family.
-type Rows = BTreeMap<Vec<u8>, WeekRow>;
-
-/// The figures of a week beside those of the one before. Pure.
-#[must_use]
-pub fn lines(week: Week, rows: &Rows, before: &Rows, now: Millis) -> Vec<Line> {
-    let report = |week: Week, rows: &Rows| {
-        let rows: Vec<WeekRow> = rows.values().cloned().collect();
-        shown(&Period::week(week), By::Site, &sum(&[rows], By::Site), Some(OUTSIDE), now)
-    };
-    let (this, last) = (report(week, rows), report(week.before(), before));
-    let newly = newly(&this.groups, rows, before);
-    let groups = this.groups.iter().chain([&this.total]);
-    let line = |(place, group): (usize, &Group)| {
-        let earlier = match this.groups.get(place) {
-            Some(group) => last.groups.iter().find(|earlier| earlier.name == group.name),
-            None => Some(&last.total),
-        };
-        let earlier = earlier.and_then(|earlier| earlier.adherence);
-        let newly = newly.get(place).copied().flatten();
-        line(group, earlier, newly)
-    };
-    groups.enumerate().map(line).collect()
-}
-
-fn line(group: &Group, earlier: Option<f64>, newly: Option<u32>) -> Line {
-    let standing = |names: &[Standing]| {
-        let count = |name: &Standing| {
-            group.standing.iter().find(|count| count.name == name.name()).and_then(|one| one.count)
-        };
-        names.iter().map(count).sum::<Option<u32>>()
-    };
-    Line {
-        site: group.name.clone(),
-        children: group.children,
-        expected: group.expected,
-        kept: group.kept,
-        adherence: group.adherence,
-        change: group.adherence.zip(earlier).map(|(now, earlier)| now - earlier),
-        at_risk: standing(&[Standing::AtRisk]),
-        silent: standing(&[Standing::Silent, Standing::Dormant]),
-        newly,
-        shared_phones: group.shared_phones,
-        idle_phones: group.idle_phones,
-    }
-}
-
-/// Children of each group who stand worse than a week before, and of all together, as far as that may be shown.
-fn newly(groups: &[Group], rows: &Rows, before: &Rows) -> Vec<Option<u32>> {
-    let mut counts: BTreeMap<Option<&str>, [u32; 2]> = BTreeMap::new();
-    for (family, row) in rows {
-        let was = before.get(family);
-        let stood = |child: MemberId| {
-            was.and_then(|was| was.children.iter().find(|one| one.member == child))
-                .is_some_and(|one| is_at_risk(one.standing))
-        };
-        for child in &row.children {
-            let is_new = is_at_risk(child.standing) && !stood(child.member);
-            let [new, others] = counts.entry(row.site.as_deref()).or_default();
-            if is_new {
-                *new += 1
-            } else {
-                *others += 1
-            };
-        }
-    }
-    let of = |group: &Group| counts.get(&group.name.as_deref()).copied().unwrap_or_default();
-    let table = Table { rows: groups.iter().map(|group| of(group).to_vec()).collect() };
-    let hidden: Vec<_> = groups.iter().map(|group| group.children.is_none()).collect();
-    let shown = suppress_within(&table, &hidden, OUTSIDE);
-    let first = |cells: &Vec<Option<u32>>| cells.first().copied().flatten();
-    shown.rows.iter().chain([&shown.column_sums]).map(first).collect()
 }
 
 async fn rows(store: &dyn Store, programme: Scope, week: Week) -> Result<Rows, StoreError> {
@@ -361,111 +240,9 @@ fn asked_for(programme: Scope, figures: &Figures, told: &[DeviceId], now: Millis
     changes
 }
 
-/// What a member of staff is shown of it: all, or the own sites.
-#[must_use]
-pub fn seen_by(fact: &StaffFact, mut lines: Vec<Line>) -> Vec<Line> {
-    if fact.role != Role::Caseworker {
-        return lines;
-    }
-    // The last is of all together.
-    let _ = lines.pop();
-    lines.retain(|line| line.site.as_ref().is_some_and(|site| fact.sites.contains(site)));
-    lines
-}
-
 #[cfg(test)]
 mod tests {
-    use jiashu_contact::figures::Band;
-
     use super::*;
-    use crate::contact::rows::ChildWeek;
-
-    fn child(member: u32, standing: Standing, kept: u32) -> ChildWeek {
-        ChildWeek {
-            member: MemberId(member),
-            expected: 7,
-            kept,
-            both_ways: 0,
-            home: kept,
-            away: 0,
-            late: 0,
-            days: kept,
-            longest_gap_h: 30,
-            standing,
-            band: Band::Weekly,
-        }
-    }
-
-    /// So many families of one child each.
-    fn families(of: &[(&str, usize, Standing, u32)]) -> Rows {
-        let mut rows = Rows::new();
-        for (site, count, standing, kept) in of {
-            for _ in 0..*count {
-                let row = WeekRow {
-                    site: Some((*site).to_owned()),
-                    home_zone: None,
-                    away_zone: None,
-                    children: vec![child(3, *standing, *kept)],
-                    shared_phones: 1,
-                    idle_phones: 0,
-                    closed: true,
-                    as_of: 5,
-                };
-                rows.insert(u64::try_from(rows.len()).unwrap().to_be_bytes().to_vec(), row);
-            }
-        }
-        rows
-    }
-
-    fn week() -> Week {
-        "2026W48".parse().unwrap()
-    }
-
-    #[test]
-    fn a_line_says_how_a_site_does_and_how_that_changed() {
-        let before = families(&[("a", 30, Standing::OnTrack, 7), ("b", 40, Standing::OnTrack, 7)]);
-        let now = families(&[("a", 30, Standing::AtRisk, 0), ("b", 40, Standing::OnTrack, 7)]);
-
-        let lines = lines(week(), &now, &before, 5);
-
-        let [a, b, all] = &lines[..] else { panic!("{lines:?}") };
-        assert_eq!((a.site.as_deref(), a.children, a.at_risk), (Some("a"), Some(30), Some(30)));
-        assert_eq!((a.adherence, a.change, a.newly), (Some(0.0), Some(-100.0), Some(30)));
-        assert_eq!((b.change, b.newly, b.silent), (Some(0.0), Some(0), Some(0)));
-        assert_eq!((all.site.as_deref(), all.children, all.newly), (None, Some(70), Some(30)));
-        assert_eq!((all.shared_phones, all.idle_phones), (Some(70), Some(0)));
-    }
-
-    #[test]
-    fn what_would_single_somebody_out_is_left_out() {
-        let before = families(&[("a", 30, Standing::OnTrack, 7), ("b", 40, Standing::OnTrack, 7)]);
-        let mut now = before.clone();
-        let first = now.first_entry().unwrap().into_mut();
-        first.children[0].standing = Standing::AtRisk;
-
-        let lines = lines(week(), &now, &before, 5);
-
-        assert_eq!((lines[0].at_risk, lines[0].newly), (None, None));
-        assert_eq!((lines[2].at_risk, lines[2].newly), (None, None));
-        assert_eq!(lines[0].children, Some(30));
-    }
-
-    #[test]
-    fn a_caseworker_is_sent_the_own_sites_alone() {
-        let line = |site: Option<&str>| Line { site: site.map(str::to_owned), ..Line::default() };
-        let lines = vec![line(None), line(Some("a")), line(Some("b")), line(None)];
-        let staff = |role, sites: &[&str]| StaffFact {
-            role,
-            sites: sites.iter().map(|site| (*site).to_owned()).collect(),
-            name: String::new(),
-            email: None,
-            language: "en".into(),
-            left: false,
-        };
-
-        assert_eq!(seen_by(&staff(Role::Caseworker, &["b"]), lines.clone()), [line(Some("b"))]);
-        assert_eq!(seen_by(&staff(Role::Auditor, &[]), lines.clone()), lines);
-    }
 
     #[test]
     fn a_monday_begins_at_eight_on_its_own_clock() {

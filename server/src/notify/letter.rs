@@ -6,7 +6,8 @@ use jiashu_proto::id::{MemberId, Millis, Role, Scope};
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
-use super::digest::{Figures, Line, figures, seen_by};
+use super::digest::{Figures, figures};
+use super::lines::{Line, seen_by};
 use super::outbox::{About, Mail, Recipient, Written};
 use super::programme_of;
 use super::words::{self, Note, Words, filled};

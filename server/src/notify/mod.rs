@@ -2,7 +2,7 @@
 //!
 //! What is to be told stands in an outbox (`outbox`) beside the log that it is of, written in the same commit as its cause,
 //! and on the due index. When it is due, whom to tell and what is looked up here, what it says is written once (`letter`,
-//! of which `digest` is the Monday's), that it is tried is written down, and it is handed to whoever takes mail
+//! of which `digest` is the Monday's, made of `lines`), that it is tried is written down, and it is handed to whoever takes mail
 //! (`mailer`). Only when that has it, it is struck off. So none is lost; one of which nobody knows whether it arrived is
 //! sent again under the same Message-ID, and told of (`undelivered`).
 
@@ -31,6 +31,8 @@ pub mod outbox;
 pub mod letter;
 
 pub mod digest;
+
+pub mod lines;
 
 pub mod mailer;
 

@@ -12,7 +12,7 @@ use super::sheet::{Column, Lines, header, yes_no};
 use super::{Pieces, Wish, allow_file};
 use crate::execute::Failure;
 use crate::ngo::period::{By, Period};
-use crate::ngo::report::{OUTSIDE, rows, shown, sum};
+use crate::ngo::report::{LEAST, rows, shown, sum};
 use crate::ngo::staff::{Staff, Wants};
 use crate::programme::{self, SiteFact};
 use crate::relay::Relay;
@@ -320,7 +320,7 @@ pub async fn sums(
     if !summed.closed && !provisional {
         return Ok(None);
     }
-    let report = shown(period, By::Site, &summed, Some(OUTSIDE), now);
+    let report = shown(period, By::Site, &summed, Some(LEAST), now);
     let row = |group: Group| Row {
         period: report.period.clone(),
         closed: report.closed,
