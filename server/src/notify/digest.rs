@@ -23,8 +23,9 @@ use crate::store::{Batch, Change, Due, DueItem, LedgerRow, Precondition, Store, 
 /// The hour of the clock at which it leaves.
 const HOUR: i8 = 8;
 
-/// The book of which Monday was the last on each clock.
-const MONDAYS: &str = "digest/mondays";
+/// The book of which Monday each member of staff was seen to last. It is the member's, not a clock's: whose clock changes
+/// on a Monday, as a site comes or goes, is sent that week once all the same.
+const MONDAYS: &str = "digest/seen-to";
 
 /// The book of figures that are being sent.
 const FIGURES: &str = "digest/figures";
@@ -125,9 +126,12 @@ impl Clocks {
         Ok(Self { sites: sites.into_iter().map(|(code, site)| (code, site.zone)).collect() })
     }
 
-    fn all(&self) -> BTreeSet<&str> {
+    /// The next Monday at eight on any of them.
+    fn next(&self, now: Timestamp) -> Timestamp {
         let zones: BTreeSet<_> = self.sites.iter().map(|(_, zone)| zone.as_str()).collect();
-        if zones.is_empty() { BTreeSet::from(["UTC"]) } else { zones }
+        let zones = if zones.is_empty() { BTreeSet::from(["UTC"]) } else { zones };
+        let next = zones.into_iter().map(|zone| mondays(now, &zone_of(zone)).1).min();
+        next.unwrap_or(Timestamp::MAX)
     }
 
     /// That of a caseworker's first site; of who has all, of the programme's first.
@@ -137,45 +141,59 @@ impl Clocks {
     }
 }
 
-fn monday_row(zone: &str, monday: Date) -> Change {
+/// Who is staff now.
+async fn staff(
+    store: &dyn Store,
+    programme: Scope,
+) -> Result<Vec<(DeviceId, StaffFact)>, StoreError> {
+    let staff: Vec<(String, StaffFact)> = programme::all(store, programme).await?;
+    let here = staff.into_iter().filter(|(_, fact)| !fact.left);
+    Ok(here.filter_map(|(number, fact)| Some((DeviceId(number.parse().ok()?), fact))).collect())
+}
+
+fn seen_to(number: DeviceId, monday: Date) -> Change {
     let days = monday.duration_since(Date::constant(1, 1, 1)).as_hours() / 24;
     Change::Enter(LedgerRow {
         book: MONDAYS.to_owned(),
-        name: zone.as_bytes().to_vec(),
+        name: number.0.to_be_bytes().to_vec(),
         version: (u64::try_from(days).unwrap_or(0), 0),
         value: monday.to_string().into_bytes(),
     })
 }
 
-/// The last Monday that left on each clock.
-async fn left(store: &dyn Store, programme: Scope) -> Result<BTreeMap<String, Date>, StoreError> {
+/// The last Monday of each.
+async fn all_seen_to(
+    store: &dyn Store,
+    programme: Scope,
+) -> Result<BTreeMap<DeviceId, Date>, StoreError> {
     let rows = store.book(programme, MONDAYS).await?;
     let read = |row: LedgerRow| {
-        let zone = String::from_utf8(row.name).ok()?;
-        Some((zone, std::str::from_utf8(&row.value).ok()?.parse().ok()?))
+        let number = row.name.try_into().ok().map(u32::from_be_bytes)?;
+        Some((DeviceId(number), std::str::from_utf8(&row.value).ok()?.parse().ok()?))
     };
     Ok(rows.into_iter().filter_map(read).collect())
 }
 
-/// Sees to it that digests leave: after a site or somebody's address came in. The Mondays of a new clock begin with the
-/// next one.
+/// Sees to it that digests leave: after a site or somebody's address came in. Those of who is new begin with the next
+/// Monday.
 ///
 /// # Errors
 ///
 /// [`StoreError`].
 pub async fn arrange(relay: &Relay, programme: Scope) -> Result<(), StoreError> {
     let (store, now) = (&*relay.store, relay.clock.now());
-    let (clocks, left) = (Clocks::of(store, programme).await?, left(store, programme).await?);
+    let clocks = Clocks::of(store, programme).await?;
+    let last = all_seen_to(store, programme).await?;
     let at = Timestamp::from_millisecond(now).unwrap_or(Timestamp::UNIX_EPOCH);
     let mut changes = Vec::new();
-    let mut next = Timestamp::MAX;
-    for name in clocks.all() {
-        let (monday, following) = mondays(at, &zone_of(name));
-        let is_owed = left.get(name).is_some_and(|last| *last < monday);
-        if !left.contains_key(name) {
-            changes.push(monday_row(name, monday));
+    let mut next = clocks.next(at);
+    for (number, fact) in staff(store, programme).await? {
+        let (monday, _) = mondays(at, &zone_of(clocks.of_staff(&fact)));
+        match last.get(&number) {
+            None => changes.push(seen_to(number, monday)),
+            Some(last) if *last < monday => next = at,
+            Some(_) => {}
         }
-        next = next.min(if is_owed { at } else { following });
     }
     changes.push(Change::SetDue(DueItem::Digest, next.as_millisecond()));
     store.commit(programme, Batch { changes, ..Batch::new(now) }).await?;
@@ -190,29 +208,26 @@ pub async fn arrange(relay: &Relay, programme: Scope) -> Result<(), StoreError> 
 pub async fn on_due(relay: &Relay, due: &Due) -> Result<(), Failure> {
     let (store, programme, now) = (&*relay.store, due.scope, relay.clock.now());
     let at = Timestamp::from_millisecond(now).unwrap_or(Timestamp::UNIX_EPOCH);
-    let (clocks, left) = (Clocks::of(store, programme).await?, left(store, programme).await?);
-    let staff: Vec<(String, StaffFact)> = programme::all(store, programme).await?;
+    let clocks = Clocks::of(store, programme).await?;
+    let last = all_seen_to(store, programme).await?;
     let mut changes = Vec::new();
-    let mut next = Timestamp::MAX;
-    for name in clocks.all() {
-        let (monday, following) = mondays(at, &zone_of(name));
-        next = next.min(following);
-        if left.get(name).is_some_and(|last| *last >= monday) {
+    let mut told: BTreeMap<(&str, Date), Vec<DeviceId>> = BTreeMap::new();
+    for (number, fact) in staff(store, programme).await? {
+        let clock = clocks.of_staff(&fact);
+        let (monday, _) = mondays(at, &zone_of(clock));
+        if last.get(&number).is_some_and(|last| *last >= monday) {
             continue;
         }
-        let told = staff.iter().filter_map(|(number, fact)| {
-            let is_told = !fact.left && fact.email.is_some() && clocks.of_staff(fact) == name;
-            is_told.then(|| number.parse().ok().map(DeviceId)).flatten()
-        });
-        let told: Vec<_> = told.collect();
-        if !told.is_empty() && relay.mailer.is_some() {
-            let ended = Week::of(monday).before();
-            let figures = reckon(store, programme, name, ended, now).await?;
-            changes.extend(asked_for(programme, &figures, &told, now));
+        changes.push(seen_to(number, monday));
+        if fact.email.is_some() && relay.mailer.is_some() {
+            told.entry((clock, monday)).or_default().push(number);
         }
-        changes.push(monday_row(name, monday));
     }
-    changes.push(Change::SetDue(DueItem::Digest, next.as_millisecond()));
+    for ((zone, monday), told) in told {
+        let figures = reckon(store, programme, zone, Week::of(monday).before(), now).await?;
+        changes.extend(asked_for(programme, &figures, &told, now));
+    }
+    changes.push(Change::SetDue(DueItem::Digest, clocks.next(at).as_millisecond()));
     let requires = vec![Precondition::DueAt(DueItem::Digest, due.at)];
     store.commit(programme, Batch { requires, changes, ..Batch::new(now) }).await?;
     Ok(())

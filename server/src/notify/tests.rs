@@ -248,8 +248,9 @@ async fn a_prompt_that_waits_for_a_mail_server_is_dropped_where_she_is_suspended
 
 #[tokio::test]
 async fn who_asks_for_help_is_heard_at_once_and_stands_first() {
-    let mails = Mails::begin().await.with_address().await;
+    let mails = Mails::begin().await;
     mails.site("tianshui", "Asia/Shanghai").await;
+    let mails = mails.with_address().await;
 
     mails.help(Ref([7; 12])).await;
     mails.help(Ref([8; 12])).await;
@@ -377,6 +378,39 @@ async fn on_mondays_at_eight_the_digest_leaves_once_on_each_clock() {
     mails.weeks.until("2026-11-30T15:00").await;
     assert_eq!(mails.sent().len(), 3);
     assert_eq!(mails.weeks.standing().await, Standing::AtRisk);
+}
+
+#[tokio::test]
+async fn a_week_is_sent_once_where_a_site_on_another_clock_comes_on_a_monday() {
+    let mails = Mails::begin().await.with_address().await;
+    mails.site("tianshui", "Asia/Shanghai").await;
+    mails.weeks.until("2026-11-09T07:00").await;
+    mails.sent.lock().unwrap().clear();
+    mails.weeks.until("2026-11-09T10:00").await;
+    assert_eq!(mails.sent().len(), 1);
+
+    // By its code it is the first: from now on hers is that of eight in Moldova.
+    mails.site("soroca", "Europe/Chisinau").await;
+    mails.weeks.until("2026-11-10T10:00").await;
+    assert_eq!(mails.sent().len(), 1, "not again");
+    mails.weeks.until("2026-11-16T13:00").await;
+    assert_eq!(mails.sent().len(), 1);
+    mails.weeks.until("2026-11-16T14:00").await;
+    assert_eq!(mails.sent().len(), 2);
+}
+
+#[tokio::test]
+async fn a_week_is_sent_where_eight_has_passed_on_the_clock_of_a_site_that_comes_on_a_monday() {
+    let mails = Mails::begin().await.with_address().await;
+    mails.site("soroca", "Europe/Chisinau").await;
+    mails.weeks.until("2026-11-09T12:00").await;
+    mails.sent.lock().unwrap().clear();
+
+    mails.site("gansu", "Asia/Shanghai").await;
+    mails.weeks.until("2026-11-10T10:00").await;
+    assert_eq!(mails.sent().len(), 1);
+    mails.weeks.until("2026-11-16T09:00").await;
+    assert_eq!(mails.sent().len(), 2);
 }
 
 #[tokio::test]
