@@ -51,7 +51,6 @@ pub(super) struct Digest {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Columns {
-    pub(super) site: String,
     pub(super) children: String,
     pub(super) kept: String,
     pub(super) change: String,
