@@ -42,7 +42,8 @@ pub struct Family {
     pub counting: Counting,
     /// How it stands: as the child of whom that is worst.
     pub standing: String,
-    /// Whole days since both had last heard each other, of the child for whom that is longest; absent: never.
+    /// Days since both had last heard each other, of the child for whom that is longest: as standings count them, on the
+    /// clock of the site and without those of pauses; absent: never since it is counted.
     pub days_since_two_way: Option<i64>,
     /// The most that a child has missed one after the other.
     pub missed_in_a_row: u32,
@@ -91,7 +92,7 @@ pub struct Child {
     pub band: String,
     /// Missed one after the other.
     pub missed_in_a_row: u32,
-    /// Whole days since both had last heard each other; absent: never.
+    /// Days since both had last heard each other, counted likewise; absent: never since it is counted.
     pub days_since_two_way: Option<i64>,
     /// The same of when it last heard a parent.
     pub days_since_home: Option<i64>,

@@ -208,9 +208,9 @@ fn counts(all: &[Alike], sites: &[usize]) -> Vec<(String, u32, Sum)> {
             sum_of(pairs.map(|(site, place)| Atom::Stands(week, site, place)))
         };
         let mut add = |name: &str, count, sum| counts.push((format!("{name} {week}"), count, sum));
-        for place in 0..STANDINGS.len() {
+        for (place, standing) in STANDINGS.iter().enumerate() {
             let stands = count(&|alike| alike.stood[week] == place);
-            add(STANDINGS[place].name(), stands, at(&[place]));
+            add(standing.name(), stands, at(&[place]));
         }
         add("children", count(&|_| true), at(&[0, 1, 2, 3]));
         let expected = sum_of(sites.iter().map(|site| Atom::Expected(week, *site)));
@@ -257,8 +257,8 @@ fn leaks(all: &[Alike]) -> Vec<String> {
     let by_family = |week: usize| -> BTreeMap<Vec<u8>, WeekRow> {
         (0_u64..).map(|number| number.to_be_bytes().to_vec()).zip(families(week)).collect()
     };
-    for week in 1..WEEKS {
-        let lines = lines(names[week], &by_family(week), &by_family(week - 1), 5);
+    for (before, week) in (1..WEEKS).enumerate() {
+        let lines = lines(names[week], &by_family(week), &by_family(before), 5);
         let (total, sites) = lines.split_last().unwrap();
         sites.iter().for_each(|line| known.read_line(week, line, false));
         known.read_line(week, total, true);

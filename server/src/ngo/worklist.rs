@@ -165,8 +165,8 @@ mod tests {
             worklist(&weeks.relay, &staff, 1).await.unwrap().families.remove(0)
         };
         let before = seen(&weeks).await;
-        assert_eq!(before.children[0].days_since_home, Some(3));
-        assert_eq!(before.days_since_two_way, Some(3));
+        assert_eq!(before.children[0].days_since_home, Some(4));
+        assert_eq!(before.days_since_two_way, Some(4));
 
         weeks.until("2026-11-12T09:00").await;
 
@@ -208,6 +208,9 @@ mod tests {
             as_of: 10,
             tasks: Vec::new(),
             agreed_until: None,
+            leaves_at: None,
+            zone: None,
+            pauses: Vec::new(),
         };
         let row = crate::store::LedgerRow {
             book: FAMILIES.into(),
@@ -281,6 +284,9 @@ mod tests {
                 as_of: 10,
                 tasks: tasks.into_iter().map(|kind| Task::open(kind, MemberId(3), 5)).collect(),
                 agreed_until: site.clone(),
+                leaves_at: Some(11),
+                zone: site.clone(),
+                pauses: site.iter().map(|site| (site.clone(), site.clone())).collect(),
                 site,
             },
         )

@@ -240,15 +240,12 @@ async fn prepared(
     Ok(Ok(Letter { id, to, asked_at: SystemTime::UNIX_EPOCH + asked_at, written }))
 }
 
-/// Where a member of the family may be written to; who is suspended is not asked to write.
+/// Where a member of the family may be written to.
 async fn reach(
     store: &dyn Store,
     family: Scope,
     member: MemberId,
 ) -> Result<Option<String>, StoreError> {
-    if store.state(family).await?.is_some_and(|state| state.is_suspended(member)) {
-        return Ok(None);
-    }
     let row = store.row(family, REACH, &member.0.to_be_bytes()).await?;
     Ok(row.as_ref().and_then(read_reach).map(|(_, email)| email))
 }
