@@ -292,8 +292,8 @@ async fn what_was_counted_is_erased_where_that_is_taken_back_and_counts_again_fr
 
     weeks
         .consent(|consent| {
-            consent.counting_on = Some("2026-11-20".into());
-            consent.counting_assent_on = Some("2026-11-20".into());
+            consent.counting_on = Some("2026-11-19".into());
+            consent.counting_assent_on = Some("2026-11-19".into());
         })
         .await;
     weeks.until("2026-11-21T12:00").await;

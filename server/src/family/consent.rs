@@ -15,6 +15,9 @@ use super::{Refusal, Sender, begin_of, day_of, is_counted, takes_part};
 use crate::programme::ConsentSettings;
 use crate::store::{Author, Batch, Change, Due, NewEntry, Precondition, ScopeState};
 
+/// Milliseconds of a day.
+const DAY_MS: Millis = 24 * 60 * 60 * 1000;
+
 /// Records consent: what is absent stays as it stands. Also says whether letters may then move.
 ///
 /// `standing` is what is recorded of the whole family, with its places: none of it may change
@@ -88,14 +91,15 @@ pub(super) fn merge(
         assent_on: new.assent_on.or(earlier.assent_on),
         counting_on: new.counting_on.or(earlier.counting_on),
         counting_assent_on: new.counting_assent_on.or(earlier.counting_assent_on),
-        withdrawn_on: new.withdrawn_on.or(earlier.withdrawn_on),
-        counting_withdrawn_on: new.counting_withdrawn_on.or(earlier.counting_withdrawn_on),
+        // Dissent wins: an older day that somebody types does not take the place of a newer refusal.
+        withdrawn_on: new.withdrawn_on.max(earlier.withdrawn_on),
+        counting_withdrawn_on: new.counting_withdrawn_on.max(earlier.counting_withdrawn_on),
         terms,
         counting_terms,
-        guardian_withdrawn_on: new.guardian_withdrawn_on.or(earlier.guardian_withdrawn_on),
+        guardian_withdrawn_on: new.guardian_withdrawn_on.max(earlier.guardian_withdrawn_on),
         counting_guardian_withdrawn_on: new
             .counting_guardian_withdrawn_on
-            .or(earlier.counting_guardian_withdrawn_on),
+            .max(earlier.counting_guardian_withdrawn_on),
         ..aged
     })
 }
@@ -232,7 +236,7 @@ pub fn decide_withdrawal(
     if !is_own && !role(&withdraw.from).is_some_and(Role::is_adult) {
         return Err(Refusal::new(ErrorCode::NotAllowed, "a child says so for itself alone"));
     }
-    check_today(&withdraw.on, now)?;
+    let is_now = check_said_on(&withdraw.on, now)?;
     let of = |member: &MemberId| {
         let stands = standing.iter().find(|(_, consent)| consent.member == *member);
         stands.map_or_else(|| Consent::none(*member), |(_, consent)| consent.clone())
@@ -243,14 +247,17 @@ pub fn decide_withdrawal(
         let text = "a child whose own word is enough says so for itself";
         return Err(Refusal::new(ErrorCode::NotAllowed, text));
     }
-    let on = Some(withdraw.on.clone());
-    let taken_back = |stands: Consent| match (withdraw.what, is_own) {
-        (Agreement::TakingPart, true) => Consent { withdrawn_on: on.clone(), ..stands },
-        (Agreement::TakingPart, false) => Consent { guardian_withdrawn_on: on.clone(), ..stands },
-        (Agreement::Counting, true) => Consent { counting_withdrawn_on: on.clone(), ..stands },
-        (Agreement::Counting, false) => {
-            Consent { counting_guardian_withdrawn_on: on.clone(), ..stands }
-        }
+    // Phones and staff have each their own day: what is taken back now is so after all that was agreed to before.
+    let after = |said: [&Option<String>; 2]| {
+        let agreed = said.into_iter().flatten().filter(|_| is_now);
+        agreed.chain([&withdraw.on]).max().cloned()
+    };
+    let taken_back = |stands: Consent| {
+        let on = match withdraw.what {
+            Agreement::TakingPart => after([&stands.consent_on, &stands.assent_on]),
+            Agreement::Counting => after([&stands.counting_on, &stands.counting_assent_on]),
+        };
+        by_whom(withdraw.what, is_own, on, stands)
     };
     let new = stands.into_iter().map(taken_back).collect();
     let (mut batch, _) = agreed(new, roster, standing, now);
@@ -259,16 +266,33 @@ pub fn decide_withdrawal(
     Ok(Batch { author: Some(Author { device, n, entry_ref }), ..batch })
 }
 
-/// It is that day somewhere.
-fn check_today(day: &str, now: Millis) -> Result<(), Refusal> {
-    let today = jiff::Timestamp::from_millisecond(now).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    let today = jiff::tz::TimeZone::UTC.to_datetime(today).date();
-    let near = [today.yesterday().ok(), Some(today), today.tomorrow().ok()];
-    if is_date(day) && near.iter().flatten().any(|near| near.to_string() == day) {
-        Ok(())
+/// The same with what was taken back on that day, by the child or by who answers for it. What was taken back on a later day
+/// stays so.
+fn by_whom(what: Agreement, is_own: bool, on: Option<String>, stands: Consent) -> Consent {
+    let mut new = stands;
+    let place = match (what, is_own) {
+        (Agreement::TakingPart, true) => &mut new.withdrawn_on,
+        (Agreement::TakingPart, false) => &mut new.guardian_withdrawn_on,
+        (Agreement::Counting, true) => &mut new.counting_withdrawn_on,
+        (Agreement::Counting, false) => &mut new.counting_guardian_withdrawn_on,
+    };
+    *place = on.max(place.take());
+    new
+}
+
+/// Whether it is that day somewhere; else it was, as on a phone that was offline for long.
+fn check_said_on(day: &str, now: Millis) -> Result<bool, Refusal> {
+    if is_date(day) && *day <= *tomorrow(now) {
+        Ok(*day >= *day_of(now.saturating_sub(DAY_MS)))
     } else {
-        Err(Refusal::new(ErrorCode::Malformed, "the day is today's: is the phone's clock right?"))
+        let text = "the day has not begun anywhere: is the phone's clock right?";
+        Err(Refusal::new(ErrorCode::Malformed, text))
     }
+}
+
+/// The latest day that has begun somewhere, or is about to.
+fn tomorrow(now: Millis) -> String {
+    day_of(now.saturating_add(DAY_MS))
 }
 
 /// Every text and date of it is one, and of a member of that role.
@@ -299,12 +323,12 @@ pub(super) fn check_consent(consent: &Consent, role: Role, now: Millis) -> Resul
             return Err(Refusal::new(ErrorCode::Malformed, text));
         }
     }
-    check_dates(consent)
+    check_dates(consent, now)
 }
 
-fn check_dates(consent: &Consent) -> Result<(), Refusal> {
+fn check_dates(consent: &Consent, now: Millis) -> Result<(), Refusal> {
     let until = |terms: &Option<Box<Terms>>| terms.as_ref().and_then(|terms| terms.until.clone());
-    let dates = [
+    let said = [
         &consent.consent_on,
         &consent.assent_on,
         &consent.counting_on,
@@ -313,20 +337,25 @@ fn check_dates(consent: &Consent) -> Result<(), Refusal> {
         &consent.counting_withdrawn_on,
         &consent.guardian_withdrawn_on,
         &consent.counting_guardian_withdrawn_on,
-        &until(&consent.terms),
-        &until(&consent.counting_terms),
     ];
-    if dates.into_iter().flatten().all(|date| is_date(date)) {
-        Ok(())
-    } else {
-        Err(Refusal::new(ErrorCode::Malformed, "a date is YYYY-MM-DD"))
+    let ends = [&until(&consent.terms), &until(&consent.counting_terms)];
+    if !said.into_iter().chain(ends).flatten().all(|date| is_date(date)) {
+        return Err(Refusal::new(ErrorCode::Malformed, "a date is YYYY-MM-DD"));
     }
+    // Nothing that is said later would be after it.
+    let last = tomorrow(now);
+    if said.into_iter().flatten().any(|date| *date > last) {
+        return Err(Refusal::new(
+            ErrorCode::Malformed,
+            "nobody has agreed on a day that is to come",
+        ));
+    }
+    Ok(())
 }
 
 /// The first of the month after the next day: wherever it is the latest, that day has begun.
 fn ahead(now: Millis) -> String {
-    const DAY_MS: Millis = 24 * 3_600_000;
-    let tomorrow = day_of(now.saturating_add(DAY_MS));
+    let tomorrow = tomorrow(now);
     own_word_from(tomorrow.get(..7).unwrap_or_default(), 0).unwrap_or(tomorrow)
 }
 

@@ -138,6 +138,41 @@ fn a_guardian_who_takes_it_back_says_so_apart_from_the_child() {
 }
 
 #[test]
+fn what_is_taken_back_stays_so_whatever_day_it_is_on_the_phone_or_was_then() {
+    let phone = Sender { device: DeviceId(2), members: vec![LILI] };
+    let by = |on: &str, stands: &Consent| {
+        let withdraw = Withdraw {
+            n: 1,
+            entry_ref: jiashu_proto::id::Ref([1; 12]),
+            from: LILI,
+            of: vec![LILI],
+            what: Agreement::TakingPart,
+            on: on.into(),
+        };
+        let standing = [(7, stands.clone())];
+        let batch = decide_withdrawal(&phone, &withdraw, &roster(), &standing, NOW)?;
+        Ok::<_, Refusal>(batch.changes.contains(&Change::SetActive(false)))
+    };
+    // Agreed to in Gansu, where it is the 10th already.
+    let today = Consent { consent_on: day("10"), assent_on: day("10"), ..of_lili() };
+    let lately = Consent { consent_on: day("02"), assent_on: day("02"), ..of_lili() };
+
+    assert_eq!(by("2026-11-09", &today), Ok(true), "taken back in Prato, where it is the 9th");
+    assert_eq!(by("2026-11-04", &lately), Ok(true), "six days ago, on a phone without a signal");
+    assert_eq!(by("2026-11-01", &lately), Ok(false), "both have agreed since");
+    assert!(by("2026-11-12", &lately).is_err(), "that day has begun nowhere");
+
+    // Nor does an older refusal that staff type take the place of it.
+    let refused = Consent { withdrawn_on: day("05"), ..of_lili() };
+    let older = Consent { withdrawn_on: Some("2020-01-01".into()), ..of_lili() };
+    assert!(!recorded(ConsentSettings::default(), &[lately.clone(), refused, older]).1);
+    let to_come = Consent { consent_on: Some("2099-01-01".into()), ..lately };
+    let record = RecordConsent { case_code: "GS-001".into(), consent: to_come };
+    let settings = ConsentSettings::default();
+    assert!(decide_consent(&record, &roster(), &[], settings, None, NOW).is_err());
+}
+
+#[test]
 fn what_is_out_of_bounds_is_refused() {
     let terms = Some(Box::new(Terms { version: Some(1), ..Terms::default() }));
     let cases = [
