@@ -1,3 +1,4 @@
+use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{ClientFrame, Leave, LeaveWhat};
 use jiashu_proto::id::{DeviceId, InviteId, Ref};
 use jiashu_roster::Event;
@@ -9,8 +10,8 @@ use crate::blobs::BlobName;
 use crate::contact::tests::{MOTHER, PROGRAMME, Weeks};
 use crate::execute::transfer::tests::{OTHER, taken, two_programmes};
 use crate::execute::{self, transfer};
-use crate::family::Sender;
 use crate::family::leaving::{Household, Phones, decide_leave};
+use crate::family::{Refusal, Sender};
 use crate::scheduler;
 
 const NEW: Scope = Scope(0x1234);
@@ -90,6 +91,27 @@ async fn what_it_had_before_it_began_anew_goes_too() {
     for family in [old, NEW] {
         assert!(books(&weeks, family).await.is_empty(), "{family}");
     }
+}
+
+#[tokio::test]
+async fn a_list_that_is_handed_in_again_notes_nothing_of_a_family_that_was_deleted() {
+    let mut weeks = Weeks::begin().await;
+    let now = weeks.relay.clock.now();
+    let again = FamilySpec::li().draw("GS-002", now).0;
+    weeks.family = again.family;
+    let again = ClientFrame::Enrol(again);
+    let enrol =
+        async || execute::staff::command(&weeks.relay, PROGRAMME, DeviceId(1), again.clone()).await;
+    enrol().await.unwrap();
+    leave(&weeks, LeaveWhat::Now).await;
+    scheduler::settle_all(&weeks.relay).await;
+
+    let refused = enrol().await.unwrap_err();
+
+    let is_taken = |refusal: &Refusal| refusal.code == ErrorCode::Exists;
+    assert!(matches!(&refused, Failure::Refused(refusal) if is_taken(refusal)), "{refused:?}");
+    let programme = weeks.relay.store.snapshot(PROGRAMME).await.unwrap().unwrap();
+    assert!(!programme.facts.iter().any(|fact| fact.key == "case/GS-002"));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 //! A case belongs to the programme whose staff ask; what its number names must be the family that was
 //! enrolled under it, for the number was the client's to draw.
 
-use jiashu_proto::entry::{Consent, Content, Placement, Seq};
+use jiashu_proto::entry::{Consent, Content, Placement, SUSPENSION_KEYS, Seq};
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{ClientFrame, Enrol, Enrolled, RecordConsent, Reissue, ToClose, Void};
 use jiashu_proto::id::{DeviceId, Scope};
@@ -18,6 +18,7 @@ use crate::family::closing::decide_void;
 use crate::family::consent::decide_consent;
 use crate::family::enrolment::{case_key, decide_enrolment, found_family, read_case};
 use crate::family::invites::check_invites;
+use crate::family::suspension::decide_carry;
 use crate::family::{Refusal, no_such_case};
 use crate::ngo::audit::Asked;
 use crate::ngo::caseload::{caseload, own};
@@ -73,6 +74,11 @@ async fn enrol(relay: &Relay, programme: Scope, enrol: Enrol) -> Result<Enrolled
     check_invites(&enrol.link, 0, relay.config.limits.invites(), relay.clock.now())?;
     if let Some(replaced) = enrol.replaces {
         return begin_anew(relay, programme, &enrol, replaced).await;
+    }
+    // Of a family that was deleted nothing is noted anew, as by a list that is handed in once more.
+    let state = relay.store.state(enrol.family).await?;
+    if state.is_some_and(|state| state.erased_at.is_some()) {
+        return Err(number_is_taken().into());
     }
     note_case(relay, programme, &enrol, None).await?;
     let done = finish_enrolment(relay, programme, &enrol.case_code).await;
@@ -145,6 +151,28 @@ async fn supersede(relay: &Relay, replaced: Scope) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Who was suspended in the old family stays so in the one that begins anew.
+async fn carry_suspensions(relay: &Relay, old: Scope, new: Scope) -> Result<(), Failure> {
+    let store = &*relay.store;
+    let facts = store.facts(old, SUSPENSION_KEYS).await?;
+    if facts.is_empty() {
+        return Ok(());
+    }
+    let (roster, ..) = checked_links(relay, new).await?;
+    for (_, record) in facts {
+        let Ok(Content::Suspension(suspension)) = Content::from_bytes(&record.content) else {
+            continue;
+        };
+        let Some(batch) = decide_carry(suspension, &roster, relay.clock.now()) else { continue };
+        match store.commit(new, batch).await {
+            // It was carried over before.
+            Ok(_) | Err(StoreError::Stale { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
 /// The family that begins anew stands in the place of the old one: on the worklist, in the figures of this week, and with
 /// whom it was.
 async fn hand_over(relay: &Relay, programme: Scope, old: Scope, new: Scope) -> Result<(), Failure> {
@@ -201,6 +229,7 @@ pub async fn finish_enrolment(
     }
     if let (true, Some(replaced)) = (done, case.replaces) {
         supersede(relay, replaced).await?;
+        carry_suspensions(relay, replaced, case.family).await?;
         hand_over(relay, programme, replaced, case.family).await?;
     }
     let clear = Batch {

@@ -91,6 +91,15 @@ pub fn decide_lift(
     Some(written(suspension, Change::Lift(member), standing, now))
 }
 
+/// A suspension that lasts goes on in a family that begins anew. `None` of one that is over, and of who is no adult there.
+#[must_use]
+pub fn decide_carry(suspension: Suspension, roster: &Roster, now: Millis) -> Option<Batch> {
+    let member = suspension.member;
+    let lasts = suspension.times.last().is_some_and(|time| time.until.is_none());
+    let is_adult = roster.members().get(&member).copied().is_some_and(Role::is_adult);
+    (lasts && is_adult).then(|| written(suspension, Change::Suspend(member), None, now))
+}
+
 fn written(
     suspension: Suspension,
     change: Change,

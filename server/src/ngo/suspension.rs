@@ -102,3 +102,36 @@ async fn standing(
         _ => None,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use jiashu_proto::frame::{ClientFrame, Enrol};
+    use jiashu_proto::id::DeviceId;
+    use jiashu_tests::FamilySpec;
+
+    use super::*;
+    use crate::contact::tests::{MOTHER, PROGRAMME, Weeks};
+
+    #[tokio::test]
+    async fn who_is_suspended_stays_so_where_the_family_begins_anew() {
+        let weeks = Weeks::begin().await;
+        let (relay, store) = (&weeks.relay, &*weeks.relay.store);
+        let staff = Staff::load(store, PROGRAMME, DeviceId(1)).await.unwrap();
+        let wish = api::Suspend { reason: "court-order".into() };
+        suspend(relay, &staff, "GS-001", MOTHER, &wish).await.unwrap();
+
+        let drawn = FamilySpec::li().draw("GS-001", relay.clock.now()).0;
+        let anew = drawn.family;
+        let again = ClientFrame::Enrol(Enrol { replaces: Some(weeks.family), ..drawn });
+        for _ in 0..2 {
+            let again = again.clone();
+            execute::staff::command(relay, PROGRAMME, DeviceId(1), again).await.unwrap();
+        }
+
+        assert!(store.state(anew).await.unwrap().unwrap().is_suspended(MOTHER));
+        let (_, carried) = standing(store, anew, MOTHER).await.unwrap().unwrap();
+        assert_eq!(carried.times.len(), 1);
+        lift(relay, &staff, "GS-001", MOTHER).await.unwrap();
+        assert!(!store.state(anew).await.unwrap().unwrap().is_suspended(MOTHER));
+    }
+}
