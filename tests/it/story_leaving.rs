@@ -6,7 +6,8 @@ use jiashu_tests::ground::Ground;
 use jiashu_tests::until;
 use serde_json::{Value, json};
 
-use crate::story::{ask, ask_all, failure};
+use crate::canaries::{files, holds};
+use crate::story::{ask, ask_all, failure, text};
 use crate::two_families::{Families, found};
 
 /// Live within this time (P13).
@@ -60,7 +61,9 @@ async fn a_family_that_leaves_is_gone_and_its_neighbour_is_not(ground: Ground) {
     let again = failure(&home.run(&["leave", "--undo"]).await, 4);
     assert!(again.contains("there is nothing to take back"), "{again}");
 
-    // All of them want it to be now.
+    // They take theirs with them; then all of them want it to be now.
+    let kept = office.path("kept");
+    let _ = mother.run(&["export", "--out", &text(&kept)]).await.success();
     let listens = mother.spawn(&["listen", "--json"]);
     let alone = ask(mother, &["leave", "--now", "--yes"]).await;
     assert_eq!(alone["erased"], false, "her mother has not said so: {alone}");
@@ -88,8 +91,12 @@ async fn a_family_that_leaves_is_gone_and_its_neighbour_is_not(ground: Ground) {
     .await;
     assert_eq!(found(&folders, &neighbours), neighbours.len(), "its neighbour's stays");
 
-    let kept = ask_all(home, &["log"]).await;
-    assert_eq!(kept[0]["text"], "吃饭了吗", "what is on a phone stays there");
+    let on_phone = ask_all(home, &["log"]).await;
+    assert_eq!(on_phone[0]["text"], "吃饭了吗", "what is on a phone stays there");
+    let exported: Vec<_> = files(&kept).iter().map(|file| std::fs::read(file).unwrap()).collect();
+    for what in ["吃饭了吗".as_bytes(), b"OggS"] {
+        assert!(exported.iter().any(|file| holds(file, what)), "and what was taken along");
+    }
     let refused = failure(&mother.run(&["send", "还在吗"]).await, 4);
     assert!(refused.contains("the family has left"), "{refused}");
     for verb in [["ngo", "resume", "GS-001"], ["ngo", "resume", "GS-999"]] {
