@@ -12,9 +12,9 @@ pub struct ConsentSettings {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(pattern = "^(cn|ro|md|lv|it)$"))]
     pub jurisdiction: Option<String>,
-    /// Number of the text that is read, from 1.
+    /// Number of the text that is read, 1 to 9,999.
     #[serde(default)]
-    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 9999))]
     pub text_version: Option<u32>,
     /// For how many months a consent holds, 1 to 240; absent: without end.
     #[serde(default)]

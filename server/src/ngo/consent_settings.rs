@@ -15,6 +15,9 @@ use crate::store::{Batch, StoreError};
 /// No consent that ends holds longer than this, in months.
 const MOST: u32 = 240;
 
+/// The highest number of a text.
+const MOST_TEXTS: u32 = 9_999;
+
 /// What is in force.
 ///
 /// # Errors
@@ -51,8 +54,9 @@ pub async fn set(relay: &Relay, staff: &Staff, new: api::ConsentSettings) -> Res
         Some(Some(one)) => Some(one),
         Some(None) => return Err(malformed("a jurisdiction is one of cn, ro, md, lv, it")),
     };
-    if text_version == Some(0) || valid_months.is_some_and(|it| !(1..=MOST).contains(&it)) {
-        return Err(malformed("a text has a number from 1 on, a consent holds 1 to 240 months"));
+    let within = |number: Option<u32>, most| number.is_none_or(|it| (1..=most).contains(&it));
+    if !within(text_version, MOST_TEXTS) || !within(valid_months, MOST) {
+        return Err(malformed("a text's number is 1 to 9999, a consent holds 1 to 240 months"));
     }
     let fact = ConsentSettings { jurisdiction, text_version, valid_months };
     let entries = vec![entry(ConsentSettings::KEYS.to_owned(), &fact)];
