@@ -1,7 +1,7 @@
 //! What the relay does on this machine, measured against a real relay process.
 //!
 //! `cargo run --release -p bench -- all` prints a table. Read in this order: `figures` and `bytes`
-//! (of letters ahead `schedules`, of voice notes `voice`, of what staff ask `programme`) say what is measured, `load` drives pairs over `crowd`'s sockets, each speaking as its `wire`
+//! (of letters ahead `schedules`, of voice notes `voice`, of what staff ask `programme`, of what is done for them unasked `watch`) say what is measured, `load` drives pairs over `crowd`'s sockets, each speaking as its `wire`
 //! says (`phone`, `mosquitto`); `system` and `relay` start what is measured, `seed` fills its store,
 //! `machine` reads the kernel's counts, `report` shows them.
 
@@ -22,6 +22,8 @@ mod voice;
 mod redis;
 
 mod programme;
+
+mod watch;
 
 mod load;
 
@@ -94,7 +96,7 @@ enum Figure {
     Rules,
     /// 200 voice notes up and 200 down at once, and what letters feel of it; downloads beside nginx.
     Voice,
-    /// A programme of 100,000 families: a report, the worklist; of both stores.
+    /// A programme of 100,000 families: a report, the worklist, what it costs to watch them; of both stores.
     Programme,
     /// Relays at a Redis: rate, latencies, what Redis takes for a message, two relays, memory.
     Redis,
@@ -184,6 +186,7 @@ fn measure(
     }
     if figure == Figure::Programme {
         programme::figures(&relay.binary, effort, report)?;
+        watch::figures(&relay.binary, effort, report)?;
     }
     if figure == Figure::Redis {
         redis::figures(&relay.binary, effort, report)?;
