@@ -82,7 +82,9 @@ fn of_notice(notice: &Notice, people: &People) -> String {
             format!("A letter{when} could not go in time. In a letter bank it waits for the next.")
         }
         (Noticed::Stopped, _) => {
-            format!("A letter{when} did not go: taking part is not agreed to (jiashu who-sees).")
+            format!(
+                "A letter{when} did not go: taking part is not agreed to (jiashu who-sees), or who wrote it is suspended."
+            )
         }
         (Noticed::Low, Some(0) | None) => {
             format!("The last letter of a letter bank has gone{when}. To fill it: {fill}")

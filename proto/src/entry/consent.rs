@@ -178,13 +178,6 @@ impl<'a> Said<'a> {
             Some(_) => Agreed::Given,
         }
     }
-
-    /// The first day on which all who are needed had agreed.
-    fn since(self, own_word_from: Option<&'a str>) -> Option<&'a str> {
-        let both = self.consent.zip(self.assent).map(|(consent, assent)| consent.max(assent));
-        let alone = own_word_from.zip(self.assent).map(|(from, assent)| from.max(assent));
-        both.into_iter().chain(alone).min()
-    }
 }
 
 impl Consent {
@@ -278,15 +271,6 @@ impl Consent {
     pub fn turns_on(&self, on: &str) -> Option<String> {
         let own_word_from = self.own_word_from().filter(|from| **from > *on);
         own_word_from.into_iter().chain(self.ends_on(on).map(str::to_owned)).min()
-    }
-
-    /// The first civil date on which all who are needed had agreed to taking part and to counting, whatever was taken
-    /// back since.
-    #[must_use]
-    pub fn agreed_from(&self) -> Option<String> {
-        let own_word_from = self.own_word_from();
-        let since = |said: Said<'_>| said.since(own_word_from.as_deref()).map(str::to_owned);
-        Some(since(self.of_part())?.max(since(self.of_counting())?))
     }
 }
 

@@ -74,8 +74,7 @@ impl<'a> Glance<'a> {
     #[must_use]
     pub fn longest_ago(&self) -> Millis {
         let children = &self.children;
-        let longest_ago =
-            if self.counted { children.longest_ago } else { children.longest_counted };
+        let longest_ago = if self.counted { children.longest_ago } else { children.since };
         longest_ago.unwrap_or(Millis::MAX)
     }
 }
@@ -85,7 +84,7 @@ impl<'a> Glance<'a> {
 struct Children {
     standing: Option<Standing>,
     longest_ago: Option<Millis>,
-    longest_counted: Option<Millis>,
+    since: Option<Millis>,
 }
 
 impl<'b, C> Decode<'b, C> for Children {
@@ -99,7 +98,7 @@ impl<'b, C> Decode<'b, C> for Children {
                 *so_far = Some(so_far.map_or(at, |least| least.min(at)));
             };
             least(&mut all.longest_ago, child.two_way_at.or(child.since));
-            least(&mut all.longest_counted, child.since);
+            least(&mut all.since, child.since);
         }
         Ok(all)
     }

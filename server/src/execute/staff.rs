@@ -262,35 +262,23 @@ async fn check_is_here(store: &dyn Store, programme: Scope, case: &Enrol) -> Res
 ///
 /// # Errors
 ///
-/// [`Failure`]; [`ErrorCode::Unknown`] where the programme has no such case.
-pub async fn case(
+/// [`StoreError`].
+pub async fn noted_case(
+    store: &dyn Store,
+    programme: Scope,
+    case_code: &str,
+) -> Result<Option<(Seq, Enrol)>, StoreError> {
+    let record = store.fact(programme, &case_key(case_code)).await?;
+    Ok(record.and_then(|record| Some((record.seq, read_case(&record.content).ok()?))))
+}
+
+/// The same, where there must be one.
+pub(super) async fn case(
     store: &dyn Store,
     programme: Scope,
     case_code: &str,
 ) -> Result<(Seq, Enrol), Failure> {
-    let record = store.fact(programme, &case_key(case_code)).await?;
-    record
-        .and_then(|record| Some((record.seq, read_case(&record.content).ok()?)))
-        .ok_or_else(|| no_such_case().into())
-}
-
-/// The number of the family of a case, and its site, where the case is noted; founded or not.
-///
-/// # Errors
-///
-/// [`StoreError`].
-pub async fn standing_case(
-    store: &dyn Store,
-    programme: Scope,
-    case_code: &str,
-) -> Result<Option<(Scope, Option<String>)>, StoreError> {
-    let record = store.fact(programme, &case_key(case_code)).await?;
-    let Some(case) = record.and_then(|record| read_case(&record.content).ok()) else {
-        return Ok(None);
-    };
-    let placement = placement(store, case.family).await?;
-    let site = placement.map_or(case.site, |placement| placement.site);
-    Ok(Some((case.family, site)))
+    noted_case(store, programme, case_code).await?.ok_or_else(|| no_such_case().into())
 }
 
 /// Records consent of a member.

@@ -5,6 +5,7 @@
 
 use jiashu_api::staff as api;
 use jiashu_proto::error::ErrorCode;
+use jiashu_proto::frame::Enrol;
 use jiashu_proto::id::{CodeHash, DeviceId, InviteId, Millis, Scope};
 
 use super::audit::{self, Asked};
@@ -179,16 +180,33 @@ async fn owned(relay: &Relay, staff: &Staff, case_code: &str) -> Result<Option<S
         return Ok(None);
     }
     let store = &*relay.store;
-    // Before the chain is read, which takes long enough to be noticed; and of a code that nobody has as of another's.
-    let case = execute::staff::case(store, staff.programme, case_code).await;
-    let noted = case.as_ref().map_or(Scope::RELAY, |(_, case)| case.family);
-    let site = placement(store, noted).await?.and_then(|placement| placement.site);
-    let worker = worker_of(store, staff.programme, noted).await?;
-    case?;
-    if !staff.owns(worker, site.as_deref()) {
+    let noted = execute::staff::noted_case(store, staff.programme, case_code).await?;
+    let noted = noted.map(|(_, case)| case);
+    // Before the chain is read, which takes long enough to be noticed.
+    let is_own = is_own(store, staff, noted.as_ref()).await?;
+    if noted.is_none() {
+        return Err(no_such_case().into());
+    }
+    if !is_own {
         return Ok(None);
     }
     execute::staff::family(relay, staff.programme, case_code).await.map(Some)
+}
+
+/// Whether a case is one of theirs, by where it is and with whom; founded or not. Of a code that nobody has as much is looked
+/// up as of another's, so that the time tells nothing.
+async fn is_own(
+    store: &dyn Store,
+    staff: &Staff,
+    noted: Option<&Enrol>,
+) -> Result<bool, StoreError> {
+    let family = noted.map_or(Scope::RELAY, |case| case.family);
+    let site = match placement(store, family).await? {
+        Some(placement) => placement.site,
+        None => noted.and_then(|case| case.site.clone()),
+    };
+    let worker = worker_of(store, staff.programme, family).await?;
+    Ok(staff.owns(worker, site.as_deref()))
 }
 
 /// Whether somebody may enrol a family at that site, which is noted: at a site of their own, and where the case stands
@@ -209,25 +227,19 @@ pub async fn allow_enrolment(
     let allowed = match staff.role {
         Role::Coordinator => true,
         Role::Caseworker => {
-            let is_own = |site: &str| staff.sites.iter().any(|own| own == site);
-            site.is_some_and(is_own) && !is_anothers(relay, staff, case_code).await?
+            let store = &*relay.store;
+            let noted = execute::staff::noted_case(store, staff.programme, case_code).await?;
+            let is_theirs = match noted {
+                Some((_, case)) => is_own(store, staff, Some(&case)).await?,
+                None => true,
+            };
+            is_theirs && staff.owns(None, site)
         }
         Role::Auditor => false,
     };
     let asked = Asked::of("enrol", case_code).saying(site.unwrap_or_default());
     audit::note(relay, staff.programme, staff.number, &asked, allowed).await?;
     if allowed { Ok(()) } else { Err(not_yours().into()) }
-}
-
-async fn is_anothers(relay: &Relay, staff: &Staff, case_code: &str) -> Result<bool, Failure> {
-    let store = &*relay.store;
-    let Some((family, site)) =
-        execute::staff::standing_case(store, staff.programme, case_code).await?
-    else {
-        return Ok(false);
-    };
-    let worker = worker_of(store, staff.programme, family).await?;
-    Ok(!staff.owns(worker, site.as_deref()))
 }
 
 fn not_yours() -> Refusal {

@@ -97,9 +97,6 @@ fn a_birthday_changes_what_holds_without_a_word() {
     let takes_part = ["2026-11-30", "2026-12-01"].map(|on| consent.takes_part(on));
     assert_eq!(takes_part, [false, true]);
     assert_eq!(consent.turns_on("2026-12-01"), None);
-    assert_eq!(consent.agreed_from().as_deref(), Some("2026-12-01"));
-    let both = Consent { consent_on: Some("2026-11-02".into()), ..consent };
-    assert_eq!(both.agreed_from().as_deref(), Some("2026-11-04"));
 }
 
 proptest! {
