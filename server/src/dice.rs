@@ -1,8 +1,20 @@
-//! Random numbers that are no secret: who is told another moment comes back at another moment.
+//! Random bytes of the system's.
 
+use ring::error::Unspecified;
 use ring::rand::{SecureRandom, SystemRandom};
 
-/// A number below `below`; 0 where the system has no random bytes.
+/// 128 bits that nobody guesses.
+///
+/// # Errors
+///
+/// Where the system has no random bytes.
+pub fn secret() -> Result<[u8; 16], Unspecified> {
+    let mut secret = [0; 16];
+    SystemRandom::new().fill(&mut secret)?;
+    Ok(secret)
+}
+
+/// A number below `below`, which is no secret: who is told another moment comes back at another moment; 0 where the system has no random bytes.
 #[must_use]
 pub fn below(below: u32) -> u32 {
     let mut bytes = [0; 4];

@@ -48,6 +48,8 @@ pub mod cleaning;
 
 pub mod ngo;
 
+pub mod dashboard;
+
 pub mod setup;
 
 pub mod status;
@@ -58,6 +60,7 @@ pub mod clock;
 pub mod config;
 pub mod dice;
 pub mod metrics;
+pub mod operator;
 pub mod relay;
 pub mod rosters;
 pub mod tls;
@@ -92,6 +95,9 @@ pub enum ServeError {
     /// The setup link.
     #[error(transparent)]
     Setup(#[from] setup::SetupError),
+    /// The operator's key.
+    #[error("cannot write the operator's key into the data folder")]
+    OperatorKey(#[source] std::io::Error),
     /// Where e-mail goes.
     #[error(transparent)]
     Mail(#[from] notify::mailer::MailError),
@@ -133,6 +139,7 @@ pub async fn serve(
     let origin = origin.unwrap_or_else(|| listener::own_origin(listen, tls.is_some()));
     let setup_link =
         setup::offer_link(&*store, &origin, &config.data, config.is_shared(), clock.now()).await?;
+    operator::make_key(&config.data).map_err(ServeError::OperatorKey)?;
     let blobs = blobs::open(&config)?;
     let mailer = Mailer::open(&config)?;
     let relay = Arc::new(Relay { origin, mailer, ..Relay::new(config, store, blobs, clock) });

@@ -13,8 +13,8 @@ use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{Setup, Staffed};
 use jiashu_proto::id::{DeviceId, InviteId, Millis, Scope, TokenHash};
 use jiashu_roster::code_hash;
-use ring::rand::SecureRandom;
 
+use crate::dice::secret;
 use crate::execute::{ATTEMPTS, Failure};
 use crate::family::roster::{find_invite, open_invite};
 use crate::family::{Refusal, no_such_invite};
@@ -99,7 +99,7 @@ pub async fn offer_link(
             return Ok(Some(link));
         }
     }
-    let secret = random()?;
+    let secret = secret().map_err(|_| SetupError::Random)?;
     let link = link(origin, &secret);
     // On disk before it is committed: a link that nobody has seen opens nothing for anybody.
     let written = write_private(&file, &link);
@@ -124,7 +124,7 @@ pub async fn offer_link(
 ///
 /// [`SetupError`].
 pub async fn one_more(relay: &Relay) -> Result<String, SetupError> {
-    let (store, secret) = (&*relay.store, random()?);
+    let (store, secret) = (&*relay.store, secret().map_err(|_| SetupError::Random)?);
     let mut attempts = 0..ATTEMPTS;
     loop {
         let state = store.state(Scope::RELAY).await?.ok_or(StoreError::NoScope)?;
@@ -172,12 +172,6 @@ async fn new_link(store: &dyn Store, secret: &[u8; 16], now: Millis) -> Result<B
             ..batch
         }
     })
-}
-
-fn random() -> Result<[u8; 16], SetupError> {
-    let mut secret = [0; 16];
-    ring::rand::SystemRandom::new().fill(&mut secret).map_err(|_| SetupError::Random)?;
-    Ok(secret)
 }
 
 /// `ORIGIN/setup#` and 32 characters, as a join link: scope 0 and the secret.
@@ -254,8 +248,25 @@ fn intent(setup: &Setup, invite: InviteId, now: Millis) -> Batch {
     }
 }
 
+/// What the keys of programmes begin with.
+const PROGRAMMES: &str = "programme/";
+
 fn programme_key(programme: Scope) -> String {
-    format!("programme/{programme}")
+    format!("{PROGRAMMES}{programme}")
+}
+
+/// All programmes of the relay.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub async fn programmes(store: &dyn Store) -> Result<Vec<Scope>, StoreError> {
+    if store.state(Scope::RELAY).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let facts = store.facts(Scope::RELAY, PROGRAMMES).await?;
+    let number = |key: String| u64::from_str_radix(key.strip_prefix(PROGRAMMES)?, 16).ok();
+    Ok(facts.into_iter().filter_map(|(key, _)| number(key)).map(Scope).collect())
 }
 
 /// Step two after a crash: the programme begins as step one noted it.

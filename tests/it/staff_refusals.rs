@@ -86,6 +86,8 @@ const TABLE: &[Request] = &[
     asks("GET", "/api/v1/staff", "", "staff", [NOT_YOURS, NOT_YOURS, YES]),
     asks("POST", "/api/v1/staff", NEW, "staff-add", [NOT_YOURS, NOT_YOURS, YES]),
     asks("PUT", "/api/v1/staff/me", r#"{"email":"x@ngo.example"}"#, "", [YES, YES, YES]),
+    asks("POST", "/api/v1/staff/me/sign-in-link", "", "", [YES, YES, YES]),
+    asks("POST", "/api/v1/staff/{number}/sign-in-link", "", "sign-in-link", [NOT_YOURS, NOT_YOURS, UNKNOWN]),
     asks("DELETE", "/api/v1/staff/{number}", "", "staff-remove", [NOT_YOURS, NOT_YOURS, UNKNOWN]),
     asks("GET", "/api/v1/sites", "", "", [YES, YES, YES]),
     asks("POST", "/api/v1/sites", r#"{"code":"x","name":"x","zone":"UTC"}"#, "site", [NOT_YOURS, NOT_YOURS, YES]),

@@ -50,6 +50,12 @@ pub enum NgoCommand {
     Mail,
     /// Say how colleagues call you, where your e-mail goes and in which language
     Me(MeArgs),
+    /// Print a link that signs in with a browser, once, within an hour: the same as here, to look at
+    SignIn {
+        /// For somebody else, by the number that ngo staff list shows (coordinators)
+        #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+        staff: Option<u32>,
+    },
     /// Expect nothing of a family for a while: it counts as neither kept nor missed
     Pause(PauseArgs),
     /// Expect again what is planned, from today on

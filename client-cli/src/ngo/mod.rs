@@ -95,6 +95,7 @@ pub async fn run(command: NgoCommand, globals: &Globals, out: &mut dyn Write) ->
         NgoCommand::Tasks { command } => tasks::run(command.as_ref(), globals, out).await,
         NgoCommand::Mail => tasks::mail(globals, out).await,
         NgoCommand::Me(args) => people::me(args, globals, out).await,
+        NgoCommand::SignIn { staff } => people::sign_in(staff, globals, out).await,
         NgoCommand::Erase(args) => erase::run(&args, globals, out).await,
         NgoCommand::Pause(args) => pause::pause(&args, globals, out).await,
         NgoCommand::Resume { case } => pause::resume(&case, globals, out).await,

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiashu_api::staff::{Assign, Invited, Me, Member, New, Status};
+use jiashu_api::staff::{Assign, Invited, Me, Member, New, SignInLink, Status};
 use jiashu_roster::code_hash;
 use serde_json::json;
 
@@ -65,6 +65,23 @@ pub(super) async fn me(args: MeArgs, globals: &Globals, out: &mut dyn Write) -> 
     }
     writeln!(out, "Noted. Who has an address is sent the digest on Mondays, and calls for help.")?;
     Ok(())
+}
+
+/// A link for a browser, one's own or somebody else's.
+pub(super) async fn sign_in(
+    number: Option<u32>,
+    globals: &Globals,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let staff = Staff::load(globals)?;
+    let whose = number.map_or_else(|| "me".to_owned(), |number| number.to_string());
+    let path = format!("/api/v1/staff/{whose}/sign-in-link");
+    let made: SignInLink = api::ask_for(&staff, globals, &path, &()).await?;
+    if globals.json {
+        return Ok(writeln!(out, "{}", json_line(&made)?)?);
+    }
+    say::note("open it within an hour; it works once, for whoever comes first:");
+    Ok(writeln!(out, "{}", made.link)?)
 }
 
 async fn list(staff: &Staff, globals: &Globals, out: &mut dyn Write) -> Result<()> {

@@ -103,3 +103,30 @@ pub struct Assign {
     /// The number of a member of staff.
     pub staff: u32,
 }
+
+/// A link by which a member of staff signs in with a browser, once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SignInLink {
+    /// Whoever has it is let in.
+    pub link: String,
+    /// Until when it holds, in ms.
+    pub expires_at: i64,
+}
+
+/// A browser in which a member of staff is signed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = StaffSession))]
+pub struct Session {
+    /// By which it is ended.
+    pub name: String,
+    /// Since when.
+    pub began_at: String,
+    /// When it was used last, to half an hour.
+    pub seen_at: String,
+    /// When it ends by itself if it is not used.
+    pub ends_at: String,
+    /// Which browser, on what.
+    pub agent: String,
+}

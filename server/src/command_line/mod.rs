@@ -30,6 +30,8 @@ mod carry;
 
 mod erased;
 
+mod staff;
+
 /// The Jiashu relay: carries sealed letters between a parent far away and the child at home.
 ///
 /// Without arguments it listens on 127.0.0.1:8080 and keeps everything in ./jiashu-data. On its
@@ -68,6 +70,9 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Who of the staff is there, and how they sign in with a browser.
+    #[command(subcommand)]
+    Staff(StaffVerb),
     /// Who of the staff asked for what: a chain of entries for each programme.
     #[command(subcommand)]
     Audit(Audit),
@@ -112,6 +117,32 @@ enum Verb {
         /// The address of the Redis, which must be empty, as for --store.
         #[arg(long)]
         to: String,
+        /// Tell it for a program.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What can be done for the staff.
+#[derive(Debug, Subcommand)]
+enum StaffVerb {
+    /// Print the programmes and who works for them. A relay may go on meanwhile.
+    List {
+        /// Tell it for a program, a member of staff a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a link by which somebody of the staff signs in with a browser, once, within an hour.
+    ///
+    /// Asks the relay that runs here, with the same --listen, --data or --config. A coordinator does the same for their
+    /// own programme: `jiashu ngo sign-in`.
+    Link {
+        /// The number of the member of staff: the first coordinator is number 1.
+        #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+        staff: u32,
+        /// The programme, where there are several.
+        #[arg(long, value_name = "PROGRAMME")]
+        programme: Option<String>,
         /// Tell it for a program.
         #[arg(long)]
         json: bool,
@@ -167,6 +198,12 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             Ok(())
         }
         Some(Verb::Blobs { json }) => with(*json, &carry::blobs),
+        Some(Verb::Staff(StaffVerb::List { json })) => with(*json, &staff::list),
+        Some(Verb::Staff(StaffVerb::Link { staff, programme, json })) => {
+            with(*json, &|config, telling| {
+                staff::link(config, programme.as_deref(), *staff, telling)
+            })
+        }
         Some(Verb::Audit(Audit::Verify { json })) => with(*json, &audit::verify),
         Some(Verb::Erased(Erased::List { json })) => with(*json, &erased::list),
         Some(Verb::Erased(Erased::Again { list, json })) => {

@@ -31,9 +31,9 @@ use crate::ngo::family::{pause, propose, resume};
 use crate::ngo::leaving;
 use crate::ngo::report::{self, By, Period};
 use crate::ngo::staff::{self, Staff};
-use crate::ngo::worklist::{MOST, USUAL, worklist};
+use crate::ngo::worklist::{MOST, USUAL, Which, worklist};
 use crate::ngo::{
-    audit, case, caseload, consent_settings, mail, sites, suspension, tasks, thresholds,
+    audit, case, caseload, consent_settings, mail, sign_in, sites, suspension, tasks, thresholds,
 };
 use crate::relay::Relay;
 
@@ -60,6 +60,8 @@ pub(super) fn routes() -> Router<Door> {
         .route("/api/v1/consent-settings", get(show_consent_settings).put(set_consent_settings))
         .route("/api/v1/staff", get(list_staff).post(invite_staff))
         .route("/api/v1/staff/me", put(set_me))
+        .route("/api/v1/staff/me/sign-in-link", post(own_link))
+        .route("/api/v1/staff/{number}/sign-in-link", post(anothers_link))
         .route("/api/v1/staff/{number}", delete(remove_staff))
         .route("/api/v1/tasks", get(list_tasks))
         .route("/api/v1/families/{case}/tasks/done", post(task_done))
@@ -98,13 +100,23 @@ impl FromRequestParts<Door> for Staff {
 }
 
 async fn list(State(door): State<Door>, staff: Staff, uri: Uri) -> Result<Response, No> {
-    let no = || malformed("?limit= and how many families, at most 100000");
-    let most = match query(&uri)?[..] {
-        [] => USUAL,
-        [("limit", most)] => most.parse().ok().filter(|most| *most <= MOST).ok_or_else(no)?,
-        _ => return Err(no()),
+    let no = || {
+        malformed(
+            "?limit= and ?after= are how many families, at most 100000; ?site= is a code, ?standing= a word of this API",
+        )
     };
-    Ok(json(&worklist(&door.relay, &staff, most).await?))
+    let mut which = Which::first(USUAL);
+    for (key, value) in query(&uri)? {
+        let number = || value.parse().ok().filter(|number| *number <= MOST).ok_or_else(no);
+        match key {
+            "limit" => which.most = number()?,
+            "after" => which.after = number()?,
+            "site" => which.site = Some(value.to_owned()),
+            "standing" => which.standing = Some(value.to_owned()),
+            _ => return Err(no()),
+        }
+    }
+    Ok(json(&worklist(&door.relay, &staff, &which).await?))
 }
 
 async fn show_case(
@@ -207,7 +219,7 @@ async fn list_staff(State(door): State<Door>, staff: Staff) -> Result<Response, 
 async fn invite_staff(State(door): State<Door>, staff: Staff, body: Body) -> Result<Response, No> {
     let new: New = wish(&door.relay, body).await?;
     let invited = staff::invite(&door.relay, &staff, new).await?;
-    Ok((StatusCode::CREATED, json(&invited)).into_response())
+    Ok(created(&invited))
 }
 
 async fn remove_staff(
@@ -224,6 +236,23 @@ async fn set_me(State(door): State<Door>, staff: Staff, body: Body) -> Result<St
     let me: Me = wish(&door.relay, body).await?;
     staff::set_me(&door.relay, &staff, me).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn own_link(State(door): State<Door>, staff: Staff) -> Result<Response, No> {
+    Ok(created(&sign_in::for_oneself(&door.relay, &staff).await?))
+}
+
+async fn anothers_link(
+    State(door): State<Door>,
+    staff: Staff,
+    Path(number): Path<String>,
+) -> Result<Response, No> {
+    let number = number.parse().map_err(|_| malformed("the number of a member of staff"))?;
+    Ok(created(&sign_in::for_another(&door.relay, &staff, DeviceId(number)).await?))
+}
+
+fn created(value: &impl Serialize) -> Response {
+    (StatusCode::CREATED, json(value)).into_response()
 }
 
 async fn list_tasks(State(door): State<Door>, staff: Staff) -> Result<Response, No> {
@@ -319,15 +348,17 @@ async fn set_thresholds(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// What stands behind the question mark: words of letters, digits, - and _, none twice.
+/// What stands behind the question mark: words of letters, digits and - _ ., none twice.
 fn query(uri: &Uri) -> Result<Vec<(&str, &str)>, No> {
     let Some(text) = uri.query() else { return Ok(Vec::new()) };
     let mut found: Vec<(&str, &str)> = Vec::new();
     for pair in text.split('&') {
         let (key, value) = pair.split_once('=').ok_or_else(|| malformed("?key=value&key=value"))?;
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         if !value.bytes().all(is_plain) || found.iter().any(|(known, _)| *known == key) {
-            return Err(malformed("a value is letters, digits, - and _, and no key stands twice"));
+            return Err(malformed(
+                "a value is letters, digits, any of - _ ., and no key stands twice",
+            ));
         }
         found.push((key, value));
     }

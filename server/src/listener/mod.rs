@@ -36,6 +36,8 @@ mod problem;
 
 mod api;
 
+mod desk;
+
 mod openapi;
 
 mod part;

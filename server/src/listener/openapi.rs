@@ -54,6 +54,9 @@ fn operations() -> Vec<Asked> {
     vec![
         get("/api/v1/worklist", "Families, those first that need somebody most")
             .with(query("limit", whole(0, MOST as u64), "So many at most"))
+            .with(query("after", whole(0, MOST as u64), "So many before them are passed over"))
+            .with(query("site", text("^[A-Za-z0-9._-]{1,32}$"), "Those of this site alone"))
+            .with(query("standing", text("^[a-z_]{1,20}$"), "Those that stand so alone"))
             .gives::<worklist::Worklist>(),
         get("/api/v1/families/{case}", "All that staff see of a family; it is noted who looked")
             .with(case())
@@ -147,6 +150,13 @@ fn operations() -> Vec<Asked> {
             .created(),
         put("/api/v1/staff/me", "Say of oneself how one is called and written to")
             .takes::<staff::Me>(),
+        post("/api/v1/staff/me/sign-in-link", "A link by which one signs in with a browser, once")
+            .gives::<staff::SignInLink>()
+            .created(),
+        post("/api/v1/staff/{number}/sign-in-link", "The same for somebody else, to hand it over")
+            .with(path("number", whole(1, u64::from(u32::MAX)), "Of a member of staff"))
+            .gives::<staff::SignInLink>()
+            .created(),
         delete("/api/v1/staff/{number}", "End somebody's access at once").with(path(
             "number",
             whole(1, u64::from(u32::MAX)),

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiashu_proto::error::ErrorCode;
+use jiashu_proto::frame::Refused;
 use jiashu_proto::id::Token;
 use serde_json::json;
 
@@ -67,7 +68,11 @@ impl IntoResponse for No {
 
 /// The same words as in the protocol's refusals.
 pub(super) fn problem(failure: Failure) -> Response {
-    let refused = failure.answer(None);
+    told(&failure.answer(None))
+}
+
+/// The same of a refusal as the protocol has it.
+pub(super) fn told(refused: &Refused) -> Response {
     let status = match refused.code {
         ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::Full => StatusCode::INSUFFICIENT_STORAGE,

@@ -3,20 +3,23 @@
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use jiashu_proto::bounds;
+use jiashu_proto::id::{DeviceId, Scope};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Guest, api, blob, link, upgrade};
+use super::{Guest, api, blob, desk, link, upgrade};
 use crate::cleaning;
 use crate::dice;
 use crate::limits::guests::{Full, Ticket};
+use crate::ngo::sign_in;
+use crate::operator;
 use crate::relay::Relay;
 use crate::session::{live, round};
 use crate::store::Health;
@@ -47,6 +50,7 @@ pub(super) fn routes(door: Door) -> Router {
         .merge(blob::routes())
         .merge(link::routes())
         .merge(api::routes())
+        .merge(desk::routes(&door))
         .merge(for_operators(&door))
         .with_state(door)
 }
@@ -57,6 +61,7 @@ fn for_operators(door: &Door) -> Router<Door> {
         .route("/metrics", get(metrics))
         .route("/status", get(status))
         .route("/programmes", post(one_more_programme))
+        .route("/staff-links/{programme}/{number}", post(staff_link))
         .route_layer(middleware::from_fn_with_state(door.clone(), operators_alone))
 }
 
@@ -226,6 +231,31 @@ async fn one_more_programme(State(door): State<Door>, headers: HeaderMap) -> Res
             tracing::error!(error = &error as &dyn std::error::Error, "no link was made");
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
+    }
+}
+
+/// A link by which somebody of the staff signs in, for whoever can read the relay's folder.
+async fn staff_link(
+    State(door): State<Door>,
+    Path((programme, number)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let relay = &door.relay;
+    let shown = headers.get(header::AUTHORIZATION).and_then(|shown| shown.to_str().ok());
+    let key = shown.and_then(|shown| shown.strip_prefix("Bearer ")).unwrap_or_default();
+    let programme = u64::from_str_radix(&programme, 16).map(Scope);
+    let (Ok(programme), Ok(number)) = (programme, number.parse().map(DeviceId)) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    if headers.contains_key(header::ORIGIN) || !operator::is_key(&relay.config.data, key) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    match sign_in::make(relay, programme, number).await {
+        Ok(made) => {
+            tracing::info!(programme.id = %programme, staff = %number, "a link to sign in was made");
+            ([(header::CACHE_CONTROL, "no-store")], format!("{}\n", made.link)).into_response()
+        }
+        Err(failure) => super::problem::problem(failure),
     }
 }
 

@@ -1,13 +1,17 @@
 //! What staff see of their families and do for them: case code, roles, zones, counts and times, never a name and never
 //! what was said.
 //!
-//! Read in this order: who somebody is and what they may ask for (`staff`), that they asked
-//! (`audit`), and what they are answered: whom to ring first (`worklist`), what is done for one family (`family`), where
+//! Read in this order: who somebody is and what they may ask for (`staff`; with a browser by a link (`sign_in`), for a while
+//! (`sessions`)), that they asked (`audit`), and what they are answered: whom to ring first (`worklist`), what is done for one family (`family`), where
 //! it goes (`transfer`), the programme's places (`sites`), what came of contact (`report`, of weeks and months (`period`)
 //! added up (`sums`)), by what it is judged (`thresholds`), what holds of consent (`consent_settings`), and what of it leaves as files (`export`). Shapes are
 //! `jiashu_api`'s, `listener::api` speaks HTTP, and what the answers are reckoned from is `contact`'s.
 
 pub mod staff;
+
+pub mod sign_in;
+
+pub mod sessions;
 
 pub mod caseload;
 

@@ -10,6 +10,7 @@ use jiashu_proto::id::{CodeHash, DeviceId, InviteId, Millis, Scope};
 
 use super::audit::{self, Asked};
 use super::caseload::{caseload, worker_of};
+use super::sessions;
 use crate::contact::placement;
 use crate::execute::{self, Failure};
 use crate::family::help::check_email;
@@ -405,11 +406,10 @@ pub async fn remove(relay: &Relay, staff: &Staff, number: DeviceId) -> Result<()
         return Err(no_such_staff().into());
     }
     let left = fact.map(|fact| entry(staff_key(number), &StaffFact { left: true, ..fact }));
-    let batch = Batch {
-        entries: left.into_iter().collect(),
-        changes: vec![Change::RevokeSeat(number), Change::CloseInvite(InviteId(number.0))],
-        ..Batch::new(relay.clock.now())
-    };
+    let mut changes = vec![Change::RevokeSeat(number), Change::CloseInvite(InviteId(number.0))];
+    changes.extend(sessions::all_of(store, staff.programme, number).await?);
+    let batch =
+        Batch { entries: left.into_iter().collect(), changes, ..Batch::new(relay.clock.now()) };
     store.commit(staff.programme, batch).await?;
     tracing::info!(programme.id = %staff.programme, staff = %number, "a member of staff is out");
     Ok(())

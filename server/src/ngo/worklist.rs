@@ -12,6 +12,7 @@ use super::audit::Asked;
 use super::caseload::Own;
 use super::staff::{Staff, Wants, allow_quietly};
 use super::tasks;
+use crate::contact::glance::Glance;
 use crate::contact::rows::{ChildRow, FAMILIES, FamilyRow, PhoneRow};
 use crate::execute::Failure;
 use crate::relay::Relay;
@@ -29,27 +30,55 @@ pub const USUAL: usize = 200;
 /// So many at most.
 pub const MOST: usize = 100_000;
 
-/// The families of a member of staff, the first so many.
+/// Which families of somebody are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Which {
+    /// So many at most.
+    pub most: usize,
+    /// So many before them are passed over.
+    pub after: usize,
+    /// Those of this site alone.
+    pub site: Option<String>,
+    /// Those that stand so alone, by the word in JSON.
+    pub standing: Option<String>,
+}
+
+impl Which {
+    /// The first so many of all.
+    #[must_use]
+    pub fn first(most: usize) -> Self {
+        Self { most, after: 0, site: None, standing: None }
+    }
+
+    fn fits(&self, glance: &Glance<'_>) -> bool {
+        let site = self.site.as_deref();
+        let standing = self.standing.as_deref();
+        site.is_none_or(|site| glance.site == Some(site))
+            && standing.is_none_or(|standing| glance.standing().name() == standing)
+    }
+}
+
+/// The families of a member of staff: those of them that are asked for, and how many there are of these.
 ///
 /// # Errors
 ///
 /// [`Failure`].
-pub async fn worklist(relay: &Relay, staff: &Staff, most: usize) -> Result<Worklist, Failure> {
+pub async fn worklist(relay: &Relay, staff: &Staff, which: &Which) -> Result<Worklist, Failure> {
     let asked = Asked { action: "worklist", ..Asked::default() };
     allow_quietly(relay, staff, Wants::Families, asked).await?;
     let now = relay.clock.now();
     let own = Own::of(relay, staff).await?;
     let book = relay.store.whole_book(staff.programme, FAMILIES).await?;
-    let (first, total) = first(&book, &own, most);
+    let (first, total) = first(&book, &own, which);
     let families = first.iter().map(|row| listed(row, now)).collect();
     Ok(Worklist { as_of: text(now), total, families })
 }
 
-/// The first so many of those in the book that are somebody's own, and how many these are. What all are put in order by is
+/// Those in the book that are somebody's own and asked for, and how many fit. What all are put in order by is
 /// read where it stands; only those that are shown are read as a whole.
-fn first(book: &Book, own: &Own<'_>, most: usize) -> (Vec<FamilyRow>, usize) {
+fn first(book: &Book, own: &Own<'_>, which: &Which) -> (Vec<FamilyRow>, usize) {
     let keyed = book.iter().enumerate().filter_map(|(place, row)| {
-        let glance = own.glance(row)?;
+        let glance = own.glance(row).filter(|glance| which.fits(glance))?;
         // Who asks for help comes first. Of equals whom nothing was heard of for longer; then by code, so that the list
         // stands still.
         let standing = Reverse((glance.asks_for_help(), glance.standing()));
@@ -57,13 +86,14 @@ fn first(book: &Book, own: &Own<'_>, most: usize) -> (Vec<FamilyRow>, usize) {
     });
     let mut keyed: Vec<_> = keyed.collect();
     let total = keyed.len();
-    if most < total {
-        keyed.select_nth_unstable(most);
-        keyed.truncate(most);
+    let upto = which.after.saturating_add(which.most);
+    if upto < total {
+        keyed.select_nth_unstable(upto);
+        keyed.truncate(upto);
     }
     keyed.sort_unstable();
-    let rows =
-        keyed.iter().filter_map(|(.., place)| FamilyRow::from_bytes(book.get(*place)?.value));
+    let asked = keyed.iter().skip(which.after);
+    let rows = asked.filter_map(|(.., place)| FamilyRow::from_bytes(book.get(*place)?.value));
     (rows.collect(), total)
 }
 
@@ -146,7 +176,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::contact::glance::Glance;
     use crate::contact::tests::{PROGRAMME, Weeks};
     use crate::family::tasks::{Task, TaskKind};
     use crate::programme;
@@ -162,7 +191,7 @@ mod tests {
         weeks.until("2026-11-09T09:00").await;
         let seen = async |weeks: &Weeks| {
             let staff = Staff::load(&*weeks.relay.store, PROGRAMME, DeviceId(1)).await.unwrap();
-            worklist(&weeks.relay, &staff, 1).await.unwrap().families.remove(0)
+            worklist(&weeks.relay, &staff, &Which::first(1)).await.unwrap().families.remove(0)
         };
         let before = seen(&weeks).await;
         assert_eq!(before.children[0].days_since_home, Some(4));

@@ -13,6 +13,7 @@ use super::programme_of;
 use super::words::{self, Note, Words, filled};
 use crate::contact;
 use crate::execute::{self, Failure};
+use crate::ngo::sign_in;
 use crate::programme::{self, StaffFact, staff_key};
 use crate::relay::Relay;
 use crate::store::{Store, StoreError};
@@ -103,6 +104,13 @@ pub async fn write(relay: &Relay, scope: Scope, mail: &Mail) -> Result<Option<Wr
                 ("time", &time),
             ];
             Ok(Some(note(&words.language, &words.help, &names, link)))
+        }
+        (About::SignIn, Recipient::Staff(number)) => {
+            let fact: Option<StaffFact> = programme::find(store, scope, &staff_key(number)).await?;
+            let Some(fact) = fact else { return Ok(None) };
+            let link = sign_in::make(relay, scope, number).await?.link;
+            let words = words::of(&fact.language);
+            Ok(Some(note(&words.language, &words.sign_in, &[], &link)))
         }
         (About::Digest(name), Recipient::Staff(number)) => {
             let fact: Option<StaffFact> = programme::find(store, scope, &staff_key(number)).await?;

@@ -22,6 +22,7 @@ use crate::contact;
 use crate::execute::Failure;
 use crate::family::help::{REACH, read_reach};
 use crate::ngo::caseload::worker_of;
+use crate::ngo::sign_in;
 use crate::programme::{self, Role, StaffFact, staff_key};
 use crate::relay::Relay;
 use crate::store::{Batch, Change, Due, DueItem, Precondition, Store, StoreError};
@@ -39,6 +40,8 @@ pub mod mailer;
 pub mod undelivered;
 
 mod words;
+
+pub(crate) use words::filled;
 
 /// Letters under way at once, for those that somebody waits for and for all others.
 const AT_ONCE: usize = 4;
@@ -205,6 +208,11 @@ async fn is_still_meant(
     Ok(nudges.iter().any(|(_, nudge)| nudge.whom != Nudged::Nobody))
 }
 
+/// Whether the link that it holds opens nothing any more.
+fn has_expired(mail: &Mail, now: Millis) -> bool {
+    mail.about == About::SignIn && mail.asked_at.saturating_add(sign_in::LASTS_MS) <= now
+}
+
 /// The letter, ready to leave; else why it will not, or nothing where nobody wants it any more.
 async fn prepared(
     relay: &Relay,
@@ -216,6 +224,7 @@ async fn prepared(
     let to = match mail.to {
         Recipient::Member(member) if !is_still_meant(store, scope, mail, member).await? => None,
         Recipient::Staff(number) if is_anothers(store, scope, mail, number).await? => None,
+        Recipient::Staff(_) if has_expired(mail, relay.clock.now()) => None,
         Recipient::Staff(number) => {
             let programme = programme_of(store, scope).await?;
             let fact: Option<StaffFact> =

@@ -38,6 +38,9 @@ pub enum About {
     /// The figures on the Monday after this week ended.
     #[n(3)]
     Digest(#[n(0)] String),
+    /// A link to sign in by.
+    #[n(4)]
+    SignIn,
 }
 
 impl About {
@@ -48,6 +51,7 @@ impl About {
             Self::Help(_) => "help",
             Self::Nudge => "nudge",
             Self::Digest(_) => "digest",
+            Self::SignIn => "sign-in",
         }
     }
 }
@@ -142,7 +146,7 @@ impl Mail {
     /// Somebody waits for it.
     #[must_use]
     pub fn is_urgent(&self) -> bool {
-        matches!(self.about, About::Help(_))
+        matches!(self.about, About::Help(_) | About::SignIn)
     }
 
     /// When it is tried again after that failure; `None`: never. The first time `wait_ms` after it, later ones in

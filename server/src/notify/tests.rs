@@ -26,7 +26,7 @@ use crate::family::tasks::{Task, TaskKind};
 use crate::ngo::caseload::{assign, own};
 use crate::ngo::staff::{Staff, list, remove, set_me};
 use crate::ngo::transfer::to_site;
-use crate::ngo::worklist::worklist;
+use crate::ngo::worklist::{Which, worklist};
 use crate::ngo::{case, sites, suspension, tasks as task_list};
 use crate::programme::{self, Role, StaffFact, staff_key};
 use crate::scheduler;
@@ -312,7 +312,7 @@ async fn a_family_whose_caseworker_left_is_with_those_of_its_site() {
     let auditor = mails.staff(4, Role::Auditor, "tianshui").await;
     assign(relay, &coordinator, "GS-001", wang.number).await.unwrap();
     let seen = async |staff: &Staff| {
-        let list = worklist(relay, staff, 9).await.unwrap();
+        let list = worklist(relay, staff, &Which::first(9)).await.unwrap();
         (list.total, case::show(relay, staff, "GS-001").await.is_ok())
     };
     mails.weeks.until("2026-11-02T08:30").await;

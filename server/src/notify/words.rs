@@ -13,6 +13,7 @@ pub(super) struct Words {
     pub(super) roles: Roles,
     pub(super) nudge: Note,
     pub(super) help: Note,
+    pub(super) sign_in: Note,
     pub(super) digest: Digest,
 }
 
@@ -77,7 +78,7 @@ pub(super) fn of(tag: &str) -> Words {
 }
 
 /// The text with what its names stand for in their places.
-pub(super) fn filled(text: &str, names: &[(&str, &str)]) -> String {
+pub(crate) fn filled(text: &str, names: &[(&str, &str)]) -> String {
     let mut filled = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
