@@ -83,6 +83,8 @@ pub struct Row {
     pub stands: String,
     /// How long ago both heard each other.
     pub days: String,
+    /// Where they have not both heard each other lately: which way nothing came.
+    pub ways: String,
     /// Missed in a row; empty where nothing is counted.
     pub missed: String,
     /// How often there is contact, a child each.
@@ -161,6 +163,7 @@ pub fn row(all: &'static Words, family: &Family, sites: &Sites) -> Row {
         standing: family.standing.replace('_', "-"),
         stands,
         days: when(days_ago(words, family.days_since_two_way)),
+        ways: when(ways(words, family)),
         missed: when(family.missed_in_a_row.to_string()),
         often: when(often.collect::<Vec<_>>().join(", ")),
         next,
@@ -186,13 +189,25 @@ pub fn site_name(sites: &Sites, code: Option<&str>) -> String {
     known.map_or(code, |(_, name)| name).to_owned()
 }
 
-fn days_ago(words: &words::Families, days: Option<i64>) -> String {
+pub(super) fn days_ago(words: &words::Families, days: Option<i64>) -> String {
     match days {
         None => words.never.clone(),
         Some(0) => words.today.clone(),
         Some(1) => words.day_ago.clone(),
         Some(days) => filled(&words.days_ago, &[("count", &days.to_string())]),
     }
+}
+
+/// Which way came last, and when, of the child for whom it stands worst: who rings knows whom to ask.
+fn ways(words: &words::Families, family: &Family) -> String {
+    let worst = family.children.iter().max_by_key(|child| {
+        let longest = child.days_since_two_way.unwrap_or(i64::MAX);
+        (child.standing == family.standing, longest)
+    });
+    let Some(child) = worst else { return String::new() };
+    let home = days_ago(words, child.days_since_home);
+    let away = days_ago(words, child.days_since_away);
+    filled(&words.ways, &[("home", &home), ("away", &away)])
 }
 
 fn next(all: &Words, family: &Family) -> (String, String) {
@@ -202,7 +217,14 @@ fn next(all: &Words, family: &Family) -> (String, String) {
     let day_time =
         |local: &Option<String>| local.as_deref().map(|local| moment::day_time(all, local));
     let home = day_time(&next.home).unwrap_or_else(|| moment::instant(all, &next.at));
-    (home, day_time(&next.away).unwrap_or_default())
+    let away = match (&next.home, &next.away) {
+        // On the same day the hour says enough.
+        (Some(home), Some(away)) if home.get(..10) == away.get(..10) => {
+            moment::time(away).to_owned()
+        }
+        _ => day_time(&next.away).unwrap_or_default(),
+    };
+    (home, away)
 }
 
 /// A phone, in words.

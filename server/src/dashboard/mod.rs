@@ -16,6 +16,8 @@ pub mod sign_in;
 
 pub mod families;
 
+pub mod case;
+
 pub mod own;
 
 use askama::Template;

@@ -92,8 +92,8 @@ words!(
 words!(
     /// The worklist.
     Families {
-        title, intro, first, find, find_hint, site, any_site, standing, any_standing, show, family, stands, days, days_ago,
-        day_ago, today, never, missed, often, next, at_home, there, nothing_planned, phones, to_do, help, ring, leaves, renew,
+        title, intro, first, find, find_hint, site, any_site, standing, any_standing, narrow, show, family, stands, days, days_ago,
+        day_ago, today, never, ways, missed, often, next, at_home, there, nothing_planned, phones, to_do, help, ring, leaves, renew,
         not_counted, none, none_here, total, no_phone, unused
     }
 );

@@ -36,6 +36,8 @@ mod sign_in;
 
 mod families;
 
+mod case;
+
 mod own;
 
 use answer::NoPage;
@@ -47,6 +49,13 @@ pub(super) fn routes(door: &Door) -> Router<Door> {
         .route("/staff/families", get(families::list))
         .route("/staff/families.csv", get(families::file))
         .route("/staff/family", get(families::find))
+        .route("/staff/families/{case}", get(case::show))
+        .route("/staff/families/{case}/weeks.csv", get(case::weeks))
+        .route("/staff/families/{case}/task", post(case::task))
+        .route("/staff/families/{case}/pause", post(case::pause))
+        .route("/staff/families/{case}/resume", post(case::resume))
+        .route("/staff/families/{case}/plan", post(case::plan))
+        .route("/staff/families/{case}/worker", post(case::assign))
         .route("/staff/me", get(own::show).post(own::save))
         .route("/staff/me/sessions", post(own::end_session))
         .route("/staff/sign-out", post(own::sign_out))

@@ -1,0 +1,305 @@
+//! One family: how it stands, its weeks, its plan, and what staff may do for it.
+
+use askama::Template;
+use jiashu_api::family::{self as api, Case, Rule};
+use jiashu_api::staff::Member as Colleague;
+
+use super::families::{PhoneWords, Row, Sites, path, phone_words, row, site_name};
+use super::frame::Frame;
+use super::table::Table;
+use super::words::{self, Words};
+use super::{moment, rendered};
+use crate::notify::filled;
+
+/// The days of RFC 5545, Monday first.
+const DAYS: [&str; 7] = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"];
+
+/// The same as a form sends them.
+const SENT_DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+/// Reasons of a pause, as the API names them.
+const REASONS: [&str; 4] = ["parent-home", "joined-parent", "exams", "phone-broken"];
+
+#[derive(Template)]
+#[template(path = "staff/case.html")]
+struct Page<'a> {
+    frame: Frame,
+    words: &'static words::Case,
+    list: &'static words::Families,
+    path: String,
+    row: Row,
+    as_of: String,
+    worker: String,
+    children: Vec<Child>,
+    tasks: Vec<Task>,
+    weeks: Table,
+    plan: Vec<String>,
+    proposed: Option<Vec<String>>,
+    pauses: Vec<Pause>,
+    reasons: Vec<(&'static str, &'static str)>,
+    members: Vec<Member>,
+    phones: Vec<PhoneWords>,
+    /// Whom the family can be given to; nobody, where that is not theirs to do.
+    colleagues: Vec<(u32, String)>,
+    today: &'a str,
+}
+
+impl Page<'_> {
+    /// Days of the week, as they are sent, and the word of each.
+    fn days(&self) -> impl Iterator<Item = (&'static str, &'static String)> {
+        SENT_DAYS.into_iter().zip(&self.frame.words.weekdays)
+    }
+}
+
+struct Child {
+    name: String,
+    standing: String,
+    stands: String,
+    band: String,
+    home: String,
+    away: String,
+    missed: u32,
+}
+
+struct Task {
+    kind: String,
+    member: u32,
+    says: String,
+    since: String,
+}
+
+struct Pause {
+    days: String,
+    reason: String,
+    withdrawn: bool,
+}
+
+struct Member {
+    name: String,
+    zone: String,
+    language: String,
+    takes_part: String,
+    counted: String,
+    suspended: Option<String>,
+}
+
+/// What else is known on the page.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    /// The sites by name.
+    pub sites: &'a Sites,
+    /// The staff, where whoever looks may know of them.
+    pub staff: &'a [Colleague],
+    /// The day that it is, `YYYY-MM-DD`.
+    pub today: &'a str,
+}
+
+/// The page.
+#[must_use]
+pub fn page(frame: Frame, case: &Case, around: Around<'_>) -> String {
+    let all = frame.words;
+    let words = &all.case;
+    let stands = &case.stands;
+    let mut row = row(all, stands, around.sites);
+    row.site = site_name(around.sites, stands.site.as_deref());
+    let colleague = |one: &Colleague| (one.number, called(all, one));
+    let is_shown_families =
+        |one: &&Colleague| one.role != "auditor" && one.status == jiashu_api::staff::Status::Active;
+    let worker = case.worker.map_or_else(
+        || words.site_team.clone(),
+        |number| {
+            let known = around.staff.iter().find(|one| one.number == number);
+            known.map_or_else(|| number.to_string(), |one| called(all, one))
+        },
+    );
+    let page = Page {
+        words,
+        list: &all.families,
+        path: path(&stands.case_code),
+        as_of: filled(&all.frame.as_of, &[("time", &moment::instant(all, &stands.as_of))]),
+        worker,
+        children: stands.children.iter().map(|one| child(all, one)).collect(),
+        tasks: stands.tasks.iter().map(|one| task(all, one)).collect(),
+        weeks: weeks(all, case),
+        plan: case.plan.iter().map(|rule| spoken(all, rule)).collect(),
+        proposed: case
+            .proposed
+            .as_ref()
+            .map(|rules| rules.iter().map(|rule| spoken(all, rule)).collect()),
+        pauses: case.pauses.iter().rev().map(|one| pause(all, one)).collect(),
+        reasons: REASONS.iter().map(|code| (*code, words::name(&all.codes.pause, code))).collect(),
+        members: case.members.iter().map(|one| member(all, one)).collect(),
+        phones: stands.phones.iter().map(|phone| phone_words(all, phone)).collect(),
+        colleagues: around.staff.iter().filter(is_shown_families).map(colleague).collect(),
+        today: around.today,
+        row,
+        frame,
+    };
+    rendered(&page)
+}
+
+/// What somebody is called: their name, else what they are and their number.
+#[must_use]
+pub fn called(all: &Words, colleague: &Colleague) -> String {
+    if colleague.name.is_empty() {
+        format!("{} {}", words::name(&all.codes.role, &colleague.role), colleague.number)
+    } else {
+        colleague.name.clone()
+    }
+}
+
+fn named(all: &Words, number: u32) -> String {
+    filled(&all.case.child, &[("number", &number.to_string())])
+}
+
+fn child(all: &'static Words, child: &jiashu_api::worklist::Child) -> Child {
+    let days = |days| super::families::days_ago(&all.families, days);
+    Child {
+        name: named(all, child.member),
+        standing: child.standing.replace('_', "-"),
+        stands: words::name(&all.codes.standing, &child.standing).to_owned(),
+        band: words::name(&all.codes.band, &child.band).to_owned(),
+        home: days(child.days_since_home),
+        away: days(child.days_since_away),
+        missed: child.missed_in_a_row,
+    }
+}
+
+fn task(all: &Words, task: &jiashu_api::task::Task) -> Task {
+    Task {
+        says: format!("{} ({})", words::name(&all.codes.task, &task.kind), task.member),
+        since: filled(&all.case.since, &[("day", &moment::day(all, &task.since))]),
+        kind: task.kind.clone(),
+        member: task.member,
+    }
+}
+
+/// A plan as people say it: the days, the hour, and on whose clock.
+#[must_use]
+pub fn spoken(all: &Words, rule: &Rule) -> String {
+    let hour = moment::time(&rule.start);
+    let when = match rule.rrule.as_deref() {
+        None => moment::day(all, &rule.start),
+        Some(rrule) => days_of(all, rrule).unwrap_or_else(|| rrule.to_owned()),
+    };
+    match &rule.zone {
+        Some(zone) => format!("{when}, {hour} ({zone})"),
+        None => format!("{when}, {hour}"),
+    }
+}
+
+/// The days of a rule that says no more than that.
+fn days_of(all: &Words, rrule: &str) -> Option<String> {
+    let mut parts = rrule.split(';');
+    let days = match (parts.next()?, parts.next(), parts.next()) {
+        ("FREQ=DAILY", None, None) => return Some(all.case.every_day.clone()),
+        ("FREQ=WEEKLY", Some(days), None) => days.strip_prefix("BYDAY=")?,
+        _ => return None,
+    };
+    let word = |day: &str| {
+        let place = DAYS.iter().position(|known| *known == day)?;
+        all.weekdays.get(place).map(String::as_str)
+    };
+    Some(days.split(',').map(word).collect::<Option<Vec<_>>>()?.join(", "))
+}
+
+fn pause(all: &Words, pause: &api::Paused) -> Pause {
+    let day = |text: &String| moment::day(all, text);
+    Pause {
+        days: format!("{} – {}", day(&pause.first), day(&pause.last)),
+        reason: words::name(&all.codes.pause, &pause.reason).to_owned(),
+        withdrawn: pause.withdrawn,
+    }
+}
+
+fn member(all: &Words, member: &api::Member) -> Member {
+    let words = &all.case;
+    let agreed = |on: &Option<String>, taken_back: [&Option<String>; 2]| {
+        if let Some(day) = taken_back.into_iter().flatten().max() {
+            return format!("{} {}", words.taken_back, moment::day(all, day));
+        }
+        on.as_ref().map_or_else(
+            || words.missing.clone(),
+            |day| filled(&words.agreed, &[("day", &moment::day(all, day))]),
+        )
+    };
+    let reason = |reason: &String| words::name(&all.codes.suspended, reason).to_owned();
+    Member {
+        name: format!("{} {}", words::name(&all.codes.role, &member.role), member.member),
+        zone: member.zone.clone().unwrap_or_default(),
+        language: member.language.clone().unwrap_or_default(),
+        takes_part: agreed(
+            &member.consent_on,
+            [&member.withdrawn_on, &member.guardian_withdrawn_on],
+        ),
+        counted: agreed(
+            &member.counting_on,
+            [&member.counting_withdrawn_on, &member.counting_guardian_withdrawn_on],
+        ),
+        suspended: member.suspended.as_ref().map(reason),
+    }
+}
+
+/// Its weeks, a line each child and week, the newest first.
+#[must_use]
+pub fn weeks(all: &Words, case: &Case) -> Table {
+    let words = &all.case;
+    let columns = [
+        &words.week,
+        &words.children,
+        &words.expected,
+        &words.kept,
+        &words.heard_home,
+        &words.heard_away,
+        &words.days,
+        &all.families.stands,
+        &words.closed,
+    ];
+    let line = |week: &api::Week, child: &api::ChildWeek| {
+        let count = |count: u32| count.to_string();
+        vec![
+            week.week.clone(),
+            named(all, child.member),
+            count(child.expected),
+            count(child.kept),
+            count(child.home),
+            count(child.away),
+            count(child.days),
+            words::name(&all.codes.standing, &child.standing).to_owned(),
+            if week.closed { &all.frame.yes } else { &words.open }.clone(),
+        ]
+    };
+    let weeks = case.weeks.iter().rev();
+    Table {
+        caption: words.weeks.clone(),
+        columns: columns.map(String::clone).to_vec(),
+        rows: weeks
+            .flat_map(|week| week.children.iter().map(move |child| line(week, child)))
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_is_said_as_people_say_it() {
+        let english = words::of("en");
+        let rule = |rrule: Option<&str>| Rule {
+            start: "2026-11-29T19:30:00".into(),
+            zone: Some("Asia/Shanghai".into()),
+            rrule: rrule.map(str::to_owned),
+            tolerance_min: None,
+        };
+        let said = |rrule| spoken(english, &rule(rrule));
+
+        assert_eq!(said(Some("FREQ=DAILY")), "every day, 19:30 (Asia/Shanghai)");
+        assert_eq!(said(Some("FREQ=WEEKLY;BYDAY=SU,WE")), "Sun, Wed, 19:30 (Asia/Shanghai)");
+        assert_eq!(said(None), "29 Nov 2026, 19:30 (Asia/Shanghai)");
+        assert_eq!(
+            said(Some("FREQ=MONTHLY;BYDAY=1SU")),
+            "FREQ=MONTHLY;BYDAY=1SU, 19:30 (Asia/Shanghai)"
+        );
+    }
+}

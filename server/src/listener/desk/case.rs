@@ -1,0 +1,126 @@
+//! One family, and what staff do for it.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::Path;
+use axum::response::Response;
+use jiashu_api::family::{Pause, Plan, Rule};
+use jiashu_api::task::Done;
+use jiashu_proto::error::ErrorCode;
+use jiashu_proto::id::DeviceId;
+use jiashu_recurrence::parse_every;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::answer::{NoPage, csv, html};
+use super::families::own_sites;
+use super::form::Form;
+use super::{Desk, done};
+use crate::dashboard::case::{self as page, Around};
+use crate::dashboard::families::path;
+use crate::dashboard::frame::Part;
+use crate::family::Refusal;
+use crate::ngo::{case, caseload, family, staff, tasks};
+use crate::notify::filled;
+use crate::programme::Role;
+
+type Answer = Result<Response, NoPage>;
+
+pub(super) async fn show(
+    Extension(desk): Extension<Arc<Desk>>,
+    Path(code): Path<String>,
+) -> Answer {
+    let case = case::show(&desk.relay, &desk.staff, &code).await?;
+    let colleagues = match desk.staff.role {
+        Role::Coordinator => staff::list(&desk.relay, &desk.staff).await?,
+        _ => Vec::new(),
+    };
+    let title = filled(&desk.words.case.title, &[("case", &code)]);
+    let frame = desk.frame(Part::Families, title);
+    let today = today(&desk).to_string();
+    let around = Around { sites: &own_sites(&desk).await?, staff: &colleagues, today: &today };
+    Ok(html(page::page(frame, &case, around)))
+}
+
+pub(super) async fn weeks(
+    Extension(desk): Extension<Arc<Desk>>,
+    Path(code): Path<String>,
+) -> Answer {
+    let case = case::show(&desk.relay, &desk.staff, &code).await?;
+    Ok(csv("weeks", &page::weeks(desk.words, &case)))
+}
+
+pub(super) async fn pause(
+    Extension(desk): Extension<Arc<Desk>>,
+    Path(code): Path<String>,
+    Extension(form): Extension<Form>,
+) -> Answer {
+    let until = form.get("until").parse().map_err(|_| no_day())?;
+    let first = form.said("first").map(|day| day.parse()).transpose().map_err(|_| no_day())?;
+    let wish = Pause { reason: form.get("reason").to_owned(), first, until };
+    family::pause(&desk.relay, &desk.staff, &code, &wish).await?;
+    Ok(done(&path(&code), "pause"))
+}
+
+pub(super) async fn resume(
+    Extension(desk): Extension<Arc<Desk>>,
+    Path(code): Path<String>,
+) -> Answer {
+    family::resume(&desk.relay, &desk.staff, &code).await?;
+    Ok(done(&path(&code), "resume"))
+}
+
+pub(super) async fn plan(
+    Extension(desk): Extension<Arc<Desk>>,
+    Path(code): Path<String>,
+    Extension(form): Extension<Form>,
+) -> Answer {
+    let rule = rule(&form, today(&desk))?;
+    family::propose(&desk.relay, &desk.staff, &code, Plan { rules: vec![rule] }).await?;
+    Ok(done(&path(&code), "plan"))
+}
+
+/// The days that are ticked, at that hour.
+fn rule(form: &Form, today: Date) -> Result<Rule, Refusal> {
+    let bad = |_| Refusal::new(ErrorCode::BadRule, "choose a day at least, and an hour as 19:30");
+    let days: Vec<_> = form.all("day").collect();
+    let every = parse_every(&days.join(","), form.get("at"), today).map_err(bad)?;
+    Ok(Rule { start: every.start, zone: None, rrule: Some(every.rrule), tolerance_min: None })
+}
+
+pub(super) async fn task(
+    Extension(desk): Extension<Arc<Desk>>,
+    Path(code): Path<String>,
+    Extension(form): Extension<Form>,
+) -> Answer {
+    let member = form.get("member").parse().map_err(|_| no_number())?;
+    let wish = Done { kind: form.get("kind").to_owned(), member };
+    tasks::done(&desk.relay, &desk.staff, &code, &wish).await?;
+    Ok(done(&path(&code), "task"))
+}
+
+pub(super) async fn assign(
+    Extension(desk): Extension<Arc<Desk>>,
+    Path(code): Path<String>,
+    Extension(form): Extension<Form>,
+) -> Answer {
+    let worker = form.get("staff").parse().map(DeviceId).map_err(|_| no_number())?;
+    caseload::assign(&desk.relay, &desk.staff, &code, worker).await?;
+    Ok(done(&path(&code), "assign"))
+}
+
+fn no_day() -> Refusal {
+    Refusal::new(ErrorCode::Malformed, "a day is written 2026-11-29")
+}
+
+fn no_number() -> Refusal {
+    Refusal::new(ErrorCode::Malformed, "a number is asked for")
+}
+
+/// A day that has begun everywhere.
+fn today(desk: &Desk) -> Date {
+    let now = Timestamp::from_millisecond(desk.relay.clock.now()).unwrap_or(Timestamp::UNIX_EPOCH);
+    TimeZone::UTC.to_datetime(now).date()
+}
