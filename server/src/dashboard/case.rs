@@ -90,13 +90,20 @@ pub struct Around<'a> {
     pub sites: &'a Sites,
     /// The staff, where whoever looks may know of them.
     pub staff: &'a [Colleague],
-    /// The day that it is, `YYYY-MM-DD`.
-    pub today: &'a str,
+    /// When it is, as the API writes it.
+    pub now: &'a str,
+}
+
+impl Around<'_> {
+    /// A day that has begun everywhere, `YYYY-MM-DD`.
+    fn today(&self) -> &str {
+        self.now.get(..10).unwrap_or_default()
+    }
 }
 
 /// The page.
 #[must_use]
-pub fn page(frame: Frame, case: &Case, around: Around<'_>) -> String {
+pub fn page(frame: Frame, case: &Case, around: &Around<'_>) -> String {
     let all = frame.words;
     let words = &all.case;
     let stands = &case.stands;
@@ -116,7 +123,7 @@ pub fn page(frame: Frame, case: &Case, around: Around<'_>) -> String {
         words,
         list: &all.families,
         path: path(&stands.case_code),
-        as_of: filled(&all.frame.as_of, &[("time", &moment::instant(all, &stands.as_of))]),
+        as_of: filled(&all.frame.as_of, &[("time", &moment::instant(all, around.now))]),
         worker,
         children: stands.children.iter().map(|one| child(all, one)).collect(),
         tasks: stands.tasks.iter().map(|one| task(all, one)).collect(),
@@ -131,7 +138,7 @@ pub fn page(frame: Frame, case: &Case, around: Around<'_>) -> String {
         members: case.members.iter().map(|one| member(all, one)).collect(),
         phones: stands.phones.iter().map(|phone| phone_words(all, phone)).collect(),
         colleagues: around.staff.iter().filter(is_shown_families).map(colleague).collect(),
-        today: around.today,
+        today: around.today(),
         row,
         frame,
     };

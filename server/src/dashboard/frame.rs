@@ -26,18 +26,27 @@ pub static CONTENT_POLICY: LazyLock<String> = LazyLock::new(|| {
 pub enum Part {
     /// The worklist and what hangs on it.
     Families,
+    /// Staff and sites.
+    People,
+    /// What holds in the programme.
+    Settings,
+    /// Who looked.
+    Audit,
     /// Oneself.
     Own,
 }
 
 impl Part {
-    const ALL: [Self; 2] = [Self::Families, Self::Own];
+    const ALL: [Self; 5] = [Self::Families, Self::People, Self::Settings, Self::Audit, Self::Own];
 
     /// Its address.
     #[must_use]
     pub fn path(self) -> &'static str {
         match self {
             Self::Families => "/staff/families",
+            Self::People => "/staff/people",
+            Self::Settings => "/staff/settings",
+            Self::Audit => "/staff/audit",
             Self::Own => "/staff/me",
         }
     }
@@ -45,6 +54,9 @@ impl Part {
     fn word(self, words: &Words) -> &str {
         match self {
             Self::Families => &words.frame.families,
+            Self::People => &words.frame.people,
+            Self::Settings => &words.frame.settings,
+            Self::Audit => &words.frame.audit,
             Self::Own => &words.frame.own,
         }
     }
@@ -54,6 +66,8 @@ impl Part {
     pub fn is_of(self, role: Role) -> bool {
         match self {
             Self::Families => role != Role::Auditor,
+            Self::People | Self::Settings => role == Role::Coordinator,
+            Self::Audit => role != Role::Caseworker,
             Self::Own => true,
         }
     }

@@ -18,6 +18,12 @@ pub mod families;
 
 pub mod case;
 
+pub mod people;
+
+pub mod settings;
+
+pub mod audit;
+
 pub mod own;
 
 use askama::Template;

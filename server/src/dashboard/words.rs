@@ -46,6 +46,12 @@ pub struct Words {
     pub families: Families,
     /// One family.
     pub case: Case,
+    /// Staff and sites.
+    pub people: People,
+    /// What holds in the programme.
+    pub settings: Settings,
+    /// Who looked.
+    pub audit: Audit,
     /// Oneself.
     pub own: Own,
     /// What was done, by its key.
@@ -107,6 +113,27 @@ words!(
         takes_part, counted, agreed, missing, suspended, phones, serves, use_, tasks, since, seen_to, no_task, next, who, by_whom,
         assign
     }
+);
+
+words!(
+    /// Staff and sites.
+    People {
+        title, staff, name, role, sites, families, status, active, invited, left, add, add_hint, email, language, remove,
+        remove_hint, link, link_title, link_hint, link_until, site, code, zone, org_unit, add_site, site_hint, all_sites, sure
+    }
+);
+
+words!(
+    /// What holds in the programme.
+    Settings {
+        title, thresholds, thresholds_hint, on_track, watch, at_risk, silent, missed, days, weekly, consent, consent_hint,
+        jurisdiction, no_jurisdiction, text_version, valid_months, only_coordinator
+    }
+);
+
+words!(
+    /// Who looked.
+    Audit { title, intro, when, who, what, of, detail, allowed, hash, refused }
 );
 
 words!(

@@ -292,7 +292,7 @@ async fn audit_log(State(door): State<Door>, staff: Staff, uri: Uri) -> Result<R
         [("after", number)] => number.parse().map_err(|_| no())?,
         _ => return Err(no()),
     };
-    Ok(json(&audit::show(&door.relay, &staff, after).await?))
+    Ok(json(&audit::show(&door.relay, &staff, Some(after)).await?))
 }
 
 /// `?week=2026W48` or `?month=202611`, and `&by=site`; without a period the last week that has closed.

@@ -209,13 +209,14 @@ pub async fn read(
 /// Entries that are shown at once.
 const SHOWN: usize = 1_000;
 
-/// The audit log from behind that entry on, as staff see it.
+/// The audit log from behind that entry on, as staff see it; else its newest entries.
 ///
 /// # Errors
 ///
 /// [`Failure`]; [`ErrorCode::Unavailable`] where the chain is broken.
-pub async fn show(relay: &Relay, staff: &Staff, after: u64) -> Result<api::Log, Failure> {
-    let asked = Asked { action: "audit", subject: None, detail: Some(after.to_string()) };
+pub async fn show(relay: &Relay, staff: &Staff, after: Option<u64>) -> Result<api::Log, Failure> {
+    let detail = after.map(|after| after.to_string());
+    let asked = Asked { action: "audit", subject: None, detail };
     allow(relay, staff, Wants::Figures, asked).await?;
     let chain = read(&*relay.store, staff.programme).await?.map_err(|broken| {
         tracing::error!(programme.id = %staff.programme, %broken, "the audit log is broken");
@@ -223,6 +224,9 @@ pub async fn show(relay: &Relay, staff: &Staff, after: u64) -> Result<api::Log, 
             "the audit log is broken: tell the operator, jiashu-server audit verify says where";
         Refusal::new(ErrorCode::Unavailable, text)
     })?;
+    let length = chain.entries.len();
+    let passed = after
+        .map_or(length.saturating_sub(SHOWN), |after| usize::try_from(after).unwrap_or(length));
     let entry = |entry: AuditEntry| api::Entry {
         number: entry.number,
         at: utc_text(Timestamp::from_millisecond(entry.at).unwrap_or(Timestamp::UNIX_EPOCH)),
@@ -234,14 +238,9 @@ pub async fn show(relay: &Relay, staff: &Staff, after: u64) -> Result<api::Log, 
     };
     Ok(api::Log {
         hash: hex(&chain.hash),
-        length: chain.entries.len() as u64,
-        entries: chain
-            .entries
-            .into_iter()
-            .filter(|entry| entry.number > after)
-            .take(SHOWN)
-            .map(entry)
-            .collect(),
+        length: length as u64,
+        // The first is number 1, and none is missing.
+        entries: chain.entries.into_iter().skip(passed).take(SHOWN).map(entry).collect(),
     })
 }
 

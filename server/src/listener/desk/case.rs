@@ -9,7 +9,7 @@ use jiashu_api::family::{Pause, Plan, Rule};
 use jiashu_api::task::Done;
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::id::DeviceId;
-use jiashu_recurrence::parse_every;
+use jiashu_recurrence::{parse_every, utc_text};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -39,9 +39,9 @@ pub(super) async fn show(
     };
     let title = filled(&desk.words.case.title, &[("case", &code)]);
     let frame = desk.frame(Part::Families, title);
-    let today = today(&desk).to_string();
-    let around = Around { sites: &own_sites(&desk).await?, staff: &colleagues, today: &today };
-    Ok(html(page::page(frame, &case, around)))
+    let now = utc_text(now(&desk));
+    let around = Around { sites: &own_sites(&desk).await?, staff: &colleagues, now: &now };
+    Ok(html(page::page(frame, &case, &around)))
 }
 
 pub(super) async fn weeks(
@@ -77,7 +77,7 @@ pub(super) async fn plan(
     Path(code): Path<String>,
     Extension(form): Extension<Form>,
 ) -> Answer {
-    let rule = rule(&form, today(&desk))?;
+    let rule = rule(&form, TimeZone::UTC.to_datetime(now(&desk)).date())?;
     family::propose(&desk.relay, &desk.staff, &code, Plan { rules: vec![rule] }).await?;
     Ok(done(&path(&code), "plan"))
 }
@@ -119,8 +119,6 @@ fn no_number() -> Refusal {
     Refusal::new(ErrorCode::Malformed, "a number is asked for")
 }
 
-/// A day that has begun everywhere.
-fn today(desk: &Desk) -> Date {
-    let now = Timestamp::from_millisecond(desk.relay.clock.now()).unwrap_or(Timestamp::UNIX_EPOCH);
-    TimeZone::UTC.to_datetime(now).date()
+fn now(desk: &Desk) -> Timestamp {
+    Timestamp::from_millisecond(desk.relay.clock.now()).unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -38,6 +38,10 @@ mod families;
 
 mod case;
 
+mod people;
+
+mod settings;
+
 mod own;
 
 use answer::NoPage;
@@ -56,6 +60,15 @@ pub(super) fn routes(door: &Door) -> Router<Door> {
         .route("/staff/families/{case}/resume", post(case::resume))
         .route("/staff/families/{case}/plan", post(case::plan))
         .route("/staff/families/{case}/worker", post(case::assign))
+        .route("/staff/people", get(people::show).post(people::add))
+        .route("/staff/people/{number}/link", post(people::link))
+        .route("/staff/people/{number}/end", post(people::end))
+        .route("/staff/sites", post(people::put_site))
+        .route("/staff/settings", get(settings::show))
+        .route("/staff/settings/thresholds", post(settings::set_thresholds))
+        .route("/staff/settings/consent", post(settings::set_consent))
+        .route("/staff/audit", get(settings::audit_log))
+        .route("/staff/audit.csv", get(settings::audit_file))
         .route("/staff/me", get(own::show).post(own::save))
         .route("/staff/me/sessions", post(own::end_session))
         .route("/staff/sign-out", post(own::sign_out))
