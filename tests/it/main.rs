@@ -150,6 +150,7 @@ mod story_anew;
 mod story_manners;
 
 mod story_demo;
+mod story_desk;
 
 mod story_meddler;
 

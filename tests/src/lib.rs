@@ -69,6 +69,8 @@ pub mod until;
 
 pub mod clock;
 
+pub mod browser;
+
 pub mod still;
 
 pub mod sound;

@@ -123,7 +123,7 @@ async fn seated(State(door): State<Door>, mut request: Request, next: Next) -> R
     let relay = &door.relay;
     let ticket = match place(relay, &request) {
         Ok(ticket) => ticket,
-        Err(no) => return no,
+        Err(no) => return no.into_response(),
     };
     let (headers, uri) = (request.headers().clone(), request.uri().clone());
     let desk = match sit_down(relay, &headers, &uri).await {
@@ -167,12 +167,12 @@ async fn seated(State(door): State<Door>, mut request: Request, next: Next) -> R
 }
 
 /// A place at the door. Pages are asked for from where links lead, whatever origin that is.
-fn place(relay: &Relay, request: &Request) -> Result<Arc<Ticket>, Response> {
+fn place(relay: &Relay, request: &Request) -> Result<Arc<Ticket>, No> {
     let guest = request.extensions().get::<Guest>();
-    let guest = guest.ok_or_else(|| StatusCode::INTERNAL_SERVER_ERROR.into_response())?;
+    let guest = guest.ok_or_else(|| No::answer(StatusCode::INTERNAL_SERVER_ERROR))?;
     guest.admit(relay, request.headers()).map_err(|full| {
         relay.limits.refuse(full.name(), &relay.metrics);
-        no_place(full)
+        No::answer(no_place(full))
     })
 }
 

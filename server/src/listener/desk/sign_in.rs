@@ -22,7 +22,7 @@ use crate::relay::Relay;
 /// The beginning: one's first page, or where a link is asked for.
 pub(super) async fn door(State(door): State<Door>, request: Request) -> Response {
     if let Err(no) = place(&door.relay, &request) {
-        return no;
+        return no.into_response();
     }
     let (headers, uri) = (request.headers().clone(), request.uri().clone());
     drop(request);
@@ -39,7 +39,7 @@ pub(super) async fn send(State(door): State<Door>, request: Request) -> Response
     let words = spoken(request.headers());
     let form = match strangers(relay, request).await {
         Ok(form) => form,
-        Err(no) => return no,
+        Err(no) => return no.into_response(),
     };
     match sign_in::send(relay, form.get("email")).await {
         Ok(()) => html(page::sent(words)),
@@ -48,23 +48,22 @@ pub(super) async fn send(State(door): State<Door>, request: Request) -> Response
 }
 
 /// What somebody sends of whom nobody knows who it is.
-async fn strangers(relay: &Relay, request: Request) -> Result<Form, Response> {
+async fn strangers(relay: &Relay, request: Request) -> Result<Form, No> {
     let words = spoken(request.headers());
     let ticket = place(relay, &request)?;
     if let Err(too_fast) = relay.limits.pace.knock(ticket.address()) {
         relay.limits.refuse(too_fast.limit, &relay.metrics);
         let text = "too much at once: try again a little later";
         let refusal = Refusal::new(jiashu_proto::error::ErrorCode::SlowDown, text);
-        return Err(outside(words, refusal.into()));
+        return Err(No::answer(outside(words, refusal.into())));
     }
     if !super::is_own(request.headers()) {
-        return Err(StatusCode::FORBIDDEN.into_response());
+        return Err(No::answer(StatusCode::FORBIDDEN));
     }
-    match Form::read(relay, request.into_body()).await {
-        Ok(form) => Ok(form),
-        Err(No::Failure(failure)) => Err(outside(words, failure)),
-        Err(no) => Err(no.into_response()),
-    }
+    Form::read(relay, request.into_body()).await.map_err(|no| match no {
+        No::Failure(failure) => No::answer(outside(words, failure)),
+        no => no,
+    })
 }
 
 fn outside(words: &'static Words, failure: Failure) -> Response {
@@ -80,7 +79,7 @@ pub(super) async fn look(
     let relay = &door.relay;
     let ticket = match place(relay, &request) {
         Ok(ticket) => ticket,
-        Err(no) => return no,
+        Err(no) => return no.into_response(),
     };
     if let Err(too_fast) = relay.limits.pace.knock(ticket.address()) {
         return crate::listener::problem::slow_down(relay, too_fast).into_response();
@@ -128,7 +127,7 @@ pub(super) async fn enter(
     let words = spoken(request.headers());
     let (agent, before) = (agent(request.headers()), cookie::session(relay, request.headers()));
     if let Err(no) = strangers(relay, request).await {
-        return no;
+        return no.into_response();
     }
     let gone = || (StatusCode::NOT_FOUND, html(page::link(words, None))).into_response();
     let Some(code) = Code::parse(&code) else { return gone() };
