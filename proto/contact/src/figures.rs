@@ -140,10 +140,48 @@ impl Tally {
         percent(self.kept, self.expected)
     }
 
+    /// Between what the share of kept lies with 95 % confidence; none where fewer than [`FEWEST`] were expected.
+    #[must_use]
+    pub fn interval(self) -> Option<Interval> {
+        (self.expected >= FEWEST).then(|| Interval::of(self.kept, self.expected)).flatten()
+    }
+
     /// Both ways in percent of expected; none where fewer than [`FEWEST`] were.
     #[must_use]
     pub fn two_way_adherence(self) -> Option<f64> {
         percent(self.both_ways, self.expected)
+    }
+}
+
+/// Between what a share lies, in percent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interval {
+    /// Not below 0.
+    pub low: f64,
+    /// Not above 100.
+    pub high: f64,
+}
+
+/// The quantile of the normal distribution that leaves 2.5 % beyond it.
+const Z: f64 = 1.959_963_984_540_054;
+
+impl Interval {
+    /// With 95 % confidence, of a share of which `part` of `whole` were seen; none of nothing, or where the part is more.
+    ///
+    /// Takes each one as seen by itself. Evenings of one child resemble each other, so of few children it is too narrow.
+    /// Wilson's score interval, as it keeps within 0 and 100 and holds for few and for all alike. Source: Wilson 1927,
+    /// J. Am. Stat. Assoc. 22, 209; method 3 of Newcombe 1998, Stat. Med. 17, 857.
+    #[must_use]
+    pub fn of(part: u32, whole: u32) -> Option<Self> {
+        if whole == 0 || part > whole {
+            return None;
+        }
+        let (n, share) = (f64::from(whole), f64::from(part) / f64::from(whole));
+        let middle = share + Z * Z / (2.0 * n);
+        let half = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
+        let all = 1.0 + Z * Z / n;
+        let percent = |bound: f64| (bound / all * 100.0).clamp(0.0, 100.0);
+        Some(Self { low: percent(middle - half), high: percent(middle + half) })
     }
 }
 
@@ -209,6 +247,41 @@ mod tests {
         assert_eq!((three.adherence(), four.adherence()), (None, Some(75.0)));
         assert_eq!(four.missed(), 1);
         assert_eq!(three.and(four).expected, 7);
+    }
+
+    /// Those of Newcombe 1998, table I.
+    #[test]
+    fn an_interval_is_as_published() {
+        let table = [
+            (81, 263, 25.53, 36.62),
+            (15, 148, 6.24, 16.05),
+            (0, 20, 0.0, 16.11),
+            (1, 29, 0.61, 17.18),
+        ];
+        for (part, whole, low, high) in table {
+            let interval = Interval::of(part, whole).unwrap();
+            let mirrored = Interval::of(whole - part, whole).unwrap();
+
+            assert!((interval.low - low).abs() < 0.005, "{part} of {whole}: {interval:?}");
+            assert!((interval.high - high).abs() < 0.005, "{part} of {whole}: {interval:?}");
+            assert!((mirrored.low + interval.high - 100.0).abs() < 1e-9, "{part} of {whole}");
+        }
+    }
+
+    #[test]
+    fn an_interval_is_never_beyond_what_a_share_can_be() {
+        for (part, whole) in [(0, 1), (1, 1), (u32::MAX, u32::MAX), (0, u32::MAX), (3, 4)] {
+            let Interval { low, high } = Interval::of(part, whole).unwrap();
+            let share = f64::from(part) * 100.0 / f64::from(whole);
+
+            assert!(
+                0.0 <= low && low <= share && share <= high && high <= 100.0,
+                "{part} of {whole}"
+            );
+        }
+        assert_eq!((Interval::of(0, 0), Interval::of(2, 1)), (None, None));
+        let tally = |kept, expected| Tally { expected, kept, both_ways: 0 }.interval();
+        assert_eq!((tally(3, 3), tally(3, 4)), (None, Interval::of(3, 4)));
     }
 
     #[test]
