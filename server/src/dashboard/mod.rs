@@ -2,7 +2,7 @@
 //!
 //! Pure: an answer in the shapes of `jiashu_api`, the words of a language (`words`) and a moment become a page. Each page is
 //! a module with its template; all stand in one `frame` and one style sheet. What is a table on a page is a `table`,
-//! of which the same numbers leave as CSV. Who asks, and what they may, is `listener::desk`'s and `ngo`'s: nothing here reads a store.
+//! of which the same numbers leave as CSV; beside it may stand a `chart`. Who asks, and what they may, is `listener::desk`'s and `ngo`'s: nothing here reads a store.
 
 pub mod words;
 
@@ -11,6 +11,8 @@ pub mod frame;
 pub mod moment;
 
 pub mod table;
+
+pub mod chart;
 
 pub mod sign_in;
 
