@@ -9,8 +9,9 @@ use jiashu_roster::sha256;
 use super::words::Words;
 use crate::programme::Role;
 
-/// The one style sheet. It stands in each page, so that a page needs no second way over a slow line.
-pub const STYLE: &str = include_str!("../../templates/staff/staff.css");
+/// The one style sheet, with what charts need. It stands in each page, so that a page needs no second way over a slow line.
+pub const STYLE: &str =
+    concat!(include_str!("../../templates/staff/staff.css"), include_str!("chart/chart.css"));
 
 /// What a browser may do with a page: show it in this style, send its forms back. Nothing runs, and nothing is fetched.
 pub static CONTENT_POLICY: LazyLock<String> = LazyLock::new(|| {

@@ -2,7 +2,7 @@
 //! from the caller, and beside each chart stands its table.
 //!
 //! What is left out of a table is left out of its chart: `None` is hatched, with a dash, never drawn as 0. A colour never stands
-//! alone: marks, numbers and places say the same. Colours are classes, whose values `chart.css` has for light, dark and paper.
+//! alone: marks, numbers and places say the same. Colours are classes: their rules are in `chart.css`, their values are the page's.
 //! All are drawn for [`WIDTH`] units, a small phone held upright, and grow with what they stand in.
 
 mod figure;
@@ -27,9 +27,6 @@ pub use histogram::Histogram;
 pub use interval::Intervals;
 pub use stack::Stack;
 pub use trend::Trend;
-
-/// Rules for the classes of all charts, and values of their colours, which the page's own sheet may set before.
-pub const STYLE: &str = include_str!("chart.css");
 
 /// Units from left to right: pixels on a phone of 360 with a margin of 16.
 pub const WIDTH: f64 = 328.0;

@@ -161,17 +161,21 @@ fn class_of(standing: Standing) -> &'static str {
     }
 }
 
-/// The mark of a standing, of ten units a side.
+/// The mark of a standing, as it stands on its badge, of nine units a side.
 fn sign(svg: &mut Svg, standing: Standing, at: (f64, f64)) {
+    const RING: &str = "M-3.5 0A3.5 3.5 0 1 0 3.5 0A3.5 3.5 0 1 0-3.5 0Z";
     let (class, d) = match standing {
-        Standing::NotActive => ("sign e-muted", "M-3 0H3"),
+        Standing::NotActive => ("sign e-not-active", RING),
         Standing::Paused => ("sign on", "M-2-3.5V3.5M2-3.5V3.5"),
-        Standing::OnTrack => ("sign on", "M-4 0L-1 3L4-3"),
-        Standing::New => ("sign on", "M-4 0H4M0-4V4"),
-        Standing::Watch => ("sign on", "M-3.5 0A3.5 3.5 0 1 0 3.5 0A3.5 3.5 0 1 0-3.5 0Z"),
-        Standing::AtRisk => ("sign on", "M0-4L4 3H-4Z"),
-        Standing::Silent => ("sign on", "M-3-3L3 3M3-3L-3 3"),
-        Standing::Dormant => ("sign on", "M1.5-4A4 4 0 1 0 4 1.5A3.6 3.6 0 0 1 1.5-4Z"),
+        Standing::OnTrack => ("sign on solid", RING),
+        Standing::New => ("sign on solid", "M0-4L1-1L4 0L1 1L0 4L-1 1L-4 0L-1-1Z"),
+        Standing::Watch => ("sign on", RING),
+        Standing::AtRisk => ("sign on solid", "M0-3.5L4 3H-4Z"),
+        Standing::Silent => ("sign on solid", "M-3-3H3V3H-3Z"),
+        Standing::Dormant => ("sign on", "M-3-3L3 3M3-3L-3 3"),
     };
     svg.mark(class, at, d);
+    if standing == Standing::Watch {
+        svg.mark("sign on solid", at, "M0-3.5A3.5 3.5 0 1 0 0 3.5Z");
+    }
 }

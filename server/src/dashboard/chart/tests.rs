@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use jiashu_contact::standing::Standing;
 use proptest::prelude::*;
 
+use super::super::frame::STYLE;
 use super::{
-    About, Clock, Funnel, Heat, Histogram, Intervals, STYLE, Share, Stack, Trend, Week, funnel,
-    heat, histogram, interval, stack, trend,
+    About, Clock, Funnel, Heat, Histogram, Intervals, Share, Stack, Trend, Week, funnel, heat,
+    histogram, interval, stack, trend,
 };
 
 fn about<'a>(text: &'a str) -> About<'a> {
@@ -218,5 +219,40 @@ fn every_class_has_its_rule_and_every_text_its_size() {
     for standing in Standing::ALL {
         let class = format!("s-{}", standing.name().replace('_', "-"));
         assert!(ruled(&class) && drawn.contains(&class), "{class}");
+    }
+}
+
+/// The luminance of a colour as a style sheet has it. Source: WCAG 2.2, relative luminance.
+fn luminance(colour: &str) -> f64 {
+    let digits: Vec<_> = colour.chars().map(|digit| digit.to_digit(16).unwrap()).collect();
+    let parts: Vec<_> = match digits[..] {
+        [r, g, b] => vec![r * 17, g * 17, b * 17],
+        _ => digits.chunks(2).map(|pair| pair[0] * 16 + pair[1]).collect(),
+    };
+    let linear = |part: &u32| match f64::from(*part) / 255.0 {
+        part if part <= 0.04045 => part / 12.92,
+        part => ((part + 0.055) / 1.055).powf(2.4),
+    };
+    parts.iter().map(linear).zip([0.2126, 0.7152, 0.0722]).map(|(part, of)| part * of).sum()
+}
+
+#[test]
+fn what_is_drawn_stands_out_by_day_and_by_night() {
+    let (day, night) = STYLE.split_once("prefers-color-scheme").unwrap();
+    for sheet in [day, night] {
+        let value = |name: &str| {
+            let (_, value) = sheet.split_once(&format!("--{name}:#")).unwrap();
+            luminance(value.split([';', '}']).next().unwrap())
+        };
+        let contrast = |one: f64, other: f64| (one.max(other) + 0.05) / (one.min(other) + 0.05);
+        let names =
+            Standing::ALL.map(|standing| format!("s-{}", standing.name().replace('_', "-")));
+
+        for paper in ["paper", "raised"] {
+            for name in names.iter().map(String::as_str).chain(["accent", "ink", "muted"]) {
+                let contrast = contrast(value(name), value(paper));
+                assert!(contrast >= 4.5, "{name} stands out from {paper} by {contrast:.2} only");
+            }
+        }
     }
 }
