@@ -4,6 +4,7 @@ use askama::Template;
 use jiashu_api::family::{self as api, Case, Rule};
 use jiashu_api::staff::Member as Colleague;
 
+use super::chart::{self, Heat};
 use super::families::{PhoneWords, Row, Sites, path, phone_words, row, site_name};
 use super::frame::Frame;
 use super::table::Table;
@@ -32,6 +33,7 @@ struct Page<'a> {
     worker: String,
     children: Vec<Child>,
     tasks: Vec<Task>,
+    heat: String,
     weeks: Table,
     plan: Vec<String>,
     proposed: Option<Vec<String>>,
@@ -127,6 +129,7 @@ pub fn page(frame: Frame, case: &Case, around: &Around<'_>) -> String {
         worker,
         children: stands.children.iter().map(|one| child(all, one)).collect(),
         tasks: stands.tasks.iter().map(|one| task(all, one)).collect(),
+        heat: heat(all, case),
         weeks: weeks(all, case),
         plan: case.plan.iter().map(|rule| spoken(all, rule)).collect(),
         proposed: case
@@ -245,6 +248,52 @@ fn member(all: &Words, member: &api::Member) -> Member {
         ),
         suspended: member.suspended.as_ref().map(reason),
     }
+}
+
+/// Its weeks as squares.
+fn heat(all: &Words, case: &Case) -> String {
+    let words = &all.case;
+    let labels: Vec<_> = case.weeks.iter().map(|week| week_label(&week.week)).collect();
+    let weeks = case.weeks.iter().zip(&labels);
+    let weeks =
+        weeks.map(|(week, label)| chart::Week { label, name: &week.week, is_open: !week.closed });
+    let mut children: Vec<u32> =
+        case.weeks.iter().flat_map(|week| &week.children).map(|child| child.member).collect();
+    children.sort_unstable();
+    children.dedup();
+    let names: Vec<_> = children.iter().map(|child| named(all, *child)).collect();
+    let heat = Heat {
+        about: chart::About {
+            title: &words.weeks,
+            told: &words.heat_told,
+            left_out: &words.week_unknown,
+        },
+        words: chart::heat::Words {
+            all: &words.week_all,
+            some: &words.week_some,
+            none: &words.week_none,
+            nothing: &words.week_nothing,
+            paused: &words.week_paused,
+        },
+        weeks: weeks.collect(),
+        rows: children.iter().zip(&names).map(|(child, name)| heat_row(case, *child, name)).collect(),
+    };
+    heat.to_svg()
+}
+
+/// The number of a week alone: `2026W48` is 48.
+#[must_use]
+pub fn week_label(week: &str) -> &str {
+    week.split_once('W').map_or(week, |(_, number)| number)
+}
+
+fn heat_row<'a>(case: &Case, child: u32, label: &'a str) -> chart::heat::Row<'a> {
+    let cell = |week: &api::Week| {
+        let found = week.children.iter().find(|one| one.member == child)?;
+        let is_paused = found.standing == "paused";
+        Some(chart::heat::Cell { expected: found.expected, kept: found.kept, is_paused })
+    };
+    chart::heat::Row { label, cells: case.weeks.iter().map(cell).collect() }
 }
 
 /// Its weeks, a line each child and week, the newest first.

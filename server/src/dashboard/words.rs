@@ -46,6 +46,8 @@ pub struct Words {
     pub families: Families,
     /// One family.
     pub case: Case,
+    /// The programme.
+    pub programme: Programme,
     /// Staff and sites.
     pub people: People,
     /// What holds in the programme.
@@ -78,6 +80,8 @@ pub struct Codes {
     pub suspended: Names,
     /// What is to be done.
     pub task: Names,
+    /// Who looks after the children.
+    pub care: Names,
 }
 
 words!(
@@ -111,7 +115,14 @@ words!(
         heard_home, heard_away, open, closed, no_weeks, plan, planned, proposed, no_plan, propose, propose_hint, every_day, at,
         send_plan, pauses, no_pause, taken_back, pause, reason, from, until, set_pause, resume, members, zone, language,
         takes_part, counted, agreed, missing, suspended, phones, serves, use_, tasks, since, seen_to, no_task, next, who, by_whom,
-        assign
+        assign, week_all, week_some, week_none, week_nothing, week_paused, week_unknown, heat_told, funnel, funnel_hint, to_child, to_parent, sent, reached, heard, answered, visits, no_visit, record, how, visited, called, on, note_it
+    }
+);
+
+words!(
+    /// The programme.
+    Programme {
+        title, narrow, site, worker, corridor, age, care, standing, period, all, unknown, show, clear, last_weeks, too_few, too_few_hint, children, families, of_week, standing_title, by_site, trend_title, kept_line, both_line, risk_line, trend_told, kept_title, kept_told, kept, expected, share, interval, gaps_title, gaps_told, days, hours_title, hours_told, hour, phones_title, shared, idle, no_site, total, week, open, left_out, suppressed, none, both_ways
     }
 );
 
