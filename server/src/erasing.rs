@@ -21,6 +21,7 @@ use crate::execute::Failure;
 use crate::family::enrolment::{case_key, read_case};
 use crate::family::ledger::{LEFT, read_left};
 use crate::ngo::caseload::CASELOAD;
+use crate::ngo::visits::VISITS;
 use crate::notify::undelivered;
 use crate::programme::{OfferFact, OfferedFact, find_at, offer_key, offered_key};
 use crate::relay::Relay;
@@ -247,7 +248,7 @@ async fn erase(
     Ok(())
 }
 
-/// What a programme knew of the family goes: its case, whose it was, how it stood, every week.
+/// What a programme knew of the family goes: its case, whose it was, how it stood, when staff met it, every week.
 async fn forget(
     store: &dyn Store,
     programme: Scope,
@@ -256,7 +257,8 @@ async fn forget(
     now: Millis,
 ) -> Result<Vec<Change>, StoreError> {
     let strike = |book: String| Change::Strike(book, name(family));
-    let mut changes = vec![strike(FAMILIES.to_owned()), strike(CASELOAD.to_owned())];
+    let mut changes: Vec<_> =
+        [FAMILIES, CASELOAD, VISITS].map(|book| strike(book.to_owned())).into();
     changes.extend(weeks(noted.since, now).map(|week| strike(week_book(week))));
     if noted.former {
         // What it was called is what follows on it is called.

@@ -67,6 +67,7 @@ const TABLE: &[Request] = &[
     asks("POST", "/api/v1/families/{case}/plan", r#"{"rules":[]}"#, "plan", [UNKNOWN; 3]),
     asks("PUT", "/api/v1/families/{case}/suspensions/{member}", r#"{"reason":"court-order"}"#, "suspend", [UNKNOWN; 3]),
     asks("DELETE", "/api/v1/families/{case}/suspensions/{member}", "", "unsuspend", [UNKNOWN; 3]),
+    asks("POST", "/api/v1/families/{case}/visits", r#"{"how":"call"}"#, "visit", [UNKNOWN; 3]),
     asks("PUT", "/api/v1/families/{case}/worker", r#"{"staff":1}"#, "assign", [NOT_YOURS, NOT_YOURS, UNKNOWN]),
     asks("POST", "/api/v1/families/{case}/tasks/done", r#"{"kind":"help","member":3}"#, "task-done", [UNKNOWN; 3]),
     asks("POST", "/api/v1/families/{case}/erasure", "{}", "erase", [NOT_YOURS, NOT_YOURS, UNKNOWN]),

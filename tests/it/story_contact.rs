@@ -143,11 +143,21 @@ async fn a_family_means_something_by_itself_and_staff_may_only_propose(ground: G
     let _ = programme.once("GS-001", |one| one["standing"] == "new").await;
     assert_eq!(ask(mother, &["plan"]).await["pauses"], json!([]), "as if it had never been");
 
+    for how in ["visit", "call", "call"] {
+        let _ = office.worker.run(&["ngo", "visit", "GS-001", "--how", how]).await.success();
+    }
+    let early = office.worker.run(&["ngo", "visit", "GS-001", "--on", "2020-01-31"]).await;
+    assert!(failure(&early, 4).contains("not before the family was enrolled"));
+    let late = office.worker.run(&["ngo", "visit", "GS-001", "--on", "2099-01-31"]).await;
+    assert!(failure(&late, 5).contains("is still to come"));
+
     let case = ask(&office.worker, &["ngo", "family", "GS-001"]).await;
     assert_eq!(case["plan"][0]["rrule"], "FREQ=DAILY", "{case}");
     assert_eq!(case["pauses"][0]["withdrawn"], true);
     assert_eq!(case["members"][2]["role"], "child");
     assert_eq!(case["weeks"][0]["children"][0]["member"], 3);
+    let met: Vec<_> = case["visits"].as_array().unwrap().iter().map(|one| &one["how"]).collect();
+    assert_eq!(met, ["call", "visit"], "the same of one day is one");
     for canary in ["Lili", "Bao", "妈妈", "外婆", "2017"] {
         assert!(!case.to_string().contains(canary), "{canary} is seen: {case}");
     }

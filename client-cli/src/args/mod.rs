@@ -21,6 +21,8 @@ pub mod ngo;
 
 pub mod programme;
 
+pub mod visit;
+
 mod duration;
 
 /// The whole command line.

@@ -9,6 +9,7 @@ use super::programme::{
     ConsentSettingsArgs, ConsentTextArgs, MeArgs, ReportArgs, SiteCommand, StaffCommand,
     ThresholdsArgs,
 };
+use super::visit::VisitArgs;
 use crate::ngo::{CodebookOf, Dhis2Args, ExportArgs};
 
 /// What staff of an NGO programme can do.
@@ -63,6 +64,8 @@ pub enum NgoCommand {
         /// Case code of the family
         case: String,
     },
+    /// Note that you visited or rang a family: how and on which day, nothing of what was said
+    Visit(VisitArgs),
     /// Suspend a parent or caregiver, as a court may order: given nothing that is written from then on
     Suspend(SuspendArgs),
     /// Let a suspended member back

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use jiashu_api::family::{Case, ChildWeek, Member, Rule, Week};
+use jiashu_api::family::{Case, ChildWeek, Member, Rule, Visited, Week};
 
 use jiff::tz::TimeZone;
 
@@ -43,6 +43,9 @@ pub(super) async fn run(case: &str, globals: &Globals, out: &mut dyn Write) -> R
     }
     for pause in case.pauses.iter().filter(|pause| !pause.withdrawn) {
         writeln!(out, "paused {} to {}: {}", pause.first, pause.last, pause.reason)?;
+    }
+    for Visited { on, how, staff } in &case.visits {
+        writeln!(out, "{how} {on} by staff number {staff}")?;
     }
     strip(&case.weeks, out)
 }

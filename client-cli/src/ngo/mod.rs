@@ -10,7 +10,7 @@
 //! names but those of the list they hold themselves, and of that list no name leaves the machine.
 //!
 //! What staff see of contact and do about it is asked of the relay as JSON (`api`): whom to ring first (`worklist`), a
-//! plan that the family may confirm (`plan`), days on which nothing is expected (`pause`), who works for the programme
+//! plan that the family may confirm (`plan`), days on which nothing is expected (`pause`), that somebody met it (`visit`), who works for the programme
 //! (`people`), where (`site`), where a family goes (`transfer`), what came of contact (`figures`), by what it is judged
 //! (`thresholds`), and who asked for what (`audit`). Figures are saved as files (`export`) and sent to DHIS2 from here
 //! (`dhis2`).
@@ -58,6 +58,7 @@ mod suspend;
 mod tasks;
 mod thresholds;
 mod transfer;
+mod visit;
 mod worklist;
 
 #[doc(hidden)]
@@ -101,6 +102,7 @@ pub async fn run(command: NgoCommand, globals: &Globals, out: &mut dyn Write) ->
         NgoCommand::Resume { case } => pause::resume(&case, globals, out).await,
         NgoCommand::Suspend(args) => suspend::suspend(&args, globals, out).await,
         NgoCommand::Unsuspend { case, member } => suspend::lift(&case, member, globals, out).await,
+        NgoCommand::Visit(args) => visit::run(&args, globals, out).await,
         NgoCommand::Plan(args) => plan::run(&args, globals, out).await,
         NgoCommand::Report(args) => figures::run(&args, globals, out).await,
         NgoCommand::Export(args) => export::run(&args, globals, out).await,

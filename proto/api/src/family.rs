@@ -68,6 +68,32 @@ pub struct Suspend {
     pub reason: String,
 }
 
+/// That somebody of the staff met a family: `POST /api/v1/families/{case}/visits`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Visit {
+    /// `visit` or `call`.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^(visit|call)$"))]
+    pub how: String,
+    /// The day; absent: today.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Date))]
+    pub on: Option<Date>,
+}
+
+/// A [`Visit`] as it was noted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Visited {
+    /// The day.
+    pub on: String,
+    /// As of a [`Visit`].
+    pub how: String,
+    /// Who, by the number of a member of staff.
+    pub staff: u32,
+}
+
 /// All that staff see of a family: `GET /api/v1/families/{case}`. No name, and nothing that was said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -86,6 +112,8 @@ pub struct Case {
     pub pauses: Vec<Paused>,
     /// Up to twelve weeks, the oldest first; none where contact is not counted.
     pub weeks: Vec<Week>,
+    /// When staff met it, the newest first, at most 24.
+    pub visits: Vec<Visited>,
 }
 
 /// A member.

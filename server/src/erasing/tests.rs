@@ -1,3 +1,4 @@
+use jiashu_api::family::Visit;
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{ClientFrame, Leave, LeaveWhat};
 use jiashu_proto::id::{DeviceId, InviteId, Ref};
@@ -12,6 +13,8 @@ use crate::execute::transfer::tests::{OTHER, taken, two_programmes};
 use crate::execute::{self, transfer};
 use crate::family::leaving::{Household, Phones, decide_leave};
 use crate::family::{Refusal, Sender};
+use crate::ngo::staff::Staff;
+use crate::ngo::visits::record;
 use crate::scheduler;
 
 const NEW: Scope = Scope(0x1234);
@@ -73,6 +76,7 @@ async fn who_does_not_take_it_back_in_seven_days_is_gone_with_every_week_of_it()
 async fn what_it_had_before_it_began_anew_goes_too() {
     let weeks = Weeks::begin().await;
     let (old, now) = (weeks.family, weeks.relay.clock.now());
+    met(&weeks, PROGRAMME, "GS-001").await;
     let again = FamilySpec::li().draw("GS-001", now).0;
     let again = jiashu_proto::frame::Enrol { family: NEW, replaces: Some(old), ..again };
     let again = ClientFrame::Enrol(again);
@@ -144,9 +148,19 @@ async fn about_to_go() -> (Weeks, Scope) {
         let name = BlobName { scope, id: Ref([7; 12]) };
         weeks.relay.blobs.append(name, 0, b"sealed".to_vec()).await.unwrap();
     }
+    met(&weeks, PROGRAMME, "GS-001").await;
     goes(&weeks, (PROGRAMME, "GS-001"), (OTHER, "PR-9")).await;
+    assert_eq!(weeks.relay.store.book(PROGRAMME, VISITS).await.unwrap(), []);
+    met(&weeks, OTHER, "PR-9").await;
     leave(&weeks, LeaveWhat::Now).await;
     (weeks, number)
+}
+
+/// Somebody of that programme's staff rang the family.
+async fn met(weeks: &Weeks, programme: Scope, case_code: &str) {
+    let staff = Staff::load(&*weeks.relay.store, programme, DeviceId(1)).await.unwrap();
+    let call = Visit { how: "call".into(), on: None };
+    record(&weeks.relay, &staff, case_code, &call).await.unwrap();
 }
 
 /// Whether the family's number, or the bytes that it stored, are anywhere but where it says that it is no more.

@@ -23,6 +23,7 @@ use crate::family::{Refusal, no_such_case};
 use crate::ngo::audit::Asked;
 use crate::ngo::caseload::{caseload, own};
 use crate::ngo::staff::{Staff, allow_enrolment, allow_family};
+use crate::ngo::visits;
 use crate::programme::{self, ConsentSettings, ProgrammeFact as _};
 use crate::relay::Relay;
 use crate::store::{Batch, Change, DueItem, Store, StoreError};
@@ -173,8 +174,8 @@ async fn carry_suspensions(relay: &Relay, old: Scope, new: Scope) -> Result<(), 
     Ok(())
 }
 
-/// The family that begins anew stands in the place of the old one: on the worklist, in the figures of this week, and with
-/// whom it was.
+/// The family that begins anew stands in the place of the old one: on the worklist, in the figures of this week, with whom
+/// it was, and when staff met it.
 async fn hand_over(relay: &Relay, programme: Scope, old: Scope, new: Scope) -> Result<(), Failure> {
     let (store, now) = (&*relay.store, relay.clock.now());
     let mut changes = left_rows(store, programme, old, now).await?;
@@ -182,6 +183,7 @@ async fn hand_over(relay: &Relay, programme: Scope, old: Scope, new: Scope) -> R
     if let Some(worker) = caseload(store, programme).await?.get(&old) {
         changes.push(own(new, *worker, (0, 0)));
     }
+    changes.extend(visits::hand_over(store, programme, old, new).await?);
     store.commit(programme, Batch { changes, ..Batch::new(now) }).await?;
     transfer::void(relay, programme, old).await
 }

@@ -19,6 +19,7 @@ use crate::family::enrolment::{case_key, check_case_code};
 use crate::family::transfer::{decide_handover, moved_case, offer_taken};
 use crate::ngo::audit::{self, Asked};
 use crate::ngo::caseload::disown;
+use crate::ngo::visits::strike;
 use crate::programme::{
     OfferFact, OfferState, OfferedFact, ProgrammeFact as _, Taken, entry, find_at, offer_key,
     offered_key,
@@ -336,7 +337,7 @@ async fn take(
     }
     let now = relay.clock.now();
     let mut changes = left_rows(store, offered.from, family, now).await?;
-    changes.extend([disown(family), Change::DropFact(offer_key(family))]);
+    changes.extend([disown(family), strike(family), Change::DropFact(offer_key(family))]);
     store.commit(offered.from, Batch { changes, ..Batch::new(now) }).await?;
     let key = offered_key(family);
     let changes = vec![Change::DropFact(key), Change::ClearDue(DueItem::Transfer(family))];

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use axum::{Extension, Router};
 use jiashu_api::consent::ConsentSettings;
-use jiashu_api::family::{Erase, Pause, Plan, Suspend};
+use jiashu_api::family::{Erase, Pause, Plan, Suspend, Visit};
 use jiashu_api::report::Thresholds;
 use jiashu_api::site::Site;
 use jiashu_api::staff::{Assign, Me, New};
@@ -34,6 +34,7 @@ use crate::ngo::staff::{self, Staff};
 use crate::ngo::worklist::{MOST, USUAL, Which, worklist};
 use crate::ngo::{
     audit, case, caseload, consent_settings, mail, sign_in, sites, suspension, tasks, thresholds,
+    visits,
 };
 use crate::relay::Relay;
 
@@ -52,6 +53,7 @@ pub(super) fn routes() -> Router<Door> {
         .route("/api/v1/families/{case}/pause", post(begin_pause).delete(end_pause))
         .route("/api/v1/families/{case}/plan", post(propose_plan))
         .route("/api/v1/families/{case}/suspensions/{member}", put(suspend).delete(unsuspend))
+        .route("/api/v1/families/{case}/visits", post(record_visit))
         .route("/api/v1/families/{case}/worker", put(assign))
         .route("/api/v1/families/{case}/erasure", post(erase).delete(keep))
         .merge(transfer::routes())
@@ -180,6 +182,17 @@ async fn unsuspend(
 
 fn number(member: &str) -> Result<MemberId, No> {
     Ok(MemberId(member.parse().map_err(|_| malformed("the number of a member"))?))
+}
+
+async fn record_visit(
+    State(door): State<Door>,
+    staff: Staff,
+    Path(case): Path<String>,
+    body: Body,
+) -> Result<StatusCode, No> {
+    let visit: Visit = wish(&door.relay, body).await?;
+    visits::record(&door.relay, &staff, &case, &visit).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn assign(

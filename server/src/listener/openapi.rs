@@ -82,6 +82,9 @@ fn operations() -> Vec<Asked> {
         delete("/api/v1/families/{case}/suspensions/{member}", "Let a member have it again")
             .with(case())
             .with(member()),
+        post("/api/v1/families/{case}/visits", "Note that somebody visited or rang a family")
+            .with(case())
+            .takes::<family::Visit>(),
         put("/api/v1/families/{case}/worker", "Say whose a family is")
             .with(case())
             .takes::<staff::Assign>(),

@@ -10,6 +10,7 @@ use jiashu_proto::id::{MemberId, Scope};
 use super::audit::Asked;
 use super::caseload::worker_of;
 use super::staff::{Staff, allow_family};
+use super::visits;
 use super::worklist::listed;
 use crate::contact::rows::{ChildWeek, FAMILIES, FamilyRow, WeekRow, week_book};
 use crate::contact::{self, placement};
@@ -40,6 +41,7 @@ pub async fn show(relay: &Relay, staff: &Staff, case_code: &str) -> Result<api::
         proposed: facts.proposed.as_ref().map(|rules| rules.iter().map(rule).collect()),
         pauses: facts.pauses,
         weeks: if row.counted { weeks(relay, staff.programme, family).await? } else { Vec::new() },
+        visits: visits::of_family(store, staff.programme, family).await?,
     })
 }
 
