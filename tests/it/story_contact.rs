@@ -158,6 +158,8 @@ async fn a_family_means_something_by_itself_and_staff_may_only_propose(ground: G
     assert_eq!(case["weeks"][0]["children"][0]["member"], 3);
     let met: Vec<_> = case["visits"].as_array().unwrap().iter().map(|one| &one["how"]).collect();
     assert_eq!(met, ["call", "visit"], "the same of one day is one");
+    let came = &case["funnel"]["home"];
+    assert!(came["heard"].as_u64() > Some(0) && came["heard"] == came["reached"], "{came}");
     for canary in ["Lili", "Bao", "妈妈", "外婆", "2017"] {
         assert!(!case.to_string().contains(canary), "{canary} is seen: {case}");
     }

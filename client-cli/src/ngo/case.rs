@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use jiashu_api::family::{Case, ChildWeek, Member, Rule, Visited, Week};
+use jiashu_api::family::{Case, ChildWeek, Funnel, Member, Rule, Steps, Visited, Week};
 
 use jiff::tz::TimeZone;
 
@@ -47,6 +47,11 @@ pub(super) async fn run(case: &str, globals: &Globals, out: &mut dyn Write) -> R
     for Visited { on, how, staff } in &case.visits {
         writeln!(out, "{how} {on} by staff number {staff}")?;
     }
+    if let Some(Funnel { home, away }) = &case.funnel {
+        writeln!(out, "\nletters of twelve weeks")?;
+        writeln!(out, "home  {}", came(home))?;
+        writeln!(out, "away  {}", came(away))?;
+    }
     strip(&case.weeks, out)
 }
 
@@ -83,6 +88,12 @@ fn line_of(member: &Member) -> String {
     let suspended =
         suspended.as_ref().map(|reason| format!(", SUSPENDED ({reason})")).unwrap_or_default();
     format!("{number}  {role}{zone}{part}{counting}{own_word}{suspended}")
+}
+
+fn came(steps: &Steps) -> String {
+    let Steps { sent, reached, heard, answered } = steps;
+    let answered = answered.map(|answered| format!(", {answered} answered")).unwrap_or_default();
+    format!("{sent} sent, {reached} on the phone, {heard} heard{answered}")
 }
 
 fn rules(rules: &[Rule]) -> String {

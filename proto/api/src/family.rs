@@ -114,6 +114,32 @@ pub struct Case {
     pub weeks: Vec<Week>,
     /// When staff met it, the newest first, at most 24.
     pub visits: Vec<Visited>,
+    /// How far its letters came; absent where contact is not counted.
+    pub funnel: Option<Funnel>,
+}
+
+/// How far letters of the last twelve weeks came. Counts, and nothing of which they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Funnel {
+    /// From parents to children.
+    pub home: Steps,
+    /// From children to parents.
+    pub away: Steps,
+}
+
+/// How many letters came how far: each is a part of the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Steps {
+    /// That went.
+    pub sent: u32,
+    /// That are on a phone of whom they were for.
+    pub reached: u32,
+    /// That one of them heard.
+    pub heard: u32,
+    /// After which somebody at home wrote back within 72 hours; absent of the way away.
+    pub answered: Option<u32>,
 }
 
 /// A member.

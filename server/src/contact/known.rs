@@ -62,7 +62,7 @@ pub struct Counted {
 }
 
 impl Known {
-    fn role(&self, member: MemberId) -> Option<Role> {
+    pub(super) fn role(&self, member: MemberId) -> Option<Role> {
         self.roster.members().get(&member).copied()
     }
 

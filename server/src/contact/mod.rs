@@ -3,7 +3,7 @@
 //!
 //! Nothing is polled: a family is looked at when something was heard or changed, and at the next instant at which its
 //! standing can change by itself. `known` gathers what there is to know, `stays` says where the family was and
-//! on which clock its weeks began there, `reckon` reckons (both pure, on `jiashu_contact`), `rows` says how the result is written down, `glance` what of it orders a list.
+//! on which clock its weeks began there, `reckon` reckons (both pure, on `jiashu_contact`), `rows` says how the result is written down, `glance` what of it orders a list. `funnel` says how far one family's letters came.
 
 use std::collections::BTreeMap;
 
@@ -47,6 +47,8 @@ pub mod reckon;
 pub mod rows;
 
 pub mod glance;
+
+pub mod funnel;
 
 pub mod leaving;
 

@@ -33,6 +33,8 @@ mod asked;
 
 mod ends;
 
+mod letters;
+
 const HOUR_MS: Millis = 60 * 60 * 1000;
 
 /// An instant in Gansu: `2026-11-02T19:30`.

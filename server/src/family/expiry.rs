@@ -46,7 +46,8 @@ fn expired(message: &Message, members: Vec<MemberId>) -> Content {
 }
 
 /// The members it was for on none of whose live phones it is.
-fn not_reached(
+#[must_use]
+pub fn not_reached(
     place: Seq,
     message: &Message,
     state: &ScopeState,

@@ -12,6 +12,7 @@ use super::caseload::worker_of;
 use super::staff::{Staff, allow_family};
 use super::visits;
 use super::worklist::listed;
+use crate::contact::funnel::{Funnel, Steps, funnel};
 use crate::contact::rows::{ChildWeek, FAMILIES, FamilyRow, WeekRow, week_book};
 use crate::contact::{self, placement};
 use crate::execute::{self, Failure};
@@ -42,6 +43,7 @@ pub async fn show(relay: &Relay, staff: &Staff, case_code: &str) -> Result<api::
         pauses: facts.pauses,
         weeks: if row.counted { weeks(relay, staff.programme, family).await? } else { Vec::new() },
         visits: visits::of_family(store, staff.programme, family).await?,
+        funnel: funnel(relay, staff.programme, family).await?.as_ref().map(came),
     })
 }
 
@@ -132,6 +134,14 @@ fn rule(intended: &IntendedRule) -> api::Rule {
         rrule: rule.rrule.clone(),
         tolerance_min: *tolerance_min,
     }
+}
+
+fn came(Funnel { home, away }: &Funnel) -> api::Funnel {
+    let steps = |steps: &Steps, answered| {
+        let Steps { sent, reached, heard, .. } = *steps;
+        api::Steps { sent, reached, heard, answered }
+    };
+    api::Funnel { home: steps(home, Some(home.answered)), away: steps(away, None) }
 }
 
 /// The last weeks of which there are figures, the oldest first.
