@@ -8,14 +8,16 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiashu_contact::age::AgeBand;
 use jiashu_contact::figures::Band;
 use jiashu_contact::standing::Standing;
 use jiashu_contact::week::Week;
 use jiashu_proto::id::{DeviceId, MemberId, Millis, Role, Scope, Token};
 use jiashu_roster::token_hash;
 use jiashu_server::contact::rows::{
-    ChildRow, ChildWeek, FAMILIES, FamilyRow, PhoneRow, WeekRow, week_book,
+    ChildRow, ChildWeek, Edges, FAMILIES, FamilyRow, PhoneRow, WeekRow, week_book,
 };
+use jiashu_server::contact::uses::Uses;
 use jiashu_server::store::embedded::{EmbeddedStore, Options};
 use jiashu_server::store::redis::{Options as RedisOptions, RedisStore};
 use jiashu_server::store::{Batch, Change, LedgerRow, Precondition, ScopeKind, Store};
@@ -258,6 +260,8 @@ fn rows(family: u64, week: Week) -> Vec<Change> {
         longest_gap_h: 50,
         standing,
         band,
+        age: AgeBand::ALL.get(pick(7)).copied(),
+        edges: Some(Edges { first_min: 1_200, last_min: 2_000 }),
     };
     let of_week = WeekRow {
         site,
@@ -268,6 +272,7 @@ fn rows(family: u64, week: Week) -> Vec<Change> {
         idle_phones: 0,
         closed: true,
         as_of: now,
+        uses: Uses::of((0..7).flat_map(|day| [day * 24 + 12, day * 24 + 20])),
     };
     let row = |book: String, value| {
         let name = family.to_be_bytes().to_vec();

@@ -3,7 +3,8 @@
 //!
 //! Read in this order: what was heard (`ledger`), what is intended (`plan`), which of it was kept (`keeping`), when a
 //! child and its parents last heard each other (`two_way`), and from these how the child stands and until when
-//! (`standing`), and who is asked when contact is missed (`escalation`). `figures` sums up a stretch of time for reports, `week` a week; `suppress` leaves out of a table what
+//! (`standing`), and who is asked when contact is missed (`escalation`). `figures` sums up a stretch of time for reports, `week` a week,
+//! `age` says how old a child was; `suppress` leaves out of a table what
 //! would single out a child.
 //!
 //! All is per child: a sister who is called every day says nothing of her brother. Nothing here knows what was said.
@@ -23,6 +24,8 @@ pub mod escalation;
 pub mod figures;
 
 pub mod week;
+
+pub mod age;
 
 pub mod suppress;
 

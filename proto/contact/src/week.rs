@@ -119,6 +119,10 @@ pub struct Weekly {
     pub days: u32,
     /// The longest time without any contact in it.
     pub longest_gap: SignedDuration,
+    /// From its beginning, or since the child is counted, to the first contact; without any, to its end.
+    pub first_gap: SignedDuration,
+    /// From the last contact to its end, or to now; without any, from its beginning.
+    pub last_gap: SignedDuration,
 }
 
 /// So many weeks before it are looked at to find what keeps what.
@@ -161,12 +165,19 @@ impl Weekly {
         days.sort_unstable();
         days.dedup();
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let (from, to) = (begins.max(since), ends.min(now));
+        // What is heard before a child is counted ends no gap of it.
+        let mut within = heard.iter().map(|contact| contact.heard_at).filter(|at| from < *at);
+        let first = within.next().unwrap_or(to);
+        let last = within.next_back().unwrap_or(if first < to { first } else { from });
         Self {
             tally: Tally::within(plan, contacts, since, (begins, ends), now, zone),
             home: count(of_way(Way::Home)),
             away: count(of_way(Way::Away)),
             days: count(days.len()),
-            longest_gap: longest_gap(&heard, begins.max(since), ends.min(now)),
+            longest_gap: longest_gap(&heard, from, to),
+            first_gap: first.duration_since(from).max(SignedDuration::ZERO),
+            last_gap: to.duration_since(last).max(SignedDuration::ZERO),
         }
     }
 }
@@ -244,6 +255,20 @@ mod tests {
         assert_eq!((closed.tally.expected, closed.tally.kept, closed.tally.missed()), (7, 3, 4));
         assert_eq!((closed.home, closed.away, closed.days), (1, 2, 2));
         assert_eq!(closed.longest_gap, SignedDuration::from_mins(4 * 24 * 60 + 270));
+        assert_eq!(closed.first_gap, SignedDuration::from_mins(19 * 60 + 30));
+        assert_eq!(closed.last_gap, closed.longest_gap);
+        assert_eq!(open.last_gap, SignedDuration::from_hours(16));
+        let before = &contacts[..1];
+        let quiet = Weekly::of(
+            week("2026W45"),
+            &evenings(),
+            before,
+            at("2026-11-01T00:00"),
+            at("2026-11-20T00:00"),
+            &zone(),
+        );
+        let whole = SignedDuration::from_hours(7 * 24);
+        assert_eq!((quiet.first_gap, quiet.last_gap, quiet.longest_gap), (whole, whole, whole));
     }
 
     #[test]

@@ -130,15 +130,29 @@ impl Known {
     pub fn used(&self, until: Millis) -> BTreeMap<DeviceId, Option<Millis>> {
         let devices = self.roster.devices().keys();
         let mut used: BTreeMap<_, _> = devices.map(|device| (*device, None)).collect();
-        let sent = self.sent.values().map(|sent| (sent.device, sent.at));
-        let heard = self.heard.iter().map(|(_, _, heard)| (heard.device, heard.at));
-        let is_told = |at: Millis| at <= until && self.counted_since.is_some();
-        for (device, at) in sent.chain(heard).filter(|(_, at)| is_told(*at)) {
+        for (device, at) in self.each_use().filter(|(_, at)| *at <= until) {
             if let Some(last) = used.get_mut(&device) {
                 *last = (*last).max(Some(at));
             }
         }
         used
+    }
+
+    /// When each phone was used to say or hear something, as the relay was told; none while contact is not counted.
+    fn each_use(&self) -> impl Iterator<Item = (DeviceId, Millis)> {
+        let sent = self.sent.values().map(|sent| (sent.device, sent.at));
+        let heard = self.heard.iter().map(|(_, _, heard)| (heard.device, heard.at));
+        sent.chain(heard).filter(|_| self.counted_since.is_some())
+    }
+
+    /// When one of these phones was used from then until then, that instant excluded.
+    pub fn uses<'a>(
+        &'a self,
+        phones: &'a [DeviceId],
+        (from, until): (Timestamp, Timestamp),
+    ) -> impl Iterator<Item = Timestamp> + 'a {
+        let uses = self.each_use().filter(|(device, _)| phones.contains(device));
+        uses.map(|(_, at)| timestamp(at)).filter(move |at| from <= *at && *at < until)
     }
 
     /// When a phone that is in joined.
@@ -206,6 +220,13 @@ impl Known {
         let mut counted: Vec<_> = self.contacts(stays).into_iter().filter(is_counted).collect();
         counted.sort_unstable();
         counted
+    }
+
+    /// In which month a child was born, where that is recorded.
+    #[must_use]
+    pub fn born_in(&self, child: MemberId) -> Option<&str> {
+        let of_child = self.consents.iter().find(|consent| consent.member == child);
+        of_child?.born_in.as_deref()
     }
 
     /// Since when its children are counted: all at once, as a family is counted that agrees as a whole, and no child joins

@@ -3,7 +3,8 @@
 //!
 //! Nothing is polled: a family is looked at when something was heard or changed, and at the next instant at which its
 //! standing can change by itself. `known` gathers what there is to know, `stays` says where the family was and
-//! on which clock its weeks began there, `reckon` reckons (both pure, on `jiashu_contact`), `rows` says how the result is written down, `glance` what of it orders a list. `funnel` says how far one family's letters came.
+//! on which clock its weeks began there, `reckon` reckons (both pure, on `jiashu_contact`), `rows` says how the result is written down,
+//! `uses` how the hours of a week are, `glance` what of it orders a list. `funnel` says how far one family's letters came.
 
 use std::collections::BTreeMap;
 
@@ -45,6 +46,8 @@ pub mod stays;
 pub mod reckon;
 
 pub mod rows;
+
+pub mod uses;
 
 pub mod glance;
 

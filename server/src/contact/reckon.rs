@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiashu_contact::age::AgeBand;
 use jiashu_contact::escalation::Step;
 use jiashu_contact::figures::Band;
 use jiashu_contact::keeping::{Outcome, kept, missed_in_a_row};
@@ -15,8 +16,9 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
 
 use super::known::{Counted, Known, timestamp};
-use super::rows::{ChildRow, ChildWeek, FamilyRow, PhoneRow, WeekRow};
+use super::rows::{ChildRow, ChildWeek, Edges, FamilyRow, PhoneRow, WeekRow};
 use super::stays::Stays;
+use super::uses::Uses;
 
 /// Days without use after which a shared phone is idle.
 const IDLE: i64 = 42;
@@ -175,9 +177,13 @@ impl Family<'_> {
             let used = used.max(self.known.since()).max(joined(phone));
             used.is_none_or(|at| ends.duration_since(at) >= SignedDuration::from_hours(24 * IDLE))
         };
+        let shared: Vec<_> = shared.collect();
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let stay = self.stays.of(week, self.now);
+        let devices: Vec<_> = shared.iter().map(|phone| phone.device).collect();
+        let uses = self.known.uses(&devices, (self.stays.begins(week), ends));
         WeekRow {
-            site: self.stays.of(week, self.now).site.clone(),
+            site: stay.site.clone(),
             home_zone: row.home_zone.clone(),
             away_zone: row.away_zone.clone(),
             children: self
@@ -185,10 +191,11 @@ impl Family<'_> {
                 .children()
                 .filter_map(|member| self.child_week(member, week))
                 .collect(),
-            shared_phones: count(shared.clone().count()),
-            idle_phones: count(shared.filter(is_idle).count()),
+            shared_phones: count(shared.len()),
+            idle_phones: count(shared.into_iter().filter(is_idle).count()),
             closed: self.stays.closes(week) <= self.now,
             as_of: row.as_of,
+            uses: Uses::of(uses.map(|at| hour_of_week(at, &stay.zone))),
         }
     }
 
@@ -201,12 +208,14 @@ impl Family<'_> {
         // The last instant of it, or what it is now.
         let then = ends.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(ends).min(self.now);
         let contacts = of_child(&self.ledger, member);
-        let Weekly { tally, home, away, days, longest_gap } =
+        let Weekly { tally, home, away, days, longest_gap, first_gap, last_gap } =
             Weekly::between((begins, ends), &self.plan, &contacts, since, self.now, zone);
         let late = self.counted.iter().filter(|counted| {
             let Contact { heard_at, child, .. } = counted.contact;
             counted.late && child == member && begins <= heard_at && heard_at < ends
         });
+        let today = zone.to_datetime(then).date();
+        let minutes = |gap: SignedDuration| u32::try_from(gap.as_mins()).unwrap_or(0);
         Some(ChildWeek {
             member,
             expected: tally.expected,
@@ -218,7 +227,9 @@ impl Family<'_> {
             days,
             longest_gap_h: u32::try_from(longest_gap.as_hours()).unwrap_or(0),
             standing: child.standing(then),
-            band: Band::of(&contacts, zone.to_datetime(then).date(), zone),
+            band: Band::of(&contacts, today, zone),
+            age: self.known.born_in(member).and_then(|born_in| AgeBand::of(born_in, today)),
+            edges: Some(Edges { first_min: minutes(first_gap), last_min: minutes(last_gap) }),
         })
     }
 
@@ -261,6 +272,13 @@ fn phones(known: &Known) -> Vec<PhoneRow> {
         Some(PhoneRow { device, serves: serves(members), used_at })
     });
     phone.collect()
+}
+
+/// Which hour of its week that is there, from 0.
+fn hour_of_week(at: Timestamp, zone: &TimeZone) -> usize {
+    let there = zone.to_datetime(at);
+    let day = there.weekday().to_monday_zero_offset();
+    usize::try_from(i32::from(day) * 24 + i32::from(there.hour())).unwrap_or(0)
 }
 
 pub(super) fn zone(name: &str) -> Option<TimeZone> {

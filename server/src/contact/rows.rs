@@ -1,5 +1,6 @@
 //! How a family stands, as a row of its programme's ledger. Numbers, days and times: no name, nothing that was said.
 
+use jiashu_contact::age::AgeBand;
 use jiashu_contact::days::days_since;
 use jiashu_contact::figures::Band;
 use jiashu_contact::plan::Pause;
@@ -10,6 +11,7 @@ use jiff::tz::TimeZone;
 use minicbor::{Decode, Encode};
 
 use super::known::timestamp;
+use super::uses::Uses;
 use crate::family::tasks::Task;
 use crate::store::LedgerRow;
 
@@ -47,6 +49,9 @@ pub struct WeekRow {
     /// When this was reckoned, in ms.
     #[n(7)]
     pub as_of: Millis,
+    /// In which hours of that week phones of the household were used; of a row of an older relay none is known.
+    #[cbor(n(9), default)]
+    pub uses: Uses,
 }
 
 /// What a child's figures say of a week.
@@ -86,6 +91,25 @@ pub struct ChildWeek {
     /// How often there was contact in the 28 days up to the end.
     #[cbor(n(10), with = "by_place")]
     pub band: Band,
+    /// How old it was at the end; absent where no month of birth is recorded.
+    #[n(11)]
+    pub age: Option<AgeBand>,
+    /// What joins the gaps of one week and the next; absent in a row of an older relay.
+    #[n(12)]
+    pub edges: Option<Edges>,
+}
+
+/// How long nothing was heard of a child at the edges of a week, in whole minutes. In a week without any contact both are as
+/// long as it was counted in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Edges {
+    /// Up to the first contact.
+    #[n(0)]
+    pub first_min: u32,
+    /// Since the last contact.
+    #[n(1)]
+    pub last_min: u32,
 }
 
 impl WeekRow {
@@ -346,5 +370,45 @@ mod tests {
         assert_eq!(read, row);
         assert_eq!(read.standing(), Standing::AtRisk);
         assert!(read.phones[0].is_shared());
+    }
+
+    #[test]
+    fn a_week_reads_back_small_and_so_does_one_of_an_older_relay() {
+        let child = ChildWeek {
+            member: MemberId(3),
+            expected: 7,
+            kept: 5,
+            both_ways: 3,
+            home: 5,
+            away: 4,
+            late: 0,
+            days: 5,
+            longest_gap_h: 50,
+            standing: Standing::OnTrack,
+            band: Band::Weekly,
+            age: Some(AgeBand::UpTo8),
+            edges: Some(Edges { first_min: 1_170, last_min: 1_710 }),
+        };
+        let row = WeekRow {
+            site: Some("tianshui".into()),
+            home_zone: Some("Asia/Shanghai".into()),
+            away_zone: Some("Europe/Rome".into()),
+            children: vec![child.clone()],
+            shared_phones: 1,
+            idle_phones: 0,
+            closed: true,
+            as_of: 1_795_500_000_000,
+            uses: Uses::of([20, 44, 68, 116, 164].into_iter()),
+        };
+        let value = row.to_bytes();
+        assert!(value.len() < 100, "{} bytes a week", value.len());
+        assert_eq!(WeekRow::from_bytes(&value), Some(row.clone()));
+
+        // Relays wrote it so before there were ages, edges and hours: without these at the end of each array.
+        let before = ChildWeek { age: None, edges: None, ..child };
+        let before = WeekRow { children: vec![before], uses: Uses::default(), ..row };
+        let older = before.to_bytes();
+        assert_eq!((older[0], older[1 + 9 + 14 + 12 + 1]), (0x88, 0x8b));
+        assert_eq!(WeekRow::from_bytes(&older), Some(before));
     }
 }

@@ -30,8 +30,8 @@ pub(crate) const PROGRAMME: Scope = Scope(70);
 pub(crate) const MOTHER: MemberId = MemberId(1);
 pub(crate) const LILI: MemberId = MemberId(3);
 mod asked;
-
 mod ends;
+mod week;
 
 mod letters;
 

@@ -118,6 +118,7 @@ mod tests {
 
     use super::*;
     use crate::contact::rows::{ChildWeek, WeekRow};
+    use crate::contact::uses::Uses;
 
     fn child(standing: Standing, expected: u32, kept: u32) -> ChildWeek {
         ChildWeek {
@@ -132,6 +133,8 @@ mod tests {
             longest_gap_h: 30,
             standing,
             band: Band::Weekly,
+            age: None,
+            edges: None,
         }
     }
 
@@ -145,6 +148,7 @@ mod tests {
             idle_phones: 0,
             closed: true,
             as_of: 5,
+            uses: Uses::default(),
         }
     }
 

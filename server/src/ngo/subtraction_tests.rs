@@ -12,6 +12,7 @@ use proptest::prelude::*;
 
 use super::report::{By, LEAST, Period, shown, sum};
 use crate::contact::rows::{ChildWeek, WeekRow};
+use crate::contact::uses::Uses;
 use crate::notify::lines::{Line, lines};
 
 const WEEKS: usize = 3;
@@ -56,6 +57,8 @@ impl Alike {
             longest_gap_h: 30,
             standing: STANDINGS[self.stood[week]],
             band: Band::Weekly,
+            age: None,
+            edges: None,
         };
         WeekRow {
             site: Some(format!("s{}", self.site)),
@@ -66,6 +69,7 @@ impl Alike {
             idle_phones: 0,
             closed: true,
             as_of: 5,
+            uses: Uses::default(),
         }
     }
 }

@@ -188,6 +188,7 @@ mod tests {
 
     use super::*;
     use crate::contact::rows::ChildWeek;
+    use crate::contact::uses::Uses;
 
     fn child(member: u32, standing: Standing, kept: u32) -> ChildWeek {
         ChildWeek {
@@ -202,6 +203,8 @@ mod tests {
             longest_gap_h: 30,
             standing,
             band: Band::Weekly,
+            age: None,
+            edges: None,
         }
     }
 
@@ -219,6 +222,7 @@ mod tests {
                     idle_phones: 0,
                     closed: true,
                     as_of: 5,
+                    uses: Uses::default(),
                 };
                 rows.insert(u64::try_from(rows.len()).unwrap().to_be_bytes().to_vec(), row);
             }

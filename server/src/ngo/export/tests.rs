@@ -14,6 +14,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::contact::rows::{ChildWeek, WeekRow, week_book};
+use crate::contact::uses::Uses;
 use crate::ngo::audit;
 use crate::ngo::period::By;
 use crate::ngo::report::report;
@@ -94,6 +95,8 @@ impl Programme {
                 longest_gap_h: 40,
                 standing: Standing::ALL[place as usize % 3 + 2],
                 band: Band::ALL[place as usize % 2],
+                age: None,
+                edges: None,
             };
             let row = WeekRow {
                 site: Some(site.to_owned()),
@@ -104,6 +107,7 @@ impl Programme {
                 idle_phones: place % 2,
                 closed,
                 as_of: self.now(),
+                uses: Uses::default(),
             };
             let book = week_book(week.parse().unwrap());
             let name = self.families.to_be_bytes().to_vec();
