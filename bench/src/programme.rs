@@ -1,4 +1,5 @@
-//! (j) What staff ask of a programme of 100,000 families: a report of a week, the worklist, and weeks as a file of rows.
+//! (j) What staff ask of a programme of 100,000 families: a report of a week, the worklist, twelve weeks of the programme's
+//! page, and weeks as a file of rows.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -35,7 +36,10 @@ const COUNT: u64 = 100_000;
 const CHILDREN: u64 = 2;
 
 /// Weeks of which their rows stand.
-const WEEKS: usize = 4;
+const WEEKS: usize = 12;
+
+/// Weeks of a file of rows.
+const OF_A_FILE: usize = 4;
 
 /// Bytes that no row of a file is shorter than.
 const SHORTEST: u64 = 80;
@@ -103,7 +107,35 @@ fn measure(
         }
         report.add(what, "ms", [runs, Vec::new()], Some((aim, aim)));
     }
+    page(relay, store, week, effort, report)?;
     rows_of_weeks(relay, store, week, effort, report)
+}
+
+/// What the programme's page asks for: for the first time, again, and with filters.
+fn page(relay: &Relay, store: &str, week: Week, effort: Effort, report: &mut Report) -> Result<()> {
+    let before = machine::most_resident_kib(relay.pid())?;
+    let asked = [
+        ("for the first time", "", 1),
+        ("again", "", effort.runs),
+        ("of a site", "&site=site-7", effort.runs),
+        ("of those at risk who are 9 to 11", "&standing=at_risk&age=9-11", effort.runs),
+    ];
+    for (which, filter, runs) in asked {
+        let path = format!("/api/v1/programme?weeks={WEEKS}&until={week}{filter}");
+        let mut times = Vec::new();
+        for _ in 0..runs {
+            let began = Instant::now();
+            let body = get(relay.address, &path)?;
+            times.push(began.elapsed().as_secs_f64() * 1_000.0);
+            ensure!(body > 1_000, "an answer of {body} bytes");
+        }
+        let what = format!("{WEEKS} weeks of {COUNT} families {which}, {store}");
+        report.add(what, "ms", [times, Vec::new()], (runs > 1).then_some((300.0, 300.0)));
+    }
+    let grown = machine::most_resident_kib(relay.pid())?.saturating_sub(before);
+    let what = format!("memory of {WEEKS} weeks of {COUNT} families, {store}");
+    report.add(what, "MiB", [vec![figure(grown) / 1024.0], Vec::new()], None);
+    Ok(())
 }
 
 /// Rows a second of `family_week.csv`, and how much more memory four weeks of it take than one.
@@ -114,21 +146,21 @@ fn rows_of_weeks(
     effort: Effort,
     report: &mut Report,
 ) -> Result<()> {
-    let first = weeks(week).last().context("a week")?;
+    let first = weeks(week).nth(OF_A_FILE - 1).context("a week")?;
     let file = |from: Week| format!("/api/v1/exports/family-week?from={from}&until={week}");
     drain(relay.address, &file(week), COUNT * CHILDREN)?;
     let after_one = machine::most_resident_kib(relay.pid())?;
     let mut runs = Vec::new();
     for _ in 0..effort.runs {
         let began = Instant::now();
-        let rows = COUNT * CHILDREN * u64::try_from(WEEKS)?;
+        let rows = COUNT * CHILDREN * u64::try_from(OF_A_FILE)?;
         drain(relay.address, &file(first), rows)?;
         runs.push(figure(rows) / began.elapsed().as_secs_f64());
     }
-    let what = format!("family_week.csv of {COUNT} families and {WEEKS} weeks, {store}");
+    let what = format!("family_week.csv of {COUNT} families and {OF_A_FILE} weeks, {store}");
     report.add(what, "rows/s", [runs, Vec::new()], Some((20_000.0, 20_000.0)));
     let grown = machine::most_resident_kib(relay.pid())?.saturating_sub(after_one);
-    let what = format!("memory of {WEEKS} weeks of it beyond that of one, {store}");
+    let what = format!("memory of {OF_A_FILE} weeks of it beyond that of one, {store}");
     report.add(what, "MiB", [vec![figure(grown) / 1024.0], Vec::new()], None);
     Ok(())
 }

@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 use minicbor::{Decode, Encode};
 
 use crate::cleaning;
-use crate::contact::rows::{FAMILIES, week_book};
+use crate::contact::rows::{FAMILIES, changed, week_book};
 use crate::contact::{enrolled_at, placed, placement};
 use crate::execute::Failure;
 use crate::family::enrolment::{case_key, read_case};
@@ -260,6 +260,7 @@ async fn forget(
     let mut changes: Vec<_> =
         [FAMILIES, CASELOAD, VISITS].map(|book| strike(book.to_owned())).into();
     changes.extend(weeks(noted.since, now).map(|week| strike(week_book(week))));
+    changes.push(changed(None, now));
     if noted.former {
         // What it was called is what follows on it is called.
         return Ok(changes);

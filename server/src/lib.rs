@@ -75,7 +75,7 @@ use crate::notify::mailer::Mailer;
 use crate::relay::Relay;
 use crate::store::Store;
 
-/// How often what the limits remember is looked through.
+/// How often what is kept in memory is looked through for what is of no use any more.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// Why a relay could not start.
@@ -161,7 +161,7 @@ fn start_loops(relay: &Arc<Relay>, stop: &CancellationToken) -> [JoinHandle<()>;
     [
         tokio::spawn(pass_on_wakes(relay.clone(), stop.clone())),
         tokio::spawn(turn_wheel(relay.clone(), stop.clone())),
-        tokio::spawn(sweep_limits(relay.clone(), stop.clone())),
+        tokio::spawn(sweep(relay.clone(), stop.clone())),
         tokio::spawn(scheduler::run(relay.clone(), stop.clone())),
         tokio::spawn(notify::run(relay.clone(), stop.clone())),
         tokio::spawn(scheduler::zones::keep_up(relay.clone(), stop.clone())),
@@ -199,13 +199,15 @@ async fn turn_wheel(relay: Arc<Relay>, stop: CancellationToken) {
     }
 }
 
-/// Forgets addresses and counts that have no more effect.
-async fn sweep_limits(relay: Arc<Relay>, stop: CancellationToken) {
+/// Forgets addresses and counts that have no more effect, and weeks that have changed.
+async fn sweep(relay: Arc<Relay>, stop: CancellationToken) {
     loop {
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(SWEEP_EVERY) => relay.limits.sweep(),
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
         }
+        relay.limits.sweep();
+        relay.kept_weeks.sweep(&*relay.store, relay.clock.now()).await;
     }
 }

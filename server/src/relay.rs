@@ -12,6 +12,7 @@ use crate::execute::link::KnownKeys;
 use crate::hub::Hub;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::ngo::overview::kept::Kept;
 use crate::notify::Notify;
 use crate::notify::mailer::Mailer;
 use crate::rosters::Rosters;
@@ -47,6 +48,8 @@ pub struct Relay {
     pub notify: Notify,
     /// Whose chains were checked already.
     pub rosters: Rosters,
+    /// What the rows of weeks that have closed say.
+    pub kept_weeks: Kept,
     /// What is counted.
     pub metrics: Metrics,
     /// What the operator was told last.
@@ -68,6 +71,7 @@ impl Relay {
             mailer: None,
             notify: Notify::default(),
             rosters: Rosters::default(),
+            kept_weeks: Kept::default(),
             metrics: Metrics::new(),
             status: Latest::default(),
             began: Instant::now(),

@@ -80,6 +80,7 @@ const TABLE: &[Request] = &[
     asks("GET", "/api/v1/tasks", "", "tasks", [YES, NOT_YOURS, YES]),
     asks("GET", "/api/v1/mail", "", "mail", [NOT_YOURS, NOT_YOURS, YES]),
     asks("GET", "/api/v1/report", "", "report", [NOT_YOURS, YES, YES]),
+    asks("GET", "/api/v1/programme", "", "programme", [NOT_YOURS, YES, YES]),
     asks("GET", "/api/v1/thresholds", "", "", [YES, YES, YES]),
     asks("PUT", "/api/v1/thresholds", r#"{"on_track":7,"watch":14,"at_risk":28,"silent":42,"missed":3}"#, "thresholds", [NOT_YOURS, NOT_YOURS, YES]),
     asks("GET", "/api/v1/consent-settings", "", "", [YES, YES, YES]),

@@ -13,6 +13,8 @@ pub mod transfer;
 
 pub mod report;
 
+pub mod programme;
+
 pub mod staff;
 
 pub mod site;

@@ -49,6 +49,8 @@ pub struct Group {
     pub both_ways: Option<u32>,
     /// Kept in percent of expected, with one decimal; absent where fewer than 4 were.
     pub adherence: Option<f64>,
+    /// Between what that share lies with 95 % confidence (Wilson's interval), in percent with one decimal.
+    pub interval: Option<Interval>,
     /// Both ways in percent of expected.
     pub two_way_adherence: Option<f64>,
     /// How often a parent was heard at home.
@@ -61,6 +63,16 @@ pub struct Group {
     pub shared_phones: Option<u32>,
     /// Of these, those on which nothing was said or heard for 42 days.
     pub idle_phones: Option<u32>,
+}
+
+/// Between what a share lies, in percent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Interval {
+    /// Not below 0.
+    pub low: f64,
+    /// Not above 100.
+    pub high: f64,
 }
 
 /// How many.

@@ -8,7 +8,8 @@ use jiashu_proto::id::{DeviceId, MemberId, Millis, Role};
 use minicbor::Decode;
 use minicbor::decode::{Decoder, Error};
 
-use super::rows::ChildRow;
+use super::rows::{ChildRow, ChildWeek};
+use super::uses::Uses;
 use crate::family::tasks::{Task, TaskKind};
 
 /// A [`FamilyRow`](super::rows::FamilyRow) at a glance. It reads just where that does: what is not kept is looked at, too.
@@ -76,6 +77,46 @@ impl<'a> Glance<'a> {
         let children = &self.children;
         let longest_ago = if self.counted { children.longest_ago } else { children.since };
         longest_ago.unwrap_or(Millis::MAX)
+    }
+}
+
+/// A [`WeekRow`](super::rows::WeekRow) whose texts are not copied. It reads just where that does.
+#[derive(Debug, Decode)]
+#[cbor(array)]
+pub struct WeekGlance<'a> {
+    /// The code of the site where it was.
+    #[b(0)]
+    pub site: Option<&'a str>,
+    /// The clock at home, IANA.
+    #[b(1)]
+    pub home_zone: Option<&'a str>,
+    /// The clock of the first parent.
+    #[b(2)]
+    pub away_zone: Option<&'a str>,
+    /// Its children that were counted.
+    #[n(3)]
+    pub children: Vec<ChildWeek>,
+    /// Phones of the household.
+    #[n(4)]
+    pub shared_phones: u32,
+    /// Of these, the idle ones.
+    #[n(5)]
+    pub idle_phones: u32,
+    /// Whether the week has closed.
+    #[n(6)]
+    pub closed: bool,
+    #[n(7)]
+    _as_of: Millis,
+    /// In which hours phones of the household were used.
+    #[cbor(n(9), default)]
+    pub uses: Uses,
+}
+
+impl<'a> WeekGlance<'a> {
+    /// `None` if it does not read.
+    #[must_use]
+    pub fn from_bytes(value: &'a [u8]) -> Option<Self> {
+        minicbor::decode(value).ok()
     }
 }
 

@@ -7,7 +7,7 @@ use jiashu_proto::id::{Millis, Scope};
 use jiff::tz::TimeZone;
 
 use super::known::timestamp;
-use super::rows::{FAMILIES, WeekRow, week_book};
+use super::rows::{FAMILIES, WeekRow, changed, week_book};
 use super::{FOR_GOOD, gather, reckon, setting};
 use crate::execute::Failure;
 use crate::relay::Relay;
@@ -44,13 +44,15 @@ async fn closed_weeks(
     let reckoned = reckon::reckon(&known, &setting, relay.clock.now());
     // The last is the one that it is.
     let ended = reckoned.weeks.split_last().map(|(_, ended)| ended).unwrap_or_default();
-    let closed = ended.iter().map(|(week, row)| {
-        Change::Enter(LedgerRow {
+    let now = relay.clock.now();
+    let closed = ended.iter().flat_map(|(week, row)| {
+        let row = LedgerRow {
             book: week_book(*week),
             name: name(family),
             version: FOR_GOOD,
             value: WeekRow { closed: true, ..row.clone() }.to_bytes(),
-        })
+        };
+        [Change::Enter(row), changed(Some(*week), now)]
     });
     Ok((closed.collect(), seen))
 }

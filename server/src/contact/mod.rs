@@ -147,6 +147,7 @@ async fn look_at(relay: &Relay, due: &Due, state: &ScopeState) -> Result<(), Fai
     for (week, row) in &reckoned.weeks {
         let version = if row.closed { FOR_GOOD } else { version };
         changes.push(entered(week_book(*week), version, row.to_bytes()));
+        changes.extend(row.closed.then(|| rows::changed(Some(*week), now)));
     }
     if known.counted_since.is_none() && !has_lapsed(&known.consents, &today) {
         changes.extend(
@@ -154,6 +155,7 @@ async fn look_at(relay: &Relay, due: &Due, state: &ScopeState) -> Result<(), Fai
                 .all_weeks(now)
                 .map(|week| Change::Strike(week_book(week), family.0.to_be_bytes().to_vec())),
         );
+        changes.push(rows::changed(None, now));
     }
     store.commit(placement.programme, Batch { changes, ..Batch::new(now) }).await?;
     let next = reckoned.next.into_iter().chain(next_turn(&known.consents, now)).min();

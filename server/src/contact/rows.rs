@@ -13,12 +13,24 @@ use minicbor::{Decode, Encode};
 use super::known::timestamp;
 use super::uses::Uses;
 use crate::family::tasks::Task;
-use crate::store::LedgerRow;
+use crate::store::{Change, LedgerRow};
 
 /// The book of what each family's figures say of a week, by its number.
 #[must_use]
 pub fn week_book(week: Week) -> String {
     format!("week/{week}")
+}
+
+/// The book that says when rows of weeks that have closed were entered or struck last: a row a week by its text, and one
+/// without a name for what was struck, from whichever weeks. So who keeps a week in memory knows whether it is still so.
+pub const CHANGED: &str = "weeks-changed";
+
+/// Rows of that week that have closed are entered; without a week: rows of some are struck.
+#[must_use]
+pub fn changed(week: Option<Week>, now: Millis) -> Change {
+    let name = week.map(|week| week.to_string().into_bytes()).unwrap_or_default();
+    let version = (u64::try_from(now).unwrap_or(0), 0);
+    Change::Enter(LedgerRow { book: CHANGED.to_owned(), name, version, value: Vec::new() })
 }
 
 /// What a family's figures say of a week. Once it has closed they stay as they are.

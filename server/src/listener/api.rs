@@ -40,6 +40,8 @@ use crate::relay::Relay;
 
 mod export;
 
+mod programme;
+
 mod transfer;
 
 /// A wish of staff, in bytes.
@@ -58,6 +60,7 @@ pub(super) fn routes() -> Router<Door> {
         .route("/api/v1/families/{case}/erasure", post(erase).delete(keep))
         .merge(transfer::routes())
         .route("/api/v1/report", get(report))
+        .merge(programme::routes())
         .route("/api/v1/thresholds", get(show_thresholds).put(set_thresholds))
         .route("/api/v1/consent-settings", get(show_consent_settings).put(set_consent_settings))
         .route("/api/v1/staff", get(list_staff).post(invite_staff))

@@ -8,7 +8,8 @@ use std::sync::LazyLock;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use jiashu_api::{
-    Problem, audit, consent, export, family, mail, report, site, staff, task, transfer, worklist,
+    Problem, audit, consent, export, family, mail, programme, report, site, staff, task, transfer,
+    worklist,
 };
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
@@ -21,6 +22,7 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema, ToSchema};
 
 use super::problem::PROBLEM;
+use crate::ngo::overview::MOST as WEEKS;
 use crate::ngo::worklist::MOST;
 
 /// The name of the way in which staff show who they are.
@@ -113,6 +115,19 @@ fn operations() -> Vec<Asked> {
             .with(query("month", text(MONTH), "A month, 2026-11"))
             .with(query("by", text("^(programme|site|corridor)$"), "Put together by what"))
             .gives::<report::Report>(),
+        get("/api/v1/programme", "How families do over some weeks, all or some of them")
+            .with(query("weeks", whole(1, WEEKS as u64), "How many; without it 12"))
+            .with(query("until", text(WEEK), "The last; without it: the last that has closed"))
+            .with(query("site", text(FILTER), "Of those at that site"))
+            .with(query(
+                "worker",
+                whole(1, u64::from(u32::MAX)),
+                "Of those of that member of staff",
+            ))
+            .with(query("corridor", text(FILTER), "From where to where, Europe/Rome>Asia/Shanghai"))
+            .with(query("age", text(FILTER), "Children of those years, 6-8"))
+            .with(query("standing", text(FILTER), "Children who stand so"))
+            .gives::<programme::Programme>(),
         get("/api/v1/exports/family-week", "A row for each child and week")
             .of_a_span()
             .gives_file(),
@@ -181,6 +196,9 @@ const WEEK: &str = "^[0-9]{4}W(0?[1-9]|[1-4][0-9]|5[0-3])$";
 
 /// A month, 2026-11 or 202611.
 const MONTH: &str = "^[0-9]{4}-?(0[1-9]|1[0-2])$";
+
+/// What a filter says.
+const FILTER: &str = "^.{1,100}$";
 
 /// Either.
 const PERIOD: &str = "^[0-9]{4}(W(0?[1-9]|[1-4][0-9]|5[0-3])|-?(0[1-9]|1[0-2]))$";

@@ -100,6 +100,27 @@ fn is_shown_families(fact: Option<&StaffFact>) -> bool {
     fact.is_none_or(|fact| fact.role != Role::Auditor)
 }
 
+/// Whose families can be, by number: who has come in, has not left, and is shown families.
+///
+/// # Errors
+///
+/// [`StoreError`].
+pub(super) async fn workers(
+    store: &dyn Store,
+    programme: Scope,
+) -> Result<Vec<(DeviceId, StaffFact)>, StoreError> {
+    let state = store.state(programme).await?.ok_or(StoreError::NoScope)?;
+    let facts: Vec<(String, StaffFact)> = programme::all(store, programme).await?;
+    let numbered =
+        |(number, fact): (String, StaffFact)| Some((DeviceId(number.parse().ok()?), fact));
+    let is_worker = |(number, fact): &(DeviceId, StaffFact)| {
+        is_there(&state, *number) && is_shown_families(Some(fact))
+    };
+    let mut workers: Vec<_> = facts.into_iter().filter_map(numbered).filter(is_worker).collect();
+    workers.sort_unstable_by_key(|(number, _)| *number);
+    Ok(workers)
+}
+
 /// Whose a family is from that version on.
 #[must_use]
 pub fn own(family: Scope, worker: DeviceId, version: LedgerVersion) -> Change {

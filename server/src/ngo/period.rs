@@ -178,11 +178,15 @@ impl By {
         match self {
             Self::Programme => None,
             Self::Site => row.site.clone(),
-            Self::Corridor => {
-                Some(format!("{}>{}", row.away_zone.as_deref()?, row.home_zone.as_deref()?))
-            }
+            Self::Corridor => corridor(row.away_zone.as_deref(), row.home_zone.as_deref()),
         }
     }
+}
+
+/// From where to where a family hears each other; `None` where one of the clocks is not known.
+#[must_use]
+pub fn corridor(away_zone: Option<&str>, home_zone: Option<&str>) -> Option<String> {
+    Some(format!("{}>{}", away_zone?, home_zone?))
 }
 
 #[cfg(test)]

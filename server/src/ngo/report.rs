@@ -58,7 +58,6 @@ pub fn shown(
     now: Millis,
 ) -> api::Report {
     let seen = Seen::of_period(summed, least.unwrap_or(0));
-    let total = summed.groups.values().fold(Sums::default(), Sums::and);
     let groups = summed.groups.iter();
     api::Report {
         period: period.name.clone(),
@@ -71,11 +70,12 @@ pub fn shown(
             By::Programme => Vec::new(),
             _ => groups.map(|(name, sums)| group(name.clone(), sums, &seen.group(name))).collect(),
         },
-        total: group(None, &total, &seen.total),
+        total: group(None, &summed.total(), &seen.total),
     }
 }
 
-fn group(name: Option<String>, sums: &Sums, seen: &Cells) -> api::Group {
+/// Of a group, as far as it may be seen.
+pub(super) fn group(name: Option<String>, sums: &Sums, seen: &Cells) -> api::Group {
     let figure = |is_seen: bool, count: u32| is_seen.then_some(count);
     let percent = |percent: Option<f64>| percent.filter(|_| seen.plans).map(one_decimal);
     api::Group {
@@ -89,6 +89,10 @@ fn group(name: Option<String>, sums: &Sums, seen: &Cells) -> api::Group {
         missed: figure(seen.plans, sums.tally.missed()),
         both_ways: figure(seen.plans, sums.tally.both_ways),
         adherence: percent(sums.tally.adherence()),
+        interval: sums.tally.interval().filter(|_| seen.plans).map(|interval| api::Interval {
+            low: one_decimal(interval.low),
+            high: one_decimal(interval.high),
+        }),
         two_way_adherence: percent(sums.tally.two_way_adherence()),
         home: figure(seen.heard, sums.home),
         away: figure(seen.heard, sums.away),

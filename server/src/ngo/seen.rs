@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use jiashu_contact::standing::Standing;
 use jiashu_contact::suppress::{Shown, Table, suppress_within};
 
 use super::sums::{Groups, Summed, Sums};
@@ -43,8 +44,24 @@ impl Cells {
         late: true,
     };
 
+    const NONE: Self = Self {
+        people: false,
+        standing: [false; 8],
+        band: [false; 5],
+        shared_phones: false,
+        idle_phones: false,
+        plans: false,
+        heard: false,
+        late: false,
+    };
+
+    /// Where children are put together by what is theirs, the phones of their families are of no group.
+    pub(super) fn of_children(self) -> Self {
+        Self { shared_phones: false, idle_phones: false, ..self }
+    }
+
     /// As [`Sums::then`]: what is added up is seen where each part is; of what stands, what is seen then.
-    fn then(self, later: &Self) -> Self {
+    pub(super) fn then(self, later: &Self) -> Self {
         Self {
             plans: self.plans && later.plans,
             heard: self.heard && later.heard,
@@ -65,6 +82,11 @@ impl Seen {
     /// Of a period, where counts of children below `least` are not seen.
     pub(super) fn of_period(summed: &Summed, least: u32) -> Self {
         let weeks: Vec<_> = summed.weeks.iter().map(|week| Self::of_week(week, least)).collect();
+        Self::over(&weeks, summed)
+    }
+
+    /// Of a period, by what of its weeks may be seen.
+    pub(super) fn over(weeks: &[Self], summed: &Summed) -> Self {
         let of_group = |name: &Option<String>| {
             let cells = weeks.iter().map(|week| week.group(name));
             (name.clone(), cells.fold(Cells::ALL, |cells, later| cells.then(&later)))
@@ -80,7 +102,61 @@ impl Seen {
         self.groups.get(name).copied().unwrap_or(Cells::ALL)
     }
 
-    fn of_week(groups: &Groups, least: u32) -> Self {
+    /// Where who asks may open each family, but others see the screen: small counts are left out of each group as if it were
+    /// the only one.
+    pub(super) fn each_alone(groups: &Groups, least: u32) -> Self {
+        let alone = |sums: &Sums| Self::of_week(&Groups::from([(None, sums.clone())]), least).total;
+        let total = groups.values().fold(Sums::default(), Sums::and);
+        Self {
+            groups: groups.iter().map(|(name, sums)| (name.clone(), alone(sums))).collect(),
+            total: alone(&total),
+        }
+    }
+
+    /// Of children put together by how they stand, each group by the name of its standing. Of these counts all together
+    /// show which may be seen. That none of a group stands otherwise everybody knows, so it hides nothing.
+    pub(super) fn by_standing(groups: &Groups, total: Cells, least: u32) -> Self {
+        let place = |name: &Option<String>| {
+            let is_it = |standing: &Standing| Some(standing.name()) == name.as_deref();
+            Standing::ALL.iter().position(is_it)
+        };
+        let stands = |name: &Option<String>| {
+            let seen = place(name).and_then(|place| total.standing.get(place));
+            total.people && seen == Some(&true)
+        };
+        let hidden: Vec<_> = groups.keys().map(|name| !stands(name)).collect();
+        let table = |count: fn(&Sums) -> u32| {
+            let rows = groups.values().map(|sums| vec![count(sums)]).collect();
+            suppress_within(&Table { rows }, &hidden, least)
+        };
+        let (plans, late) = (table(|sums| sums.planned), table(|sums| sums.late_children));
+        let cells = |(at, name): (usize, &Option<String>)| {
+            let people = stands(name);
+            let cells = Cells {
+                people,
+                standing: std::array::from_fn(|other| people || Some(other) != place(name)),
+                band: [false; 5],
+                shared_phones: false,
+                idle_phones: false,
+                plans: people && is_sum_shown(&plans, at),
+                heard: people,
+                late: people && is_sum_shown(&late, at),
+            };
+            (name.clone(), cells)
+        };
+        Self { groups: groups.keys().enumerate().map(cells).collect(), total }
+    }
+
+    /// Nothing of any group, where not even all together may be seen.
+    pub(super) fn within(mut self, total: Cells) -> Self {
+        if !total.people {
+            self.groups.values_mut().for_each(|cells| *cells = Cells::NONE);
+        }
+        Self { total, ..self }
+    }
+
+    /// Of one week.
+    pub(super) fn of_week(groups: &Groups, least: u32) -> Self {
         let table = |cells: &dyn Fn(&Sums) -> Vec<u32>| Table {
             rows: groups.values().map(cells).collect(),
         };

@@ -98,7 +98,7 @@ impl Atom {
 }
 
 /// How often each atom is in a sum, in the field of [`PRIME`].
-type Sum = Vec<u64>;
+pub(super) type Sum = Vec<u64>;
 
 const PRIME: u64 = 2_147_483_647;
 
@@ -114,14 +114,14 @@ fn less(from: &Sum, times: u64, what: &Sum) -> Sum {
 
 /// All that follows from some sums by adding and subtracting.
 #[derive(Default)]
-struct Known(Vec<(usize, Sum)>);
+pub(super) struct Known(Vec<(usize, Sum)>);
 
 impl Known {
     fn rest(&self, sum: Sum) -> Sum {
         self.0.iter().fold(sum, |sum, (place, known)| less(&sum, sum[*place], known))
     }
 
-    fn learn(&mut self, sum: Sum) {
+    pub(super) fn learn(&mut self, sum: Sum) {
         let rest = self.rest(sum);
         let Some(place) = rest.iter().position(|times| *times != 0) else { return };
         let (mut inverse, mut base, mut power) = (1, rest[place], PRIME - 2);
@@ -140,7 +140,7 @@ impl Known {
         }
     }
 
-    fn follows(&self, sum: &Sum) -> bool {
+    pub(super) fn follows(&self, sum: &Sum) -> bool {
         self.rest(sum.clone()).iter().all(|times| *times == 0)
     }
 

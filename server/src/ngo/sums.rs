@@ -7,7 +7,7 @@ use jiashu_contact::standing::Standing;
 use jiashu_proto::id::Scope;
 
 use super::period::{By, Period};
-use crate::contact::rows::{WeekRow, week_book};
+use crate::contact::rows::{ChildWeek, WeekRow, week_book};
 use crate::store::{Store, StoreError};
 
 /// The sums of a group. Of what stands for a moment, those of the last week.
@@ -39,25 +39,33 @@ pub struct Sums {
 
 impl Sums {
     fn add(&mut self, row: &WeekRow) {
-        self.families += u32::from(!row.children.is_empty());
-        self.shared_phones += row.shared_phones;
-        self.idle_phones += row.idle_phones;
-        for child in &row.children {
-            let (expected, kept, both_ways) = (child.expected, child.kept, child.both_ways);
-            self.tally = self.tally.and(Tally { expected, kept, both_ways });
-            self.home += child.home;
-            self.away += child.away;
-            self.late += child.late;
-            self.planned += u32::from(child.expected > 0);
-            self.late_children += u32::from(child.late > 0);
-            let standing = Standing::ALL.iter().position(|one| *one == child.standing);
-            let band = Band::ALL.iter().position(|one| *one == child.band);
-            if let Some(count) = standing.and_then(|place| self.standing.get_mut(place)) {
-                *count += 1;
-            }
-            if let Some(count) = band.and_then(|place| self.band.get_mut(place)) {
-                *count += 1;
-            }
+        self.add_household(!row.children.is_empty(), row.shared_phones, row.idle_phones);
+        row.children.iter().for_each(|child| self.add_child(child));
+    }
+
+    /// A family, if a child of it is counted, and its phones.
+    pub(super) fn add_household(&mut self, is_counted: bool, shared_phones: u32, idle_phones: u32) {
+        self.families += u32::from(is_counted);
+        self.shared_phones += shared_phones;
+        self.idle_phones += idle_phones;
+    }
+
+    /// A child of a family.
+    pub(super) fn add_child(&mut self, child: &ChildWeek) {
+        let (expected, kept, both_ways) = (child.expected, child.kept, child.both_ways);
+        self.tally = self.tally.and(Tally { expected, kept, both_ways });
+        self.home += child.home;
+        self.away += child.away;
+        self.late += child.late;
+        self.planned += u32::from(child.expected > 0);
+        self.late_children += u32::from(child.late > 0);
+        let standing = Standing::ALL.iter().position(|one| *one == child.standing);
+        let band = Band::ALL.iter().position(|one| *one == child.band);
+        if let Some(count) = standing.and_then(|place| self.standing.get_mut(place)) {
+            *count += 1;
+        }
+        if let Some(count) = band.and_then(|place| self.band.get_mut(place)) {
+            *count += 1;
         }
     }
 
@@ -111,19 +119,31 @@ pub struct Summed {
     pub weeks: Vec<Groups>,
 }
 
+impl Summed {
+    /// Of the weeks of a period, in order.
+    pub(super) fn of(weeks: Vec<Groups>, closed: bool) -> Self {
+        let names: BTreeSet<_> = weeks.iter().flat_map(Groups::keys).cloned().collect();
+        let none = Sums::default();
+        let of_period = |name: Option<String>| {
+            let of_group = weeks.iter().map(|week| week.get(&name).unwrap_or(&none));
+            let sums = of_group.fold(Sums::default(), Sums::then);
+            (name, sums)
+        };
+        Self { groups: names.into_iter().map(of_period).collect(), closed, weeks }
+    }
+
+    /// All of its groups together.
+    #[must_use]
+    pub fn total(&self) -> Sums {
+        self.groups.values().fold(Sums::default(), Sums::and)
+    }
+}
+
 /// Sums up the weeks of a period.
 #[must_use]
 pub fn sum(weeks: &[Vec<WeekRow>], by: By) -> Summed {
     let closed = weeks.iter().flatten().all(|row| row.closed);
-    let weeks: Vec<_> = weeks.iter().map(|week| of_week(week, by)).collect();
-    let names: BTreeSet<_> = weeks.iter().flat_map(Groups::keys).cloned().collect();
-    let none = Sums::default();
-    let of_period = |name: Option<String>| {
-        let of_group = weeks.iter().map(|week| week.get(&name).unwrap_or(&none));
-        let sums = of_group.fold(Sums::default(), Sums::then);
-        (name, sums)
-    };
-    Summed { groups: names.into_iter().map(of_period).collect(), closed, weeks }
+    Summed::of(weeks.iter().map(|week| of_week(week, by)).collect(), closed)
 }
 
 fn of_week(week: &[WeekRow], by: By) -> Groups {
