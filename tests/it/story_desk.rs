@@ -1,12 +1,14 @@
 //! Staff look with a browser: a real one, on a phone's screen and on a desk's.
 
 use jiashu_tests::browser::tell;
+use jiashu_tests::clock::WallClock;
 use jiashu_tests::ground::Ground;
 use jiashu_tests::smtpd::TestMailServer;
 use jiashu_tests::{Cli, TestRelay};
 use serde_json::{Value, json};
 
 use crate::story::{Office, ask, ask_all};
+use crate::story_programme::Made;
 
 fn origin(relay: &TestRelay) -> String {
     format!("http://{}", relay.address())
@@ -57,6 +59,72 @@ async fn staff_sign_in_by_a_link(ground: Ground, languages: &[(&str, &str)]) {
     let audit = ask_all(coordinator, &["ngo", "audit"]).await;
     let came_in = audit.iter().filter(|entry| entry["action"] == "sign-in").count();
     assert_eq!(came_in, 2 * languages.len(), "{audit:?}");
+}
+
+/// When it is in the programme that is looked at: pictures of it stay the same.
+const NOW: &str = "2026-11-23T12:05:00Z";
+
+/// A programme that has lived, and a relay that serves it on that day.
+struct Lived {
+    made: Made,
+    relay: TestRelay,
+    _clock: WallClock,
+}
+
+impl Lived {
+    async fn until_now() -> Self {
+        let made = Made::with(&["--until", "2026-11-23T12:00:00Z"]).await;
+        let mut clock = WallClock::in_folder(&made.path(""));
+        clock.set(NOW.parse().unwrap());
+        let settings = clock.settings().map(|(key, value)| (key.to_owned(), value));
+        let relay = TestRelay::on(&made.path("relay"), &settings).await;
+        Self { made, relay, _clock: clock }
+    }
+
+    fn staff(&self, name: &str) -> Cli {
+        self.made.staff(name, &self.relay)
+    }
+}
+
+fn codes(list: &Value) -> Vec<&str> {
+    let families = list["families"].as_array().unwrap().iter();
+    families.map(|one| one["case_code"].as_str().unwrap()).collect()
+}
+
+/// In Romanian and in Chinese: each caseworker has a language, and pages are in it.
+async fn a_caseworker_does_what_is_theirs(
+    lived: &Lived,
+    name: &str,
+    language: &str,
+    anothers: &str,
+) {
+    let staff = lived.staff(name);
+    let list = ask(&staff, &["ngo", "worklist"]).await;
+    let tasks = ask_all(&staff, &["ngo", "tasks"]).await;
+    let case = tasks[0]["case_code"].as_str().unwrap();
+    let told = json!({
+        "origin": origin(&lived.relay), "language": language, "link": link_of(&staff).await,
+        "listed": codes(&list), "ring": { "case": case }, "anothers": anothers, "until": "2026-12-04",
+    });
+
+    tell("caseworker.mjs", &told).await;
+
+    let family = ask(&staff, &["ngo", "family", case]).await;
+    let pause = family["pauses"].as_array().unwrap().last().unwrap();
+    assert_eq!((&pause["reason"], &pause["last"]), (&json!("exams"), &json!("2026-12-04")));
+    let rule = &family["proposed"][0];
+    assert_eq!(rule["rrule"], "FREQ=WEEKLY;BYDAY=WE,SU", "{family}");
+    assert!(rule["start"].as_str().unwrap().ends_with("T18:15:00"), "{family}");
+    let open = ask_all(&staff, &["ngo", "tasks"]).await;
+    assert!(open.iter().all(|task| task["case_code"] != case), "{open:?}");
+}
+
+#[tokio::test]
+async fn staff_of_a_programme_look_at_it_with_a_browser() {
+    let lived = Lived::until_now().await;
+
+    a_caseworker_does_what_is_theirs(&lived, "soroca", "ro", "TS-001").await;
+    a_caseworker_does_what_is_theirs(&lived, "tianshui", "zh-Hans", "SO-001").await;
 }
 
 #[tokio::test]

@@ -27,13 +27,13 @@ const MAKING: Duration = Duration::from_secs(330);
 const IDLE: SignedDuration = SignedDuration::from_hours(42 * 24);
 
 /// A programme that the demo has made.
-struct Made {
+pub(crate) struct Made {
     folder: TempDir,
     account: Account,
 }
 
 impl Made {
-    async fn with(args: &[&str]) -> Self {
+    pub(crate) async fn with(args: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut demo = Command::new(binary("demo"));
         let out = folder.path().join("made");
@@ -46,12 +46,12 @@ impl Made {
         Self { folder, account }
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
         self.folder.path().join("made").join(name)
     }
 
     /// A member of staff, who finds the relay where it is now.
-    fn staff(&self, name: &str, relay: &TestRelay) -> Cli {
+    pub(crate) fn staff(&self, name: &str, relay: &TestRelay) -> Cli {
         let file = self.path(name).join("staff.json");
         let mut staff: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
         staff["relay"] = format!("http://{}", relay.address()).into();

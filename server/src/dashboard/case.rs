@@ -1,7 +1,7 @@
 //! One family: how it stands, its weeks, its plan, and what staff may do for it.
 
 use askama::Template;
-use jiashu_api::family::{self as api, Case, Rule};
+use jiashu_api::family::{self as api, Case, Funnel, Rule, Steps};
 use jiashu_api::staff::Member as Colleague;
 
 use super::chart::{self, Heat};
@@ -37,6 +37,10 @@ struct Page<'a> {
     weeks: Table,
     plan: Vec<String>,
     proposed: Option<Vec<String>>,
+    /// What became of its letters, each way.
+    funnels: Vec<String>,
+    funnel: Option<Table>,
+    visits: Vec<String>,
     pauses: Vec<Pause>,
     reasons: Vec<(&'static str, &'static str)>,
     members: Vec<Member>,
@@ -136,6 +140,9 @@ pub fn page(frame: Frame, case: &Case, around: &Around<'_>) -> String {
             .proposed
             .as_ref()
             .map(|rules| rules.iter().map(|rule| spoken(all, rule)).collect()),
+        funnels: case.funnel.map(|funnel| funnels(all, funnel)).unwrap_or_default(),
+        funnel: case.funnel.map(|funnel| funnel_table(all, funnel)),
+        visits: case.visits.iter().map(|one| visit(all, one, around.staff)).collect(),
         pauses: case.pauses.iter().rev().map(|one| pause(all, one)).collect(),
         reasons: REASONS.iter().map(|code| (*code, words::name(&all.codes.pause, code))).collect(),
         members: case.members.iter().map(|one| member(all, one)).collect(),
@@ -222,6 +229,56 @@ fn pause(all: &Words, pause: &api::Paused) -> Pause {
     }
 }
 
+fn visit(all: &Words, visit: &api::Visited, staff: &[Colleague]) -> String {
+    let how = if visit.how == "call" { &all.case.called } else { &all.case.visited };
+    let who = staff.iter().find(|one| one.number == visit.staff);
+    let who = who.map(|one| format!(" ({})", called(all, one))).unwrap_or_default();
+    format!("{}: {how}{who}", moment::day(all, &visit.on))
+}
+
+/// The steps of a letter, by the way it goes.
+fn steps(all: &Words, funnel: Funnel) -> [(&str, Vec<(&str, u32)>); 2] {
+    let words = &all.case;
+    let of = |steps: Steps| {
+        let mut all: Vec<(&str, u32)> = vec![
+            (&words.sent, steps.sent),
+            (&words.reached, steps.reached),
+            (&words.heard, steps.heard),
+        ];
+        all.extend(steps.answered.map(|count| (words.answered.as_str(), count)));
+        all
+    };
+    [(&words.to_child, of(funnel.home)), (&words.to_parent, of(funnel.away))]
+}
+
+fn funnels(all: &Words, funnel: Funnel) -> Vec<String> {
+    let drawn = |(title, steps): (&str, Vec<(&str, u32)>)| {
+        let step = |(label, count): (&'_ str, u32)| (label.to_owned(), u64::from(count));
+        let steps: Vec<_> = steps.into_iter().map(step).collect();
+        let steps =
+            steps.iter().map(|(label, count)| chart::funnel::Step { label, count: Some(*count) });
+        let left_out = &all.case.week_unknown;
+        let about = chart::About { title, told: &all.case.funnel_hint, left_out };
+        chart::Funnel { about, steps: steps.collect() }.to_svg()
+    };
+    steps(all, funnel).into_iter().map(drawn).collect()
+}
+
+fn funnel_table(all: &Words, funnel: Funnel) -> Table {
+    let words = &all.case;
+    let columns = [&words.funnel, &words.sent, &words.reached, &words.heard, &words.answered];
+    let row = |(title, steps): (&str, Vec<(&str, u32)>)| {
+        let cells = (0..4)
+            .map(|place| steps.get(place).map_or("–".to_owned(), |(_, count)| count.to_string()));
+        [title.to_owned()].into_iter().chain(cells).collect()
+    };
+    Table {
+        caption: words.funnel.clone(),
+        columns: columns.map(String::clone).to_vec(),
+        rows: steps(all, funnel).into_iter().map(row).collect(),
+    }
+}
+
 fn member(all: &Words, member: &api::Member) -> Member {
     let words = &all.case;
     let agreed = |on: &Option<String>, taken_back: [&Option<String>; 2]| {
@@ -247,6 +304,16 @@ fn member(all: &Words, member: &api::Member) -> Member {
             [&member.counting_withdrawn_on, &member.counting_guardian_withdrawn_on],
         ),
         suspended: member.suspended.as_ref().map(reason),
+    }
+}
+
+/// One of its tables, by its key.
+#[must_use]
+pub fn table(all: &Words, case: &Case, key: &str) -> Option<Table> {
+    match key {
+        "weeks" => Some(weeks(all, case)),
+        "letters" => case.funnel.map(|funnel| funnel_table(all, funnel)),
+        _ => None,
     }
 }
 
@@ -276,7 +343,11 @@ fn heat(all: &Words, case: &Case) -> String {
             paused: &words.week_paused,
         },
         weeks: weeks.collect(),
-        rows: children.iter().zip(&names).map(|(child, name)| heat_row(case, *child, name)).collect(),
+        rows: children
+            .iter()
+            .zip(&names)
+            .map(|(child, name)| heat_row(case, *child, name))
+            .collect(),
     };
     heat.to_svg()
 }
@@ -297,8 +368,7 @@ fn heat_row<'a>(case: &Case, child: u32, label: &'a str) -> chart::heat::Row<'a>
 }
 
 /// Its weeks, a line each child and week, the newest first.
-#[must_use]
-pub fn weeks(all: &Words, case: &Case) -> Table {
+fn weeks(all: &Words, case: &Case) -> Table {
     let words = &all.case;
     let columns = [
         &words.week,

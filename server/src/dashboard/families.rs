@@ -26,14 +26,13 @@ pub struct Chosen {
 impl Chosen {
     /// As what stands behind the question mark.
     fn query(&self, after: usize) -> String {
-        let pairs = [("site", &self.site), ("standing", &self.standing)];
-        let mut query = String::new();
-        for (key, value) in pairs {
+        let mut query = form_urlencoded::Serializer::new(String::from("?"));
+        for (key, value) in [("site", &self.site), ("standing", &self.standing)] {
             if let Some(value) = value {
-                query += &format!("{key}={value}&");
+                query.append_pair(key, value);
             }
         }
-        format!("?{query}after={after}")
+        query.append_pair("after", &after.to_string()).finish()
     }
 }
 

@@ -27,6 +27,8 @@ pub static CONTENT_POLICY: LazyLock<String> = LazyLock::new(|| {
 pub enum Part {
     /// The worklist and what hangs on it.
     Families,
+    /// The programme's figures.
+    Programme,
     /// Staff and sites.
     People,
     /// What holds in the programme.
@@ -38,13 +40,15 @@ pub enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 5] = [Self::Families, Self::People, Self::Settings, Self::Audit, Self::Own];
+    const ALL: [Self; 6] =
+        [Self::Families, Self::Programme, Self::People, Self::Settings, Self::Audit, Self::Own];
 
     /// Its address.
     #[must_use]
     pub fn path(self) -> &'static str {
         match self {
             Self::Families => "/staff/families",
+            Self::Programme => "/staff/programme",
             Self::People => "/staff/people",
             Self::Settings => "/staff/settings",
             Self::Audit => "/staff/audit",
@@ -55,6 +59,7 @@ impl Part {
     fn word(self, words: &Words) -> &str {
         match self {
             Self::Families => &words.frame.families,
+            Self::Programme => &words.frame.programme,
             Self::People => &words.frame.people,
             Self::Settings => &words.frame.settings,
             Self::Audit => &words.frame.audit,
@@ -68,7 +73,7 @@ impl Part {
         match self {
             Self::Families => role != Role::Auditor,
             Self::People | Self::Settings => role == Role::Coordinator,
-            Self::Audit => role != Role::Caseworker,
+            Self::Programme | Self::Audit => role != Role::Caseworker,
             Self::Own => true,
         }
     }

@@ -20,6 +20,8 @@ pub mod families;
 
 pub mod case;
 
+pub mod programme;
+
 pub mod people;
 
 pub mod settings;

@@ -236,6 +236,9 @@ pub async fn enter(relay: &Relay, code: &Code, agent: &str) -> Result<Session, F
         let open = look(store, code, now).await?.ok_or_else(no_such_link)?;
         let state = programme_state(store, programme).await.map_err(|_| no_such_link())?;
         may_come(store, &state, programme, open.staff).await?;
+        // Before anybody is in: what is not noted is not done.
+        let asked = Asked { action: "sign-in", ..Asked::default() };
+        audit::note(relay, programme, open.staff, &asked, true).await?;
         let (session, begin) =
             sessions::begin(programme, open.staff, agent, now).map_err(|_| unavailable())?;
         let mut batch = Batch {
@@ -249,12 +252,7 @@ pub async fn enter(relay: &Relay, code: &Code, agent: &str) -> Result<Session, F
         }
         match store.commit(programme, batch).await {
             Err(StoreError::Stale { .. }) if attempts.next().is_some() => {}
-            done => {
-                done?;
-                let asked = Asked { action: "sign-in", ..Asked::default() };
-                audit::note(relay, programme, open.staff, &asked, true).await?;
-                return Ok(session);
-            }
+            done => return Ok(done.map(|_| session)?),
         }
     }
 }

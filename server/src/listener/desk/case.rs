@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::Path;
 use axum::response::Response;
-use jiashu_api::family::{Pause, Plan, Rule};
+use jiashu_api::family::{Pause, Plan, Rule, Visit};
 use jiashu_api::task::Done;
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::id::DeviceId;
@@ -22,7 +22,7 @@ use crate::dashboard::case::{self as page, Around};
 use crate::dashboard::families::path;
 use crate::dashboard::frame::Part;
 use crate::family::Refusal;
-use crate::ngo::{case, caseload, family, staff, tasks};
+use crate::ngo::{case, caseload, family, staff, tasks, visits};
 use crate::notify::filled;
 use crate::programme::Role;
 
@@ -44,12 +44,15 @@ pub(super) async fn show(
     Ok(html(page::page(frame, &case, &around)))
 }
 
-pub(super) async fn weeks(
+/// One of its tables as a file: `weeks.csv`, `letters.csv`.
+pub(super) async fn file(
     Extension(desk): Extension<Arc<Desk>>,
-    Path(code): Path<String>,
+    Path((code, name)): Path<(String, String)>,
 ) -> Answer {
     let case = case::show(&desk.relay, &desk.staff, &code).await?;
-    Ok(csv("weeks", &page::weeks(desk.words, &case)))
+    let key = name.strip_suffix(".csv").unwrap_or_default();
+    let table = page::table(desk.words, &case, key).ok_or_else(no_file)?;
+    Ok(csv(key, &table))
 }
 
 pub(super) async fn pause(
@@ -62,6 +65,17 @@ pub(super) async fn pause(
     let wish = Pause { reason: form.get("reason").to_owned(), first, until };
     family::pause(&desk.relay, &desk.staff, &code, &wish).await?;
     Ok(done(&path(&code), "pause"))
+}
+
+pub(super) async fn visit(
+    Extension(desk): Extension<Arc<Desk>>,
+    Path(code): Path<String>,
+    Extension(form): Extension<Form>,
+) -> Answer {
+    let on = form.said("on").map(|day| day.parse()).transpose().map_err(|_| no_day())?;
+    let wish = Visit { how: form.get("how").to_owned(), on };
+    visits::record(&desk.relay, &desk.staff, &code, &wish).await?;
+    Ok(done(&path(&code), "visit"))
 }
 
 pub(super) async fn resume(
@@ -113,6 +127,11 @@ pub(super) async fn assign(
 
 fn no_day() -> Refusal {
     Refusal::new(ErrorCode::Malformed, "a day is written 2026-11-29")
+}
+
+/// There is no such file.
+pub(super) fn no_file() -> Refusal {
+    Refusal::new(ErrorCode::Unknown, "there is no such file")
 }
 
 fn no_number() -> Refusal {

@@ -38,6 +38,8 @@ mod families;
 
 mod case;
 
+mod figures;
+
 mod people;
 
 mod settings;
@@ -54,12 +56,15 @@ pub(super) fn routes(door: &Door) -> Router<Door> {
         .route("/staff/families.csv", get(families::file))
         .route("/staff/family", get(families::find))
         .route("/staff/families/{case}", get(case::show))
-        .route("/staff/families/{case}/weeks.csv", get(case::weeks))
+        .route("/staff/families/{case}/{file}", get(case::file))
         .route("/staff/families/{case}/task", post(case::task))
         .route("/staff/families/{case}/pause", post(case::pause))
         .route("/staff/families/{case}/resume", post(case::resume))
         .route("/staff/families/{case}/plan", post(case::plan))
         .route("/staff/families/{case}/worker", post(case::assign))
+        .route("/staff/families/{case}/visit", post(case::visit))
+        .route("/staff/programme", get(figures::show))
+        .route("/staff/programme/{table}", get(figures::file))
         .route("/staff/people", get(people::show).post(people::add))
         .route("/staff/people/{number}/link", post(people::link))
         .route("/staff/people/{number}/end", post(people::end))

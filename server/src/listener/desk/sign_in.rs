@@ -33,18 +33,22 @@ pub(super) async fn door(State(door): State<Door>, request: Request) -> Response
     html(page::door(spoken(&headers), ended))
 }
 
-/// Has a link sent, if there is anybody of that address; the answer is the same if not.
+/// Has a link sent, if there is anybody of that address. The answer is the same if not, and as quick: it does not wait.
 pub(super) async fn send(State(door): State<Door>, request: Request) -> Response {
-    let relay = &door.relay;
     let words = spoken(request.headers());
-    let form = match strangers(relay, request).await {
+    let form = match strangers(&door.relay, request).await {
         Ok(form) => form,
         Err(no) => return no.into_response(),
     };
-    match sign_in::send(relay, form.get("email")).await {
-        Ok(()) => html(page::sent(words)),
-        Err(failure) => outside(words, failure),
-    }
+    let email = form.get("email").to_owned();
+    let relay = door.relay.clone();
+    // Tracked, so that a stop waits for it.
+    door.sockets.spawn(async move {
+        if let Err(failure) = sign_in::send(&relay, &email).await {
+            tracing::warn!(?failure, "a link to sign in was asked for and not sent");
+        }
+    });
+    html(page::sent(words))
 }
 
 /// What somebody sends of whom nobody knows who it is.
