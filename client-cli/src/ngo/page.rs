@@ -56,8 +56,8 @@ pub(super) fn render(cards: &[&PrintedCard]) -> String {
 }
 
 fn push_card(html: &mut String, card: &PrintedCard) {
-    let words = wording::of(&card.language);
-    let separator = if words.tag.starts_with("zh") { "、" } else { ", " };
+    let (lang, words) = wording::of(&card.language);
+    let separator = if lang.starts_with("zh") { "、" } else { ", " };
     let steps: String = words.steps.iter().map(|step| format!("<li>{step}</li>")).collect();
     write!(
         html,
@@ -72,7 +72,6 @@ fn push_card(html: &mut String, card: &PrintedCard) {
          <p class=\"foot\"><span>{valid_until} <b>{expires_on}</b></span> \
          <span>{code} {case_code}</span></p>\n\
          </section>\n",
-        lang = words.tag,
         title = words.title,
         for_whom = words.for_whom,
         names = as_html(&card.members.join(separator)),

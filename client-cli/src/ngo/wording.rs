@@ -1,77 +1,51 @@
-//! What a card says beside names, in the language of its family; English where we have no other.
+//! What a card says beside names, in the language of its family; English where we have no other. The page in a browser
+//! reads the same file.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
 
 /// The lines of a card.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Wording {
-    /// BCP 47, for the page's `lang`.
-    pub(super) tag: &'static str,
     /// What the card is.
-    pub(super) title: &'static str,
+    pub(super) title: String,
     /// Before the names.
-    pub(super) for_whom: &'static str,
+    pub(super) for_whom: String,
     /// Before the phone's label.
-    pub(super) phone: &'static str,
+    pub(super) phone: String,
     /// Before the last day.
-    pub(super) valid_until: &'static str,
+    pub(super) valid_until: String,
     /// What to do, in order.
-    pub(super) steps: [&'static str; 3],
+    pub(super) steps: [String; 3],
     /// What not to do.
-    pub(super) warning: &'static str,
+    pub(super) warning: String,
     /// Before the case code.
-    pub(super) code: &'static str,
+    pub(super) code: String,
 }
 
-const ZH: Wording = Wording {
-    tag: "zh-Hans",
-    title: "家书",
-    for_whom: "给",
-    phone: "手机",
-    valid_until: "有效期至",
-    steps: [
-        "打开手机相机，对准这个方块。",
-        "点一下屏幕上出现的网址。",
-        "照屏幕上说的做，就能收到家人的信。",
-    ],
-    warning: "这张卡只能用一次。不要给外人看，不要拍照，也不要转发。",
-    code: "编号",
-};
+/// Every wording there is.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wordings {
+    #[serde(rename = "zh-Hans")]
+    zh: Wording,
+    ro: Wording,
+    en: Wording,
+}
 
-const RO: Wording = Wording {
-    tag: "ro",
-    title: "Scrisori de acasă",
-    for_whom: "Pentru",
-    phone: "Telefonul",
-    valid_until: "Valabil până la",
-    steps: [
-        "Deschideți camera telefonului și țineți-o spre pătrat.",
-        "Atingeți adresa care apare pe ecran.",
-        "Urmați pașii de pe ecran: apoi vin scrisorile familiei.",
-    ],
-    warning: "Cardul merge o singură dată. Nu-l arătați altora, nu-l fotografiați, nu-l trimiteți.",
-    code: "Cod",
-};
+static WORDINGS: LazyLock<Wordings> = LazyLock::new(|| {
+    let words = include_str!("../../../client-web/locale/cards.json");
+    serde_json::from_str(words).expect("a test reads them")
+});
 
-const EN: Wording = Wording {
-    tag: "en",
-    title: "Letters from home",
-    for_whom: "For",
-    phone: "Phone",
-    valid_until: "Valid until",
-    steps: [
-        "Open the phone's camera and point it at the square.",
-        "Tap the address that appears on the screen.",
-        "Follow the steps on the screen: then your family's letters arrive.",
-    ],
-    warning: "This card works once. Do not show it to others, photograph it or pass it on.",
-    code: "Code",
-};
-
-/// The wording for a language tag, by its first part.
-pub(super) fn of(language: &str) -> &'static Wording {
+/// The wording for a language tag, by its first part, and its own BCP 47 tag.
+pub(super) fn of(language: &str) -> (&'static str, &'static Wording) {
     match language.split('-').next().unwrap_or_default().to_ascii_lowercase().as_str() {
-        "zh" | "cmn" => &ZH,
-        "ro" => &RO,
-        _ => &EN,
+        "zh" | "cmn" => ("zh-Hans", &WORDINGS.zh),
+        "ro" => ("ro", &WORDINGS.ro),
+        _ => ("en", &WORDINGS.en),
     }
 }
 
@@ -85,7 +59,7 @@ mod tests {
             [("zh-Hans", "zh-Hans"), ("zh", "zh-Hans"), ("RO", "ro"), ("it", "en"), ("", "en")];
 
         for (language, tag) in cases {
-            assert_eq!(of(language).tag, tag, "{language}");
+            assert_eq!(of(language).0, tag, "{language}");
         }
     }
 }
