@@ -491,5 +491,8 @@ fn sort_out(groups: Vec<Group>, checked: &mut Checked) {
 }
 
 mod shared;
+
+#[cfg(test)]
+mod fixtures;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { concat, toHex, utf8 } from '../src/bytes.ts'
+import { decode, encode } from '../src/codec.ts'
+import { cardText } from '../src/enrol/draw.ts'
+import { firstBody, writeFirstLink, type Invite, type Role } from '../src/roster.ts'
+import { InviteSecret, derive, generateKeyPair, sha256, sign, type KeyPair } from '../src/seal.ts'
+import { fromHex, vectors } from './files.ts'
+
+const roster = vectors('roster.json')
+const [first] = roster.links
+
+test('keys are derived as everywhere', async () => {
+  for (const { label, key, len, out } of vectors('derive.json').D) {
+    assert.equal(toHex(await derive(fromHex(key), label, len)), out, label)
+  }
+})
+
+test('a secret gives its code, its link and its blob', async () => {
+  for (const it of vectors('invite.json').cases) {
+    const secret = new InviteSecret(fromHex(it.S))
+
+    assert.equal(toHex(await secret.code()), it.code, it.name)
+    assert.equal(toHex(await sha256(await secret.code())), it.code_hash, it.name)
+    assert.equal(secret.link(`https://${it.host}`, BigInt(it.scope)), it.link, it.name)
+    assert.equal(toHex(await secret.seal(fromHex(it.text), fromHex(it.nonce))), it.blob, it.name)
+  }
+})
+
+test('the text of a card is written as everywhere', () => {
+  const [it] = vectors('invite.json').cases
+  const { sign_priv, sign_pub, hpke_priv, hpke_pub } = roster.keys[`invite ${it.fields.invite}`]
+  const pair = (secret: string, shared: string) => ({ private: fromHex(secret), public: fromHex(shared) })
+  const members = it.fields.names.map(([number, name]: [number, string]) => ({ number, name }))
+
+  const text = cardText(
+    fromHex(first.hash),
+    { sign: pair(sign_priv, sign_pub), hpke: pair(hpke_priv, hpke_pub) },
+    { members },
+    { label: it.fields.device_name },
+  )
+
+  assert.equal(toHex(text), it.text)
+})
+
+test('no link is made for an address that is no origin', () => {
+  const secret = new InviteSecret()
+  for (const origin of ['relay.example', 'https://a/b', 'https://u@a', 'https://', 'ftp://a', 'https://a:', 'https://a#']) {
+    assert.throws(() => secret.link(origin, 7n), origin)
+  }
+})
+
+test('link 1 is written as everywhere', async () => {
+  const roles: readonly Role[] = ['parent', 'caregiver', 'child', 'child']
+  const [, , , [, founder], ops] = decode(fromHex(first.body)) as [number, number, unknown, [number, Uint8Array<ArrayBuffer>], any[][]]
+  const invites: Invite[] = ops.filter(([kind]) => kind === 2).map(([, number, signPub, hpkePub, members, expiresAt]) => (
+    { number, signPub, hpkePub, members, expiresAt }
+  ))
+
+  const body = firstBody(founder, roles, invites)
+
+  assert.equal(invites.length, 3)
+  assert.equal(toHex(body), first.body)
+  assert.equal(toHex(await sha256(body)), first.hash)
+  assert.equal(toHex(encode([body, fromHex(first.signature)])), first.link)
+})
+
+test('a signature is good under the pair that made it, and under that of the vectors', async () => {
+  const { sign_priv, sign_pub } = roster.keys.worker
+  const message = concat(utf8('jiashu/1 link'), fromHex(first.body))
+  const worker = { private: fromHex(sign_priv), public: fromHex(sign_pub) }
+
+  assert.ok(await isGood(worker, fromHex(first.signature), message))
+  for (const pair of [worker, await generateKeyPair()]) {
+    const signature = await sign(pair, message)
+    assert.equal(signature.length, 64)
+    assert.ok(await isGood(pair, signature, message))
+    assert.ok(!await isGood(pair, signature, utf8('another')))
+  }
+})
+
+test('each link 1 is signed by another key, which nobody keeps', async () => {
+  const founder = async () => {
+    const { link } = await writeFirstLink(['parent', 'child'], [])
+    const [body] = decode(link) as [Uint8Array, Uint8Array]
+    return toHex(body).slice(0, 300)
+  }
+
+  assert.notEqual(await founder(), await founder())
+})
+
+async function isGood(pair: KeyPair, signature: Uint8Array<ArrayBuffer>, message: Uint8Array<ArrayBuffer>): Promise<boolean> {
+  const how = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+  const key = await crypto.subtle.importKey('raw', pair.public, how, false, ['verify'])
+  return crypto.subtle.verify(how, key, signature, message)
+}
