@@ -151,6 +151,7 @@ mod story_manners;
 
 mod story_demo;
 mod story_desk;
+mod story_enrol_page;
 
 mod story_meddler;
 

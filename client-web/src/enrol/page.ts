@@ -29,14 +29,18 @@ interface Given {
   readonly zones: readonly string[]
   readonly sites: readonly string[]
   readonly own_word_age: number | null
+  readonly programme: string
   /** Shows that a page of the relay's own sends. */
   readonly form_token: string
 }
 
-const given: Given = JSON.parse(byId('given').textContent ?? '')
+const given: Given = read(document)
 const say = wordsOf(given.language)
 const zones = new Zones(given.zones)
 const work = new Work()
+
+/** Of the session; after another sign-in it is another, which the page is asked for. */
+let formToken: string | null = given.form_token
 
 const list = element('input', { type: 'file', accept: '.csv,.txt,text/csv,text/plain' })
 const pasted = element('textarea', { rows: '6', spellcheck: 'false', autocomplete: 'off' })
@@ -111,21 +115,23 @@ function show(bytes: Uint8Array): void {
   )
 }
 
-// What is wrong is said in the words of the command line, which are English.
+// What is wrong is said in the words of the command line, which are English. On a narrow screen each row is a block
+// (`.cards`), so its cells name their columns, and all keep their roles.
 function faultTable(faults: readonly Finding[]): HTMLElement {
-  const head = [say.row, say.column, say.case_code, say.reason].map(name => element('th', { scope: 'col' }, name))
-  const rows = faults.slice(0, MAX_SHOWN).map(fault => element('tr', {},
-    element('td', { class: 'number' }, String(fault.row)),
-    element('td', {}, fault.column),
-    element('td', {}, fault.case_code ?? '–'),
-    element('td', { lang: 'en' }, fault.reason),
-  ))
-  const table = element('table', { class: 'faults' },
+  const names = [say.row, say.column, say.case_code, say.reason]
+  const head = names.map(name => element('th', { role: 'columnheader', scope: 'col' }, name))
+  const rows = faults.slice(0, MAX_SHOWN).map(({ row, column, case_code, reason }) => {
+    const cells = [String(row), column, case_code ?? '–', reason].map((text, at) => (
+      element('td', { role: 'cell', 'data-label': names[at] ?? '' }, text)
+    ))
+    cells.at(-1)?.setAttribute('lang', 'en')
+    return element('tr', { role: 'row' }, ...cells)
+  })
+  return element('table', { class: 'cards faults', role: 'table' },
     element('caption', {}, filled(say.faults, { count: faults.length })),
-    element('thead', {}, element('tr', {}, ...head)),
-    element('tbody', {}, ...rows),
+    element('thead', { role: 'rowgroup' }, element('tr', { role: 'row' }, ...head)),
+    element('tbody', { role: 'rowgroup' }, ...rows),
   )
-  return element('div', { class: 'scroll' }, table)
 }
 
 function notes({ families, warnings }: Checked): HTMLElement[] {
@@ -166,19 +172,38 @@ async function submit(): Promise<void> {
   let done = 0
   let trouble: string | null = null
   try {
-    const door = { url: location.pathname, csrf: given.form_token, fetch: fetch.bind(window), wait }
+    formToken ??= await freshToken()
+    const door = { url: location.pathname, csrf: formToken, fetch: fetch.bind(window), wait }
     await send(door, waiting, (family, answer) => {
       work.settle(family, answer)
       progress(say.sending, ++done, waiting.length)
     })
   } catch (error) {
-    if (error instanceof SignedOut) trouble = say.signed_out
-    else if (error instanceof NotSent) trouble = say.not_sent
+    if (error instanceof SignedOut) {
+      trouble = say.signed_out
+      formToken = null
+    } else if (error instanceof NotSent) trouble = say.not_sent
     else trouble = filled(say.broken, { reason: String(error) })
   }
   found.replaceChildren()
   showOutcome(trouble)
   showCards()
+}
+
+/** The token of whoever is signed in by now; throws `SignedOut` if nobody is. */
+async function freshToken(): Promise<string> {
+  const response = await fetch(location.pathname, { redirect: 'manual' }).catch((error: unknown) => {
+    throw new NotSent(String(error))
+  })
+  if (!response.ok) throw new SignedOut()
+  const { programme, form_token } = read(new DOMParser().parseFromString(await response.text(), 'text/html'))
+  // Who signed in to another programme would enrol the families there.
+  if (programme !== given.programme) throw new SignedOut()
+  return form_token
+}
+
+function read(page: Document): Given {
+  return JSON.parse(page.getElementById('given')?.textContent ?? '')
 }
 
 function showOutcome(trouble: string | null): void {
@@ -222,21 +247,28 @@ function showCards(): void {
     if (work.waiting.length === 0) work.linksAreSafe()
   }
   const buttons = [
-    ...(drawn.length > 0 ? [button('print', say.print, () => print()), button('save-page', say.save_page, savePage)] : []),
-    button('save-list', say.save_list, saveList),
-    ...(work.waiting.length === 0 ? [button('forget', say.forget, forget)] : []),
+    ...(drawn.length > 0 ? [button('print', say.print, () => print()), plain('save-page', say.save_page, savePage)] : []),
+    plain('save-list', say.save_list, saveList),
+    ...(work.waiting.length === 0 ? [plain('forget', say.forget, forget)] : []),
   ]
   printing.replaceChildren(
     element('h2', {}, say.cards),
     element('p', {}, say.hand_out),
     element('p', { class: 'bar' }, ...buttons),
-    ...drawn,
+    // A sheet is wider than a telephone: it is moved within this, by keys, too.
+    element('div', { class: 'paper', tabindex: '0', role: 'region', 'aria-label': say.cards }, ...drawn),
   )
 }
 
 function button(id: string, word: string, act: () => void): HTMLButtonElement {
   const made = element('button', { type: 'button', id }, word)
   made.addEventListener('click', act)
+  return made
+}
+
+function plain(id: string, word: string, act: () => void): HTMLButtonElement {
+  const made = button(id, word, act)
+  made.className = 'plain'
   return made
 }
 

@@ -22,6 +22,10 @@ pub static CONTENT_POLICY: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
+/// The same of a page with a script of ours, which may ask the relay and nobody else.
+pub static SCRIPT_POLICY: LazyLock<String> =
+    LazyLock::new(|| format!("{}; script-src 'self'; connect-src 'self'", *CONTENT_POLICY));
+
 /// A part of the pages, by where it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -29,6 +33,8 @@ pub enum Part {
     Families,
     /// The programme's figures.
     Programme,
+    /// New families.
+    Enrol,
     /// Staff and sites.
     People,
     /// What holds in the programme.
@@ -40,8 +46,8 @@ pub enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 6] =
-        [Self::Families, Self::Programme, Self::People, Self::Settings, Self::Audit, Self::Own];
+    const ALL: [Self; 7] =
+        [Self::Families, Self::Programme, Self::Enrol, Self::People, Self::Settings, Self::Audit, Self::Own];
 
     /// Its address.
     #[must_use]
@@ -49,6 +55,7 @@ impl Part {
         match self {
             Self::Families => "/staff/families",
             Self::Programme => "/staff/programme",
+            Self::Enrol => "/staff/enrol",
             Self::People => "/staff/people",
             Self::Settings => "/staff/settings",
             Self::Audit => "/staff/audit",
@@ -60,6 +67,7 @@ impl Part {
         match self {
             Self::Families => &words.frame.families,
             Self::Programme => &words.frame.programme,
+            Self::Enrol => &words.frame.enrol,
             Self::People => &words.frame.people,
             Self::Settings => &words.frame.settings,
             Self::Audit => &words.frame.audit,
@@ -71,7 +79,7 @@ impl Part {
     #[must_use]
     pub fn is_of(self, role: Role) -> bool {
         match self {
-            Self::Families => role != Role::Auditor,
+            Self::Families | Self::Enrol => role != Role::Auditor,
             Self::People | Self::Settings => role == Role::Coordinator,
             Self::Programme | Self::Audit => role != Role::Caseworker,
             Self::Own => true,

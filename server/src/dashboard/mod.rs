@@ -22,6 +22,8 @@ pub mod case;
 
 pub mod programme;
 
+pub mod enrol;
+
 pub mod people;
 
 pub mod settings;

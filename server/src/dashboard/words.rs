@@ -48,6 +48,8 @@ pub struct Words {
     pub case: Case,
     /// The programme.
     pub programme: Programme,
+    /// New families.
+    pub enrol: Enrol,
     /// Staff and sites.
     pub people: People,
     /// What holds in the programme.
@@ -145,6 +147,11 @@ words!(
 words!(
     /// Who looked.
     Audit { title, intro, when, who, what, of, detail, allowed, hash, refused }
+);
+
+words!(
+    /// New families; the rest is said by the page's script.
+    Enrol { needs_script, not_built }
 );
 
 words!(

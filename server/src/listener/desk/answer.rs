@@ -75,7 +75,7 @@ pub(super) fn refused(frame: Frame, failure: Failure) -> Response {
 
 /// What every answer says of itself: that nobody keeps it, and what a browser may do with it. Small over a slow line.
 pub(super) async fn dressed(request: Request, next: Next) -> Response {
-    let takes_gzip = takes_gzip(request.headers());
+    let takes_gzip = takes(request.headers(), "gzip");
     let mut answer = next.run(request).await;
     let headers = answer.headers_mut();
     let policy = HeaderValue::from_str(&CONTENT_POLICY);
@@ -100,11 +100,12 @@ pub(super) async fn dressed(request: Request, next: Next) -> Response {
     if takes_gzip { smaller(answer).await } else { answer }
 }
 
-fn takes_gzip(headers: &HeaderMap) -> bool {
+/// Whether a browser takes what is packed so.
+pub(super) fn takes(headers: &HeaderMap, encoding: &str) -> bool {
     let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|one| one.to_str().ok());
     accepted.unwrap_or_default().split(',').any(|one| {
         let (name, q) = one.split_once(';').unwrap_or((one, ""));
-        name.trim().eq_ignore_ascii_case("gzip") && q.trim() != "q=0"
+        name.trim().eq_ignore_ascii_case(encoding) && q.trim() != "q=0"
     })
 }
 

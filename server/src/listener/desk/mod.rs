@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -40,6 +41,10 @@ mod case;
 
 mod figures;
 
+mod enrol;
+
+mod assets;
+
 mod people;
 
 mod settings;
@@ -65,6 +70,7 @@ pub(super) fn routes(door: &Door) -> Router<Door> {
         .route("/staff/families/{case}/visit", post(case::visit))
         .route("/staff/programme", get(figures::show))
         .route("/staff/programme/{table}", get(figures::file))
+        .route(Part::Enrol.path(), get(enrol::show).post(enrol::send))
         .route("/staff/people", get(people::show).post(people::add))
         .route("/staff/people/{number}/link", post(people::link))
         .route("/staff/people/{number}/end", post(people::end))
@@ -82,6 +88,7 @@ pub(super) fn routes(door: &Door) -> Router<Door> {
         .route("/staff", get(sign_in::door))
         .route("/staff/sign-in", post(sign_in::send))
         .route("/staff/in/{code}", get(sign_in::look).post(sign_in::enter))
+        .route("/staff/assets/{name}", get(assets::send))
         .merge(inside)
         .layer(from_fn(answer::dressed))
 }
@@ -148,11 +155,20 @@ async fn seated(State(door): State<Door>, mut request: Request, next: Next) -> R
     }
     if request.method() == Method::POST {
         let (parts, body) = request.into_parts();
-        match Form::read(relay, body).await {
-            Ok(form)
-                if is_own(&parts.headers) && desk.session.is_form_token(form.get("form_token")) =>
+        // A script says it in a header: its body is no form, and for whoever serves the address.
+        let sent = match parts.headers.get(enrol::FORM_TOKEN) {
+            Some(token) => {
+                Ok((token.to_str().unwrap_or_default().to_owned(), Form::default(), body))
+            }
+            None => Form::read(relay, body)
+                .await
+                .map(|form| (form.get("form_token").to_owned(), form, Body::empty())),
+        };
+        match sent {
+            Ok((token, form, body))
+                if is_own(&parts.headers) && desk.session.is_form_token(&token) =>
             {
-                request = Request::from_parts(parts, axum::body::Body::empty());
+                request = Request::from_parts(parts, body);
                 request.extensions_mut().insert(form);
             }
             Ok(_) => {
