@@ -86,7 +86,7 @@ fn command(program: &str, arguments: &[&str], work: &Path, reason: &str) -> Resu
         Ok(status) if status.success() => Ok(()),
         Ok(_) => Err(reason.to_owned()),
         Err(error) => Err(format!(
-            "cannot run {program} ({error}): install Node.js 20 or later with npm (Debian: apt-get install nodejs npm), \
+            "cannot run {program} ({error}): install Node.js 18 or later with npm (Debian: apt-get install nodejs npm), \
              or build the relay without its `web` feature (--no-default-features)"
         )),
     }
