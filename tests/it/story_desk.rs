@@ -1,11 +1,18 @@
 //! Staff look with a browser: a real one, on a phone's screen and on a desk's.
 
+use std::process::Stdio;
+use std::time::Duration;
+
+use jiashu_tests::binary::binary;
 use jiashu_tests::browser::tell;
 use jiashu_tests::clock::WallClock;
 use jiashu_tests::ground::Ground;
 use jiashu_tests::smtpd::TestMailServer;
 use jiashu_tests::{Cli, TestRelay};
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Command;
+use tokio::time::timeout;
 
 use crate::story::{Office, ask, ask_all};
 use crate::story_programme::Made;
@@ -119,9 +126,69 @@ async fn a_caseworker_does_what_is_theirs(
     assert!(open.iter().all(|task| task["case_code"] != case), "{open:?}");
 }
 
+/// What a coordinator is shown is what the command line is told, to the last digit.
+async fn a_coordinator_sees_the_whole(lived: &Lived) {
+    let coordinator = lived.staff("coordinator");
+    let report = ask(&coordinator, &["ngo", "report", "--by", "site"]).await;
+    let told = json!({
+        "origin": origin(&lived.relay), "link": link_of(&coordinator).await, "case": "TS-002",
+        "auditor": link_of(&lived.staff("auditor")).await,
+    });
+
+    let shown = tell("coordinator.mjs", &told).await;
+
+    let standing = shown["tables"]["standing"].as_array().unwrap();
+    let of_total = standing.last().unwrap().as_array().unwrap();
+    let total = &report["total"];
+    let counts = total["standing"].as_array().unwrap().iter().map(|one| &one["count"]);
+    let expected: Vec<_> =
+        [&total["families"], &total["children"]].into_iter().chain(counts).collect();
+    let cells: Vec<Value> =
+        of_total[1..].iter().map(|cell| cell.as_str().unwrap().parse().unwrap()).collect();
+    assert_eq!(cells.iter().collect::<Vec<_>>(), expected);
+    let week = shown["tables"]["weeks"].as_array().unwrap().last().unwrap();
+    let kept = format!(
+        "{:.1} % ({}/{})",
+        total["adherence"].as_f64().unwrap(),
+        total["kept"],
+        total["expected"]
+    );
+    assert_eq!(week[2], kept, "{week}");
+    let thresholds = ask(&coordinator, &["ngo", "thresholds"]).await;
+    assert_eq!(thresholds["on_track"], 7);
+    let family = ask(&coordinator, &["ngo", "family", "TS-002"]).await;
+    assert_eq!(family["worker"], Value::Null, "who left has no family");
+}
+
+#[tokio::test]
+async fn a_visitor_opens_the_link_that_the_demo_prints() {
+    let mut demo = Command::new(binary("demo"));
+    demo.args(["programme", "--families", "1", "--listen", "127.0.0.1:0"]);
+    let demo =
+        demo.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    let mut demo = demo.spawn().unwrap();
+    let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines();
+    let link = timeout(Duration::from_secs(240), async {
+        loop {
+            let line = lines.next_line().await.unwrap().expect("the demo goes on");
+            if line.contains("/staff/in/") {
+                return line.trim().to_owned();
+            }
+        }
+    });
+    let link = link.await.expect("the demo prints a link");
+    let origin = link.split_once("/staff").unwrap().0;
+
+    let seen = tell("visitor.mjs", &json!({ "origin": origin, "link": link })).await;
+
+    assert!(seen["first"].as_str().unwrap().contains("Ring first"), "{seen}");
+}
+
 #[tokio::test]
 async fn staff_of_a_programme_look_at_it_with_a_browser() {
     let lived = Lived::until_now().await;
+
+    a_coordinator_sees_the_whole(&lived).await;
 
     a_caseworker_does_what_is_theirs(&lived, "soroca", "ro", "TS-001").await;
     a_caseworker_does_what_is_theirs(&lived, "tianshui", "zh-Hans", "SO-001").await;

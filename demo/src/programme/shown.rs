@@ -3,9 +3,11 @@
 use std::process::Stdio;
 
 use anyhow::{Context, ensure};
+use serde_json::Value;
 use tokio::process::Command;
 
 use super::Folders;
+use super::phone::run;
 use crate::relay;
 use crate::story::heading;
 
@@ -21,11 +23,15 @@ pub(super) async fn serve(folders: &Folders) -> anyhow::Result<()> {
     heading("What came of contact, by site, in the last week that has closed");
     show(folders, &["ngo", "report", "--by", "site"]).await?;
     heading("Now you: this stays up until Ctrl-C");
+    let signed_in = run(&folders.coordinator, &["ngo", "sign-in"]).await?;
+    let link = signed_in.first().and_then(|made| made.get("link")).and_then(Value::as_str);
+    println!("To look rather than read, in a browser, within an hour and once:");
+    println!("  {}", link.context("no link")?);
     let jiashu = "cargo run -q --bin jiashu --";
     let home = folders.coordinator.display();
     let site = folders.coordinator.with_file_name("soroca");
     println!("As the coordinator:");
-    for verb in ["worklist", "report --by corridor", "thresholds", "staff list", "audit"] {
+    for verb in ["sign-in", "worklist", "report --by corridor", "thresholds", "audit"] {
         println!("  {jiashu} --home {home} ngo {verb}");
     }
     println!("As a caseworker, and as an auditor, who is shown no small numbers:");
@@ -60,8 +66,8 @@ pub(super) fn tell_how_to_serve(folders: &Folders) -> anyhow::Result<()> {
 /// Where its staff and phones look for it.
 fn relay_of(folders: &Folders) -> anyhow::Result<std::net::SocketAddr> {
     let staff = std::fs::read(folders.coordinator.join("staff.json"))?;
-    let staff: serde_json::Value = serde_json::from_slice(&staff)?;
-    let origin = staff.get("relay").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let staff: Value = serde_json::from_slice(&staff)?;
+    let origin = staff.get("relay").and_then(Value::as_str).unwrap_or_default();
     origin
         .strip_prefix("http://")
         .context("the coordinator knows no relay")?

@@ -38,7 +38,7 @@ struct Page<'a> {
     plan: Vec<String>,
     proposed: Option<Vec<String>>,
     /// What became of its letters, each way.
-    funnels: Vec<String>,
+    funnels: Vec<(String, String)>,
     funnel: Option<Table>,
     visits: Vec<String>,
     pauses: Vec<Pause>,
@@ -251,7 +251,8 @@ fn steps(all: &Words, funnel: Funnel) -> [(&str, Vec<(&str, u32)>); 2] {
     [(&words.to_child, of(funnel.home)), (&words.to_parent, of(funnel.away))]
 }
 
-fn funnels(all: &Words, funnel: Funnel) -> Vec<String> {
+/// The way of each, and how it is drawn.
+fn funnels(all: &Words, funnel: Funnel) -> Vec<(String, String)> {
     let drawn = |(title, steps): (&str, Vec<(&str, u32)>)| {
         let step = |(label, count): (&'_ str, u32)| (label.to_owned(), u64::from(count));
         let steps: Vec<_> = steps.into_iter().map(step).collect();
@@ -259,7 +260,7 @@ fn funnels(all: &Words, funnel: Funnel) -> Vec<String> {
             steps.iter().map(|(label, count)| chart::funnel::Step { label, count: Some(*count) });
         let left_out = &all.case.week_unknown;
         let about = chart::About { title, told: &all.case.funnel_hint, left_out };
-        chart::Funnel { about, steps: steps.collect() }.to_svg()
+        (title.to_owned(), chart::Funnel { about, steps: steps.collect() }.to_svg())
     };
     steps(all, funnel).into_iter().map(drawn).collect()
 }

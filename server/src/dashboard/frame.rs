@@ -46,8 +46,15 @@ pub enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 7] =
-        [Self::Families, Self::Programme, Self::Enrol, Self::People, Self::Settings, Self::Audit, Self::Own];
+    const ALL: [Self; 7] = [
+        Self::Families,
+        Self::Programme,
+        Self::Enrol,
+        Self::People,
+        Self::Settings,
+        Self::Audit,
+        Self::Own,
+    ];
 
     /// Its address.
     #[must_use]

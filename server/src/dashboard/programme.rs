@@ -101,7 +101,8 @@ pub fn page(frame: Frame, programme: &Programme, chosen: &Chosen) -> String {
     let suppressed = programme
         .suppressed_below
         .map(|least| filled(&words.suppressed, &[("count", &least.to_string())]));
-    let is_empty = programme.too_few || programme.weeks.is_empty();
+    let nobody = programme.total.children == Some(0);
+    let is_empty = programme.too_few || nobody || programme.weeks.is_empty();
     let page = Page {
         words,
         as_of: filled(&all.frame.as_of, &[("time", &moment::instant(all, &programme.as_of))]),

@@ -124,7 +124,7 @@ words!(
 words!(
     /// The programme.
     Programme {
-        title, narrow, site, worker, corridor, age, care, standing, period, all, unknown, show, clear, last_weeks, too_few, too_few_hint, children, families, of_week, standing_title, by_site, trend_title, kept_line, both_line, risk_line, trend_told, kept_title, kept_told, kept, expected, share, interval, gaps_title, gaps_told, days, hours_title, hours_told, hour, phones_title, shared, idle, no_site, total, week, open, left_out, suppressed, none, both_ways
+        title, narrow, site, worker, corridor, age, care, standing, period, all, unknown, show, clear, last_weeks, too_few, too_few_hint, children, families, of_week, standing_title, by_site, trend_title, kept_line, both_line, risk_line, trend_told, kept_title, kept_told, kept, expected, share, interval, gaps_title, gaps_told, days, hours_title, hours_told, hour, phones_title, shared, idle, no_site, total, week, open, left_out, suppressed, none, none_fit, both_ways
     }
 );
 
