@@ -26,12 +26,11 @@ pub struct Clock<'a> {
 }
 
 impl Clock<'_> {
-    /// Drawn. Size and depth say how much, in four steps up to the most.
+    /// Drawn. Size and depth say how much, in four steps up to the most. Where all is left out, so is the whole.
     #[must_use]
     pub fn to_svg(&self) -> String {
         let mut figure = Figure::new(self.about);
-        let counts = self.counts.iter().flatten().flatten();
-        let most = counts.copied().max().unwrap_or_default();
+        let most = self.counts.iter().flatten().flatten().copied().max();
         for hour in [0, 6, 12, 18] {
             let x = NAMES + STEP.0 * f64::from(hour);
             figure.svg.text("small muted", (x, SMALL), &format!("{hour:02}:00"));
@@ -41,22 +40,33 @@ impl Clock<'_> {
         for (day, hours) in self.days.iter().zip(&self.counts) {
             let name = fitted(day, NAMES - 4.0, LARGE);
             figure.svg.text("ink", (0.0, figure.y + LARGE), &name);
-            for (hour, n) in hours.iter().enumerate() {
-                let x = NAMES + STEP.0 * hour as f64;
-                let area = Area::new(x + 0.5, figure.y + 2.0, STEP.0 - 1.0, STEP.1 - 4.0);
-                let told = format!("{} {hour:02}:00", bounded(day));
-                match n {
-                    None => figure.left_out(&told, area),
-                    Some(n) => {
-                        let told = format!("{told}: {}", count(*n));
-                        figure.svg.told(&told, |svg| square(svg, size(*n, most), area));
-                    }
-                }
+            if let Some(most) = most {
+                row(day, hours, most, &mut figure);
             }
             figure.y += STEP.1;
         }
-        figure.legend(&meanings(most), |svg, size, area| square(svg, *size, area));
+        if most.is_none() {
+            let area = Area::new(NAMES, figure.y - 7.0 * STEP.1, WIDTH - NAMES, 7.0 * STEP.1);
+            figure.left_out(self.about.title, area);
+        }
+        let meanings = most.map(meanings).unwrap_or_default();
+        figure.legend(&meanings, |svg, size, area| square(svg, *size, area));
         figure.finish()
+    }
+}
+
+fn row(day: &str, hours: &[Option<u64>; 24], most: u64, figure: &mut Figure) {
+    for (hour, n) in hours.iter().enumerate() {
+        let x = NAMES + STEP.0 * hour as f64;
+        let area = Area::new(x + 0.5, figure.y + 2.0, STEP.0 - 1.0, STEP.1 - 4.0);
+        let told = format!("{} {hour:02}:00", bounded(day));
+        match n {
+            None => figure.left_out(&told, area),
+            Some(n) => {
+                let told = format!("{told}: {}", count(*n));
+                figure.svg.told(&told, |svg| square(svg, size(*n, most), area));
+            }
+        }
     }
 }
 

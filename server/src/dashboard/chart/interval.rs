@@ -108,7 +108,7 @@ fn dot(label: &str, share: Share, centre: f64, figure: &mut Figure) {
 fn scale(figure: &mut Figure) {
     for (class, percent) in [("", 0.0), (" mid", 50.0), (" end", 100.0)] {
         let x = if percent == 50.0 { at(percent) } else { WIDTH * percent / 100.0 };
-        let label = format!("{percent:.0}%");
+        let label = super::text::percent(percent);
         figure.svg.text(&format!("small muted{class}"), (x, figure.y + SMALL - 3.0), &label);
     }
     figure.y += 12.0;

@@ -98,12 +98,12 @@ pub(super) fn count(count: u64) -> String {
     grouped
 }
 
-/// A share, in whole percent; the one before 100 and after 0 are not rounded to these.
+/// A share, in whole percent as the pages write it; the one before 100 and after 0 are not rounded to these.
 pub(super) fn percent(percent: f64) -> String {
     match percent {
-        percent if 0.0 < percent && percent < 1.0 => "<1%".to_owned(),
-        percent if 99.0 < percent && percent < 100.0 => ">99%".to_owned(),
-        percent => format!("{percent:.0}%"),
+        percent if 0.0 < percent && percent < 1.0 => "<1\u{a0}%".to_owned(),
+        percent if 99.0 < percent && percent < 100.0 => ">99\u{a0}%".to_owned(),
+        percent => format!("{percent:.0}\u{a0}%"),
     }
 }
 
@@ -131,10 +131,9 @@ mod tests {
     fn numbers_are_grouped_and_shares_do_not_round_to_all_or_nothing() {
         assert_eq!([0, 9_999].map(count), ["0", "9999"]);
         assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
-        assert_eq!(
-            [0.0, 0.2, 49.6, 99.9, 100.0].map(percent),
-            ["0%", "<1%", "50%", ">99%", "100%"]
-        );
+        let shares =
+            [0.0, 0.2, 49.6, 99.9, 100.0].map(|share| percent(share).replace('\u{a0}', " "));
+        assert_eq!(shares, ["0 %", "<1 %", "50 %", ">99 %", "100 %"]);
         assert_eq!([part_of(1, 0), part_of(1, 4), part_of(9, 4)], [None, Some(25.0), Some(100.0)]);
     }
 }

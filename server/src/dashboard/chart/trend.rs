@@ -95,7 +95,7 @@ fn grid(figure: &mut Figure) {
         figure.svg.line(class, (SCALE, y), (WIDTH, y));
         if percent % 50 == 0 {
             let at = (SCALE - 5.0, y + SMALL / 2.0 - 1.5);
-            figure.svg.text("small muted end", at, &format!("{percent}%"));
+            figure.svg.text("small muted end", at, &super::text::percent(f64::from(percent)));
         }
     }
 }
