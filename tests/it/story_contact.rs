@@ -495,6 +495,15 @@ async fn a_coordinator_sees_what_came_of_contact(ground: Ground) {
     for bad in ["2026W54", "48", "2026-48"] {
         assert_eq!(coordinator.run(&["ngo", "report", "--week", bad]).await.code, 4, "{bad}");
     }
+    let report = ask(coordinator, &["ngo", "report", "--week", &week]).await;
+    let of_week = ["ngo", "programme", "--weeks", "2", "--until", &week];
+    let page = ask(coordinator, &of_week).await;
+    assert_eq!((&page["total"], page["weeks"].as_array().unwrap().len()), (&report["total"], 2));
+    let corridor = [&of_week[..], &["--corridor", "Europe/Rome>Asia/Shanghai"]].concat();
+    let few = ask(coordinator, &corridor).await;
+    assert_eq!((&few["too_few"], &few["total"]["children"]), (&json!(true), &Value::Null));
+    let table = coordinator.run(&["ngo", "programme"]).await.success().stdout;
+    assert!(table.contains("longest silence of a child: 0-2 days: 0"), "{table}");
 
     let stands = ask(coordinator, &["ngo", "thresholds"]).await;
     assert_eq!(stands["on_track"], 7);

@@ -6,8 +6,8 @@ use jiashu_proto::entry::{PauseReason, SuspensionReason};
 use jiff::civil::Date;
 
 use super::programme::{
-    ConsentSettingsArgs, ConsentTextArgs, MeArgs, ReportArgs, SiteCommand, StaffCommand,
-    ThresholdsArgs,
+    ConsentSettingsArgs, ConsentTextArgs, MeArgs, ProgrammeArgs, ReportArgs, SiteCommand,
+    StaffCommand, ThresholdsArgs,
 };
 use super::visit::VisitArgs;
 use crate::ngo::{CodebookOf, Dhis2Args, ExportArgs};
@@ -81,6 +81,8 @@ pub enum NgoCommand {
     Plan(PlanArgs),
     /// Show what came of contact in a week or month: of all, of each site, of each corridor
     Report(ReportArgs),
+    /// Show how families do over some weeks: all of them, or those of a site, a worker, a corridor, an age
+    Programme(ProgrammeArgs),
     /// Save figures as a file: of families under pseudonyms (coordinators), or of sites
     Export(ExportArgs),
     /// Show what the columns of a file mean

@@ -31,6 +31,32 @@ pub struct ReportArgs {
     pub by: Option<ReportBy>,
 }
 
+/// Arguments of `jiashu ngo programme`.
+#[derive(Debug, clap::Args)]
+pub struct ProgrammeArgs {
+    /// How many weeks [default: 12]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=53))]
+    pub weeks: Option<u32>,
+    /// The last of them: 2026W48 [default: the last that has closed]
+    #[arg(long, value_name = "WEEK", value_parser = crate::ngo::export::period)]
+    pub until: Option<String>,
+    /// Only families at that site
+    #[arg(long, value_name = "CODE")]
+    pub site: Option<String>,
+    /// Only those of that member of staff (coordinators)
+    #[arg(long, value_name = "NUMBER")]
+    pub worker: Option<u32>,
+    /// Only those who hear each other from there to there: "Europe/Rome>Asia/Shanghai"
+    #[arg(long, value_name = "FROM>TO")]
+    pub corridor: Option<String>,
+    /// Only children of that age: 0-2, 3-5, 6-8, 9-11, 12-14, 15-17, 18+ or unknown
+    #[arg(long, value_name = "YEARS")]
+    pub age: Option<String>,
+    /// Only children who stand so: at_risk
+    #[arg(long, value_name = "STANDING")]
+    pub standing: Option<String>,
+}
+
 /// By what families are put together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum ReportBy {

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use jiashu_api::report::{Count, Group, Report};
+use jiashu_api::report::{Group, Report};
 
 use super::staff::Staff;
 use super::{ReportArgs, api};
@@ -48,30 +48,37 @@ pub(super) async fn run(args: &ReportArgs, globals: &Globals, out: &mut dyn Writ
 }
 
 fn cells(group: &Group, nameless: &str) -> [String; 9] {
-    let count = |count: Option<u32>| count.map_or("–".to_owned(), |count| count.to_string());
-    let of = |part: Option<u32>, whole: Option<u32>, percent: Option<f64>| match (part, whole) {
+    [
+        group.name.clone().unwrap_or_else(|| nameless.to_owned()),
+        count(group.families),
+        count(group.children),
+        share(group.kept, group.expected, group.adherence),
+        share(group.both_ways, group.expected, group.two_way_adherence),
+        count(standing(group, &["on_track"])),
+        count(standing(group, &["at_risk"])),
+        count(standing(group, &["silent", "dormant"])),
+        share(group.idle_phones, group.shared_phones, None),
+    ]
+}
+
+/// A count, or that it is left out.
+pub(super) fn count(count: Option<u32>) -> String {
+    count.map_or("–".to_owned(), |count| count.to_string())
+}
+
+/// So many of so many, and what that is in percent.
+pub(super) fn share(part: Option<u32>, whole: Option<u32>, percent: Option<f64>) -> String {
+    match (part, whole) {
         (Some(part), Some(whole)) => {
             let percent = percent.map(|percent| format!(" {percent:.1} %")).unwrap_or_default();
             format!("{part}/{whole}{percent}")
         }
         _ => "–".to_owned(),
-    };
-    let standing = |names: &[&str]| sum(&group.standing, names);
-    [
-        group.name.clone().unwrap_or_else(|| nameless.to_owned()),
-        count(group.families),
-        count(group.children),
-        of(group.kept, group.expected, group.adherence),
-        of(group.both_ways, group.expected, group.two_way_adherence),
-        count(standing(&["on_track"])),
-        count(standing(&["at_risk"])),
-        count(standing(&["silent", "dormant"])),
-        of(group.idle_phones, group.shared_phones, None),
-    ]
+    }
 }
 
-/// Several counts together; nothing where one of them is left out.
-fn sum(counts: &[Count], names: &[&str]) -> Option<u32> {
-    let of = |name: &&str| counts.iter().find(|count| count.name == **name)?.count;
+/// Children who stand so or so; nothing where one of the counts is left out.
+pub(super) fn standing(group: &Group, names: &[&str]) -> Option<u32> {
+    let of = |name: &&str| group.standing.iter().find(|count| count.name == **name)?.count;
     names.iter().map(of).sum()
 }

@@ -11,7 +11,7 @@
 //!
 //! What staff see of contact and do about it is asked of the relay as JSON (`api`): whom to ring first (`worklist`), a
 //! plan that the family may confirm (`plan`), days on which nothing is expected (`pause`), that somebody met it (`visit`), who works for the programme
-//! (`people`), where (`site`), where a family goes (`transfer`), what came of contact (`figures`), by what it is judged
+//! (`people`), where (`site`), where a family goes (`transfer`), what came of contact (`figures`), and over several weeks (`programme`), by what it is judged
 //! (`thresholds`), and who asked for what (`audit`). Figures are saved as files (`export`) and sent to DHIS2 from here
 //! (`dhis2`).
 
@@ -53,6 +53,7 @@ mod figures;
 mod pause;
 mod people;
 mod plan;
+mod programme;
 mod site;
 mod suspend;
 mod tasks;
@@ -105,6 +106,7 @@ pub async fn run(command: NgoCommand, globals: &Globals, out: &mut dyn Write) ->
         NgoCommand::Visit(args) => visit::run(&args, globals, out).await,
         NgoCommand::Plan(args) => plan::run(&args, globals, out).await,
         NgoCommand::Report(args) => figures::run(&args, globals, out).await,
+        NgoCommand::Programme(args) => programme::run(&args, globals, out).await,
         NgoCommand::Export(args) => export::run(&args, globals, out).await,
         NgoCommand::Codebook { file } => export::codebook(file, globals, out).await,
         NgoCommand::Dhis2(args) => dhis2::run(&args, globals, out).await,
