@@ -153,7 +153,10 @@ pub fn row(all: &'static Words, family: &Family, sites: &Sites) -> Row {
         Counting::NotCounted => words.not_counted.clone(),
         _ => words::name(&all.codes.standing, &family.standing).to_owned(),
     };
-    let often = family.children.iter().map(|child| words::name(&all.codes.band, &child.band));
+    let mut often: Vec<_> =
+        family.children.iter().map(|child| words::name(&all.codes.band, &child.band)).collect();
+    // Where several children are the same, it is said once.
+    often.dedup();
     let (next, next_there) = next(all, family);
     Row {
         case_code: family.case_code.clone(),
@@ -164,7 +167,7 @@ pub fn row(all: &'static Words, family: &Family, sites: &Sites) -> Row {
         days: when(days_ago(words, family.days_since_two_way)),
         ways: when(ways(words, family)),
         missed: when(family.missed_in_a_row.to_string()),
-        often: when(often.collect::<Vec<_>>().join(", ")),
+        often: when(often.join(", ")),
         next,
         next_there,
         phones: family.phones.iter().map(|phone| phone_words(all, phone)).collect(),
