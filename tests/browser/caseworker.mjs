@@ -38,9 +38,11 @@ await story(async browser => {
   await look(page, `staff-family-${language}`, { full: true })
 
   // The task is seen to.
-  await page.locator('form[action$="/task"] button').first().click()
-  await page.waitForURL('**?done=task')
+  assert.ok((await page.locator('form[action$="/task"]').count()) > 0)
+  await page.locator('form[action$="/visit"] button').click()
+  await page.waitForURL('**?done=visit')
   assert.ok(await page.locator('p.done').isVisible())
+  assert.equal(await page.locator('form[action$="/task"]').count(), 0, 'the call closes what was to be done')
 
   await page.locator('details:has(form[action$="/pause"]) summary').click()
   await page.locator('select[name=reason]').selectOption('exams')

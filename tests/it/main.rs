@@ -79,6 +79,7 @@ mod erasing;
 mod erased_elsewhere;
 
 mod dependencies;
+mod desk_refusals;
 
 mod story_enrolment;
 

@@ -122,6 +122,7 @@ async fn a_caseworker_does_what_is_theirs(
     let rule = &family["proposed"][0];
     assert_eq!(rule["rrule"], "FREQ=WEEKLY;BYDAY=WE,SU", "{family}");
     assert!(rule["start"].as_str().unwrap().ends_with("T18:15:00"), "{family}");
+    assert_eq!(family["visits"][0]["how"], "call", "{family}");
     let open = ask_all(&staff, &["ngo", "tasks"]).await;
     assert!(open.iter().all(|task| task["case_code"] != case), "{open:?}");
 }

@@ -184,7 +184,13 @@ fn child(all: &'static Words, child: &jiashu_api::worklist::Child) -> Child {
 
 fn task(all: &Words, task: &jiashu_api::task::Task) -> Task {
     Task {
-        says: format!("{} ({})", words::name(&all.codes.task, &task.kind), task.member),
+        says: filled(
+            &all.case.task_of,
+            &[
+                ("number", &task.member.to_string()),
+                ("what", words::name(&all.codes.task, &task.kind)),
+            ],
+        ),
         since: filled(&all.case.since, &[("day", &moment::day(all, &task.since))]),
         kind: task.kind.clone(),
         member: task.member,
@@ -200,7 +206,7 @@ pub fn spoken(all: &Words, rule: &Rule) -> String {
         Some(rrule) => days_of(all, rrule).unwrap_or_else(|| rrule.to_owned()),
     };
     match &rule.zone {
-        Some(zone) => format!("{when}, {hour} ({zone})"),
+        Some(zone) => format!("{when}, {hour} ({})", moment::place(zone)),
         None => format!("{when}, {hour}"),
     }
 }
@@ -280,6 +286,11 @@ fn funnel_table(all: &Words, funnel: Funnel) -> Table {
     }
 }
 
+/// A language as those call it who speak it; its tag, where pages do not have it.
+fn spoken_by(tag: &str) -> String {
+    words::find(tag).map_or(tag, |words| &words.own_name).to_owned()
+}
+
 fn member(all: &Words, member: &api::Member) -> Member {
     let words = &all.case;
     let agreed = |on: &Option<String>, taken_back: [&Option<String>; 2]| {
@@ -294,8 +305,8 @@ fn member(all: &Words, member: &api::Member) -> Member {
     let reason = |reason: &String| words::name(&all.codes.suspended, reason).to_owned();
     Member {
         name: format!("{} {}", words::name(&all.codes.role, &member.role), member.member),
-        zone: member.zone.clone().unwrap_or_default(),
-        language: member.language.clone().unwrap_or_default(),
+        zone: member.zone.as_deref().map(moment::place).unwrap_or_default(),
+        language: member.language.as_deref().map(spoken_by).unwrap_or_default(),
         takes_part: agreed(
             &member.consent_on,
             [&member.withdrawn_on, &member.guardian_withdrawn_on],
@@ -362,6 +373,10 @@ pub fn week_label(week: &str) -> &str {
 fn heat_row<'a>(case: &Case, child: u32, label: &'a str) -> chart::heat::Row<'a> {
     let cell = |week: &api::Week| {
         let found = week.children.iter().find(|one| one.member == child)?;
+        if !week.closed && found.expected == 0 && found.standing != "paused" {
+            // What is planned in it may still come.
+            return None;
+        }
         let is_paused = found.standing == "paused";
         Some(chart::heat::Cell { expected: found.expected, kept: found.kept, is_paused })
     };
@@ -421,12 +436,12 @@ mod tests {
         };
         let said = |rrule| spoken(english, &rule(rrule));
 
-        assert_eq!(said(Some("FREQ=DAILY")), "every day, 19:30 (Asia/Shanghai)");
-        assert_eq!(said(Some("FREQ=WEEKLY;BYDAY=SU,WE")), "Sun, Wed, 19:30 (Asia/Shanghai)");
-        assert_eq!(said(None), "29 Nov 2026, 19:30 (Asia/Shanghai)");
+        assert_eq!(said(Some("FREQ=DAILY")), "every day, 19:30 (Shanghai)");
+        assert_eq!(said(Some("FREQ=WEEKLY;BYDAY=SU,WE")), "Sun, Wed, 19:30 (Shanghai)");
+        assert_eq!(said(None), "29 Nov 2026, 19:30 (Shanghai)");
         assert_eq!(
             said(Some("FREQ=MONTHLY;BYDAY=1SU")),
-            "FREQ=MONTHLY;BYDAY=1SU, 19:30 (Asia/Shanghai)"
+            "FREQ=MONTHLY;BYDAY=1SU, 19:30 (Shanghai)"
         );
     }
 }

@@ -1,7 +1,7 @@
 //! The worklist: whom to ring first, and why.
 
 use askama::Template;
-use jiashu_api::worklist::{Counting, Family, Phone, Use, Worklist};
+use jiashu_api::worklist::{Child, Counting, Family, Phone, Use, Worklist};
 
 use super::frame::Frame;
 use super::table::Table;
@@ -82,6 +82,8 @@ pub struct Row {
     pub stands: String,
     /// How long ago both heard each other.
     pub days: String,
+    /// Why it stands where it stands, in a sentence.
+    pub why: String,
     /// Where they have not both heard each other lately: which way nothing came.
     pub ways: String,
     /// Missed in a row; empty where nothing is counted.
@@ -165,6 +167,7 @@ pub fn row(all: &'static Words, family: &Family, sites: &Sites) -> Row {
         standing: family.standing.replace('_', "-"),
         stands,
         days: when(days_ago(words, family.days_since_two_way)),
+        why: why(words, family),
         ways: when(ways(words, family)),
         missed: when(family.missed_in_a_row.to_string()),
         often: when(often.join(", ")),
@@ -200,13 +203,35 @@ pub(super) fn days_ago(words: &words::Families, days: Option<i64>) -> String {
     }
 }
 
-/// Which way came last, and when, of the child for whom it stands worst: who rings knows whom to ask.
-fn ways(words: &words::Families, family: &Family) -> String {
-    let worst = family.children.iter().max_by_key(|child| {
+/// The child for whom it stands worst.
+fn worst(family: &Family) -> Option<&Child> {
+    family.children.iter().max_by_key(|child| {
         let longest = child.days_since_two_way.unwrap_or(i64::MAX);
         (child.standing == family.standing, longest)
-    });
-    let Some(child) = worst else { return String::new() };
+    })
+}
+
+/// Why somebody should ring: help that was asked for, a child that is never heard, or how long nothing came.
+fn why(words: &words::Families, family: &Family) -> String {
+    if family.tasks.iter().any(|task| task.kind == "help") {
+        return words.help.clone();
+    }
+    let Some(child) = worst(family).filter(|_| family.counting == Counting::Counted) else {
+        return String::new();
+    };
+    match (child.days_since_two_way, child.days_since_home, child.days_since_away) {
+        (None, Some(_), None) => words.why_no_answer.clone(),
+        (None, None, None) => words.why_nothing.clone(),
+        (days, ..) => {
+            let (days, missed) = (days_ago(words, days), family.missed_in_a_row.to_string());
+            filled(&words.why_days, &[("days", &days), ("missed", &missed)])
+        }
+    }
+}
+
+/// Which way came last, and when, of that child: who rings knows whom to ask.
+fn ways(words: &words::Families, family: &Family) -> String {
+    let Some(child) = worst(family) else { return String::new() };
     let home = days_ago(words, child.days_since_home);
     let away = days_ago(words, child.days_since_away);
     filled(&words.ways, &[("home", &home), ("away", &away)])

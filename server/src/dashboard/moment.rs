@@ -31,6 +31,18 @@ pub fn day(words: &Words, text: &str) -> String {
     date.map_or_else(|| text.to_owned(), |date| filled_date(words, &words.date, date, ""))
 }
 
+/// Where a clock is, by the name of its zone: `Europe/Rome` is Rome.
+#[must_use]
+pub fn place(zone: &str) -> String {
+    zone.rsplit('/').next().unwrap_or(zone).replace('_', " ")
+}
+
+/// A week, `2026W48`, as people write it: `48/2026`.
+#[must_use]
+pub fn week(week: &str) -> String {
+    week.split_once('W').map_or_else(|| week.to_owned(), |(year, week)| format!("{week}/{year}"))
+}
+
 /// An instant as the API writes it, on Greenwich's clock: for `as of`.
 #[must_use]
 pub fn instant(words: &Words, text: &str) -> String {

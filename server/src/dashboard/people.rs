@@ -34,6 +34,8 @@ struct Line {
     families: usize,
     status: &'static str,
     is_out: bool,
+    /// Whether a link for them is a coordinator's to make.
+    may_have_link: bool,
     /// Nobody ends their own access.
     is_own: bool,
 }
@@ -56,6 +58,9 @@ pub fn page(frame: Frame, staff: &[Member], sites: &[Site], own: u32) -> String 
             Status::Left => &words.left,
         },
         is_out: one.status == Status::Left,
+        may_have_link: one.status == Status::Invited
+            || one.role == "caseworker"
+            || one.number == own,
         is_own: one.number == own,
     };
     // A caseworker is added most often.

@@ -78,14 +78,14 @@ struct Page {
     frame: Frame,
     words: &'static words::Programme,
     as_of: String,
-    /// How much is hidden, if any is.
-    suppressed: Option<String>,
+    /// How much is hidden, or that nothing is.
+    suppressed: String,
     too_few: bool,
     is_filtered: bool,
     choices: Vec<Choice>,
     periods: Vec<(u32, String, bool)>,
     /// Figures that stand alone: what they are of, and how many.
-    figures: Vec<(&'static str, String)>,
+    figures: Vec<(String, String)>,
     parts: Vec<Part>,
     query: String,
 }
@@ -98,9 +98,10 @@ pub fn page(frame: Frame, programme: &Programme, chosen: &Chosen) -> String {
     let period = |weeks: u32| {
         (weeks, filled(&words.last_weeks, &[("count", &weeks.to_string())]), weeks == chosen.weeks)
     };
-    let suppressed = programme
-        .suppressed_below
-        .map(|least| filled(&words.suppressed, &[("count", &least.to_string())]));
+    let suppressed = programme.suppressed_below.map_or_else(
+        || words.whole_hint.clone(),
+        |least| filled(&words.suppressed, &[("count", &least.to_string())]),
+    );
     let nobody = programme.total.children == Some(0);
     let is_empty = programme.too_few || nobody || programme.weeks.is_empty();
     let page = Page {
@@ -129,10 +130,10 @@ fn choices(all: &'static Words, programme: &Programme) -> Vec<Choice> {
     let words = &all.programme;
     let Filters { site, worker, corridor, age, standing } = &programme.filters;
     let choices = &programme.choices;
-    let same = |value: &String| (value.clone(), value.clone());
+    let corridors = choices.corridors.iter().map(|value| (value.clone(), corridor_name(value)));
     let unknown = |value: &String| match value.as_str() {
         "unknown" => (value.clone(), words.unknown.clone()),
-        _ => same(value),
+        _ => (value.clone(), value.clone()),
     };
     let named = |names: &'static words::Names| {
         move |value: &String| match value.as_str() {
@@ -159,12 +160,7 @@ fn choices(all: &'static Words, programme: &Programme) -> Vec<Choice> {
     let all = [
         of("site", &words.site, sites, site.clone()),
         of("worker", &words.worker, workers.collect(), worker.map(|number| number.to_string())),
-        of(
-            "corridor",
-            &words.corridor,
-            choices.corridors.iter().map(same).collect(),
-            corridor.clone(),
-        ),
+        of("corridor", &words.corridor, corridors.collect(), corridor.clone()),
         of("age", &words.age, choices.ages.iter().map(unknown).collect(), age.clone()),
         of(
             "standing",
@@ -175,6 +171,11 @@ fn choices(all: &'static Words, programme: &Programme) -> Vec<Choice> {
     ];
     // What leaves nothing to choose is not asked.
     all.into_iter().filter(|choice| !choice.options.is_empty()).collect()
+}
+
+/// `Europe/Rome>Asia/Shanghai` as people say it.
+fn corridor_name(corridor: &str) -> String {
+    corridor.split('>').map(moment::place).collect::<Vec<_>>().join(" → ")
 }
 
 /// What stands for a figure that is left out.
@@ -207,23 +208,23 @@ fn between(all: &Words, group: &Group) -> String {
     )
 }
 
-fn figures(all: &'static Words, programme: &Programme) -> Vec<(&'static str, String)> {
+fn figures(all: &'static Words, programme: &Programme) -> Vec<(String, String)> {
     let words = &all.programme;
-    let total = &programme.total;
-    vec![
-        (&words.families, count(total.families)),
-        (&words.children, count(total.children)),
-        (&words.kept_title, share(all, total.adherence, total.kept, total.expected)),
-        (
-            &words.idle,
-            share(
-                all,
-                share_of(total.idle_phones, total.shared_phones),
-                total.idle_phones,
-                total.shared_phones,
-            ),
-        ),
-    ]
+    let kept = |group: &Group| share(all, group.adherence, group.kept, group.expected);
+    let (total, weeks) = (&programme.total, programme.weeks.len().to_string());
+    let mut figures = Vec::new();
+    if let Some(last) = programme.weeks.last() {
+        let says = filled(&words.kept_week, &[("week", &moment::week(&last.week))]);
+        figures.push((says, kept(&last.figures)));
+    }
+    let idle = share_of(total.idle_phones, total.shared_phones);
+    figures.extend([
+        (filled(&words.kept_weeks, &[("count", &weeks)]), kept(total)),
+        (words.idle.clone(), share(all, idle, total.idle_phones, total.shared_phones)),
+        (words.children.clone(), count(total.children)),
+        (words.families.clone(), count(total.families)),
+    ]);
+    figures
 }
 
 /// In percent with one decimal.
@@ -287,10 +288,10 @@ fn standings(all: &'static Words, programme: &Programme) -> Part {
         cells.into_iter().chain(Standing::ALL.iter().map(|standing| count(of(standing)))).collect()
     };
     let heads = [words.site.clone(), words.families.clone(), words.children.clone()];
-    let last = programme.weeks.last().map(|week| week.week.as_str()).unwrap_or_default();
+    let last = programme.weeks.last().map(|week| moment::week(&week.week)).unwrap_or_default();
     Part {
         key: "standing",
-        says: filled(&words.of_week, &[("week", last)]),
+        says: filled(&words.of_week, &[("week", &last)]),
         svg: chart.to_svg(),
         table: Table {
             caption: words.standing_title.clone(),
@@ -351,7 +352,7 @@ fn weeks(all: &'static Words, programme: &Programme) -> Part {
     };
     Part {
         key: "weeks",
-        says: String::new(),
+        says: words.band_told.clone(),
         svg: chart.to_svg(),
         table: Table {
             caption: words.trend_title.clone(),
@@ -401,7 +402,7 @@ fn kept(all: &'static Words, programme: &Programme) -> Part {
     };
     Part {
         key: "kept",
-        says: String::new(),
+        says: words.kept_told.clone(),
         svg: chart.to_svg(),
         table: Table {
             caption: words.kept_title.clone(),
@@ -424,7 +425,7 @@ fn gaps(all: &'static Words, programme: &Programme) -> Part {
     let row = |one: &Count| vec![one.name.clone(), count(one.count)];
     Part {
         key: "gaps",
-        says: String::new(),
+        says: words.gaps_told.clone(),
         svg: chart.to_svg(),
         table: Table {
             caption: words.gaps_title.clone(),
@@ -489,7 +490,7 @@ fn phones(all: &'static Words, programme: &Programme) -> Part {
         says: String::new(),
         svg: chart.to_svg(),
         table: Table {
-            caption: words.phones_title.clone(),
+            caption: words.idle_title.clone(),
             columns: vec![words.site.clone(), words.shared.clone(), words.idle.clone()],
             rows: groups.iter().map(row).collect(),
         },

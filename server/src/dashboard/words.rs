@@ -106,7 +106,7 @@ words!(
     Families {
         title, intro, first, find, find_hint, site, any_site, standing, any_standing, narrow, show, family, stands, days, days_ago,
         day_ago, today, never, ways, missed, often, next, at_home, there, nothing_planned, phones, to_do, help, ring, leaves, renew,
-        not_counted, none, none_here, total, no_phone, unused
+        not_counted, none, none_here, total, no_phone, unused, why_no_answer, why_nothing, why_days,
     }
 );
 
@@ -117,14 +117,14 @@ words!(
         heard_home, heard_away, open, closed, no_weeks, plan, planned, proposed, no_plan, propose, propose_hint, every_day, at,
         send_plan, pauses, no_pause, taken_back, pause, reason, from, until, set_pause, resume, members, zone, language,
         takes_part, counted, agreed, missing, suspended, phones, serves, use_, tasks, since, seen_to, no_task, next, who, by_whom,
-        assign, week_all, week_some, week_none, week_nothing, week_paused, week_unknown, heat_told, funnel, funnel_hint, to_child, to_parent, sent, reached, heard, answered, visits, no_visit, record, how, visited, called, on, note_it
+        assign, week_all, week_some, week_none, week_nothing, week_paused, week_unknown, heat_told, funnel, funnel_hint, to_child, to_parent, sent, reached, heard, answered, visits, no_visit, how, visited, called, on, note_it, task_of, note_call, closes,
     }
 );
 
 words!(
     /// The programme.
     Programme {
-        title, narrow, site, worker, corridor, age, care, standing, period, all, unknown, show, clear, last_weeks, too_few, too_few_hint, children, families, of_week, standing_title, by_site, trend_title, kept_line, both_line, risk_line, trend_told, kept_title, kept_told, kept, expected, share, interval, gaps_title, gaps_told, days, hours_title, hours_told, hour, phones_title, shared, idle, no_site, total, week, open, left_out, suppressed, none, none_fit, both_ways
+        title, narrow, site, worker, corridor, age, care, standing, period, all, unknown, show, clear, last_weeks, too_few, too_few_hint, children, families, of_week, standing_title, by_site, trend_title, kept_line, both_line, risk_line, trend_told, kept_title, kept_told, kept, expected, share, interval, gaps_title, gaps_told, days, hours_title, hours_told, hour, phones_title, shared, idle, no_site, total, week, open, left_out, suppressed, none, none_fit, both_ways, kept_week, kept_weeks, whole_hint, idle_title, band_told,
     }
 );
 

@@ -19,7 +19,7 @@ use crate::dice::secret;
 use crate::execute::{ATTEMPTS, Failure};
 use crate::family::Refusal;
 use crate::notify::outbox::{About, Mail, Recipient, id_of};
-use crate::programme::{self, ProgrammeFact, StaffFact, entry, staff_key};
+use crate::programme::{self, ProgrammeFact, Role, StaffFact, entry, staff_key};
 use crate::relay::Relay;
 use crate::setup;
 use crate::store::{
@@ -157,7 +157,8 @@ pub async fn for_oneself(relay: &Relay, staff: &Staff) -> Result<api::SignInLink
     make(relay, staff.programme, staff.number).await
 }
 
-/// A link for somebody else, to be printed or shown to them by a coordinator.
+/// A link for somebody else, to be printed or shown to them by a coordinator: for caseworkers, and for whoever has not come in
+/// yet. Another coordinator or an auditor who is in is nobody's to act for.
 ///
 /// # Errors
 ///
@@ -169,6 +170,14 @@ pub async fn for_another(
 ) -> Result<api::SignInLink, Failure> {
     let asked = Asked::of("sign-in-link", number.to_string());
     allow(relay, staff, Wants::Programme, asked).await?;
+    let store = &*relay.store;
+    let state = programme_state(store, staff.programme).await?;
+    let is_in = state.seats.get(&number).is_some_and(|seat| !seat.revoked);
+    let role = Staff::load(store, staff.programme, number).await?.role;
+    if is_in && role != Role::Caseworker && number != staff.number {
+        let text = "they come in by their own e-mail, or by jiashu-server staff link";
+        return Err(Refusal::new(ErrorCode::NotAllowed, text).into());
+    }
     make(relay, staff.programme, number).await
 }
 

@@ -75,6 +75,13 @@ pub(super) async fn visit(
     let on = form.said("on").map(|day| day.parse()).transpose().map_err(|_| no_day())?;
     let wish = Visit { how: form.get("how").to_owned(), on };
     visits::record(&desk.relay, &desk.staff, &code, &wish).await?;
+    if form.get("seen_to") == "yes" {
+        let open = tasks::list(&desk.relay, &desk.staff).await?;
+        for task in open.into_iter().filter(|task| task.case_code == code) {
+            let wish = Done { kind: task.kind, member: task.member };
+            tasks::done(&desk.relay, &desk.staff, &code, &wish).await?;
+        }
+    }
     Ok(done(&path(&code), "visit"))
 }
 
