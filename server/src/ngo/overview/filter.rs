@@ -232,15 +232,14 @@ impl Dimension {
         by.into_iter().find(|(value, _)| value.is_some()).map(|(_, by)| by)
     }
 
-    /// The group that a filter asks for.
+    /// The name of the group that a filter asks for; what is not known has none.
     pub(super) fn wanted(self, filters: &Filters) -> Option<String> {
-        let value = match self {
-            Self::Site => &filters.site,
-            Self::Corridor => &filters.corridor,
-            Self::Age => &filters.age,
-            Self::Standing => &filters.standing,
-        };
-        value.clone().filter(|value| value != UNKNOWN)
+        match self {
+            Self::Site => filters.site.clone(),
+            Self::Corridor => filters.corridor.clone(),
+            Self::Age => filters.age.clone().filter(|age| age != UNKNOWN),
+            Self::Standing => filters.standing.clone(),
+        }
     }
 
     /// Whether a family is in one group with all of its children.
