@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use jiff::ToSpan as _;
 use jiff::civil::Date;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
@@ -172,6 +173,8 @@ pub(super) struct Member {
     pub(super) part: Part,
     pub(super) name: String,
     zone: &'static str,
+    /// Of a child of whom it is known, in years, younger than from where its own word is enough.
+    age: Option<i64>,
     /// As the list names it; the folder of the phone, too.
     pub(super) device: String,
 }
@@ -196,22 +199,25 @@ fn family(site: Site, number: usize) -> Family {
     let pick = |names: &[&'static str], at: usize| names.get(at % names.len()).copied();
     let away = |parent: usize| pick(&site.away, number + parent).unwrap_or(site.zone);
     let mut members = Vec::new();
-    let mut add = |part, name: Option<&str>, zone, device: &str| {
+    let mut add = |part, name: Option<&str>, zone, device: &str, age| {
         let number = u32::try_from(members.len() + 1).unwrap_or(u32::MAX);
         let (name, device) = (name.unwrap_or_default().to_owned(), device.to_owned());
-        members.push(Member { number, part, name, zone, device });
+        members.push(Member { number, part, name, zone, age, device });
     };
     for parent in 0..kind.parents as usize {
         let device = if parent == 0 { "mother" } else { "father" };
-        add(Part::Parent, pick(&site.adults, parent), away(parent), device);
+        add(Part::Parent, pick(&site.adults, parent), away(parent), device, None);
     }
     if kind.has_caregiver {
         let device = if kind.shares { "home" } else { "grandmother" };
-        add(Part::Caregiver, pick(&site.adults, 2), site.zone, device);
+        add(Part::Caregiver, pick(&site.adults, 2), site.zone, device, None);
     }
     for child in 0..kind.children as usize {
         let name = pick(&site.children, number * 2 + child);
-        add(Part::Child, name, site.zone, if kind.shares { "home" } else { "child" });
+        let age = i64::try_from(4 + (number * 3 + child * 2) % 10).ok();
+        // Of one of ten nobody has asked for it.
+        let age = age.filter(|_| number % 10 != 3);
+        add(Part::Child, name, site.zone, if kind.shares { "home" } else { "child" }, age);
     }
     let case_code = format!("{}-{:03}", site.prefix, number + 1);
     Family { case_code, site, kind, members }
@@ -255,13 +261,15 @@ impl Family {
             let date = |given: bool| if given { on.to_string() } else { String::new() };
             let counts = self.is_counted() && member.part != Part::Caregiver;
             let (case, site, language) = (&self.case_code, self.site.code, self.site.language);
-            let Member { number, name, zone, device, .. } = member;
+            let Member { number, name, zone, age, device, .. } = member;
+            let born = age.and_then(|age| on.checked_sub(age.years()).ok());
+            let born = born.map(|born| born.to_string()).unwrap_or_default();
             let plan = self.kind.plan.filter(|_| *number == 1);
             let plan = plan.map(|(days, at)| format!("\"{days} {at}\"")).unwrap_or_default();
             let assent = date(is_child && self.kind.agrees != Agrees::NotYet);
             let _ = writeln!(
                 rows,
-                "{case},{number},{role},{name},{zone},{language},{device},,{},{assent},,{},{},{site},{plan}",
+                "{case},{number},{role},{name},{zone},{language},{device},,{},{assent},{born},{},{},{site},{plan}",
                 date(true),
                 date(counts),
                 date(counts && is_child),
@@ -299,6 +307,6 @@ mod tests {
         let rows = all[9].rows("2026-09-01".parse().unwrap());
 
         assert!(!all[9].is_counted());
-        assert!(rows.lines().all(|row| row.contains(",,,,tianshui,")), "{rows}");
+        assert!(rows.lines().all(|row| row.contains(",,,tianshui,")), "{rows}");
     }
 }

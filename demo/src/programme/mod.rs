@@ -180,6 +180,8 @@ async fn found(world: &World, folders: &Folders) -> anyhow::Result<()> {
         let add = ["ngo", "site", "add", site.code, "--name", site.name, "--tz", site.zone];
         run(coordinator, &add).await?;
     }
+    // With it the list says how old children are.
+    run(coordinator, &["ngo", "consent-settings", "--jurisdiction", "cn"]).await?;
     let me = ["ngo", "me", "--email", "coordinator@ngo.example"];
     run(coordinator, &me).await?;
     for (role, name, language, site) in [
