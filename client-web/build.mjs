@@ -46,6 +46,6 @@ async function buildTests() {
     outdir: 'tested',
     outExtension: { '.js': '.mjs' },
     platform: 'node',
-    target: 'node20',
+    target: 'node18',
   })
 }

@@ -16,10 +16,6 @@ export function utf8(text: string): Bytes {
   return new TextEncoder().encode(text)
 }
 
-export function toHex(bytes: Uint8Array): string {
-  return [...bytes].map(byte => byte.toString(16).padStart(2, '0')).join('')
-}
-
 /** Characters of base64 for links, without padding (RFC 4648, 5). */
 export function toBase64Url(bytes: Uint8Array): string {
   return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')

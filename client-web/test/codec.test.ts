@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { toHex } from '../src/bytes.ts'
 import { NotCbor, decode, decodeAll, encode, record, type Cbor } from '../src/codec.ts'
-import { fromHex, vectors } from './files.ts'
+import { fromHex, toHex, vectors } from './files.ts'
 
 const CASES: readonly (readonly [Cbor, string])[] = [
   [0, '00'],

@@ -3,11 +3,10 @@
 
 import { readFileSync } from 'node:fs'
 
-import { toHex } from '../src/bytes.ts'
 import { Zones } from '../src/enrol/cell.ts'
 import { check } from '../src/enrol/check.ts'
 import { draw } from '../src/enrol/draw.ts'
-import { zoneNames } from './files.ts'
+import { toHex, zoneNames } from './files.ts'
 
 const today = new Date().toISOString().slice(0, 10)
 const settled = { today, sites: null, ownWordAge: 14, zones: new Zones(zoneNames()) }

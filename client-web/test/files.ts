@@ -1,7 +1,11 @@
 // Where the Rust test that runs these says that things are.
 
+import { webcrypto } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+
+// Node.js 18 has it, but not where browsers do.
+globalThis.crypto ??= webcrypto as Crypto
 
 function folder(variable: string): string {
   const folder = process.env[variable]
@@ -20,6 +24,10 @@ export function fixture(name: string): Uint8Array {
 /** Names of the zones, as the relay gives them to the page. */
 export function zoneNames(): string[] {
   return JSON.parse(readFileSync(folder('JIASHU_ZONES'), 'utf8'))
+}
+
+export function toHex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
 }
 
 export function fromHex(hex: string): Uint8Array<ArrayBuffer> {

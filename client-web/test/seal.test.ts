@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { concat, toHex, utf8 } from '../src/bytes.ts'
+import { concat, utf8 } from '../src/bytes.ts'
 import { decode, encode } from '../src/codec.ts'
 import { cardText } from '../src/enrol/draw.ts'
 import { firstBody, writeFirstLink, type Invite, type Role } from '../src/roster.ts'
 import { InviteSecret, derive, generateKeyPair, sha256, sign, type KeyPair } from '../src/seal.ts'
-import { fromHex, vectors } from './files.ts'
+import { fromHex, toHex, vectors } from './files.ts'
 
 const roster = vectors('roster.json')
 const [first] = roster.links

@@ -5,6 +5,7 @@ import { firstDay, lastWholeDay } from '../src/enrol/draw.ts'
 import type { Family, Member } from '../src/enrol/family.ts'
 import { Work } from '../src/enrol/work.ts'
 import { ALL, filled } from '../src/words.ts'
+import './files.ts'
 
 function member(number: number, role: Member['role'], device: string | null): Member {
   return {

@@ -1,7 +1,7 @@
 // What is made for a family before the relay hears of it: its number, link 1, keys and cards. Names and labels go onto
 // the cards alone, and sealed into their blobs.
 
-import { concat, type Bytes } from '../bytes.ts'
+import type { Bytes } from '../bytes.ts'
 import { encode, record, type Cbor } from '../codec.ts'
 import { writeFirstLink } from '../roster.ts'
 import { InviteSecret, generateKeyPairs, random, sha256, type KeyPairs } from '../seal.ts'
@@ -155,9 +155,4 @@ function dateIn(zone: string, now: number): string {
   } catch {
     return new Date(now).toISOString().slice(0, 10)
   }
-}
-
-/** All frames of a request, one after the other. */
-export function frames(families: readonly Drawn[]): Bytes {
-  return concat(...families.map(family => family.frame))
 }

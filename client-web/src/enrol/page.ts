@@ -307,7 +307,8 @@ function progress(sentence: string, done: number, count: number): void {
   meter.hidden = false
   meter.max = count
   meter.value = done
-  tell(filled(sentence, { done, count }))
+  // It is read out: ten times is enough.
+  if (done % Math.ceil(count / 10) === 0 || done === count) tell(filled(sentence, { done, count }))
 }
 
 function tell(text: string): void {
