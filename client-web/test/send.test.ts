@@ -90,6 +90,16 @@ test('a relay that is away is given up, and a session that is over is told', asy
   await assert.rejects(sent(short.door, [family('A'), family('B')]), NotSent)
 })
 
+test('a relay that has no place says when to come again, and one that understands nothing is not asked again', async () => {
+  const busy = relay([new Response(null, { status: 429, headers: { 'Retry-After': '7' } }), [enrolled('A')]])
+  const lost = relay([new Response(null, { status: 400 })])
+
+  assert.deepEqual(await sent(busy.door, [family('A')]), ['A: A'])
+  assert.deepEqual(busy.waited, [7000])
+  await assert.rejects(sent(lost.door, [family('A')]), /the relay answered 400/)
+  assert.equal(lost.asked.length, 1)
+})
+
 test('an answer is read strictly, and what a newer relay adds is passed over', () => {
   const newer = encode([27, ['A', 7, true, 'more'], 0])
 

@@ -20,6 +20,9 @@ const [REFUSED, ENROLLED] = [19, 27]
 /** Codes of refusals that mean: the same again, later. */
 const [SLOW_DOWN, UNAVAILABLE] = [11, 12]
 
+/** Statuses that mean the same: no place just now, or the line was too slow. */
+const LATER = [408, 429]
+
 /** What the relay said to one family. */
 export type Answer =
   | { readonly caseCode: string, readonly scope: bigint, readonly active: boolean }
@@ -34,7 +37,15 @@ export interface Door {
 }
 
 /** The relay could not be reached, or gave no answer that reads. What was not answered may have been taken. */
-export class NotSent extends Error {}
+export class NotSent extends Error {
+  /** How long the relay asks to wait, if it does. */
+  readonly waitMs: number | null
+
+  constructor(reason: string, waitMs: number | null = null) {
+    super(reason)
+    this.waitMs = waitMs
+  }
+}
 
 /** The session is over: sign in, in another tab, and send again. */
 export class SignedOut extends Error {}
@@ -72,7 +83,7 @@ async function ask(door: Door, batch: readonly Drawn[], tries: number): Promise<
       return await post(door, batch)
     } catch (error) {
       if (!(error instanceof NotSent) || tried >= tries) throw error
-      await door.wait(Math.min(1000 * 2 ** tried, MAX_WAIT_MS))
+      await door.wait(Math.min(error.waitMs ?? 1000 * 2 ** tried, MAX_WAIT_MS))
     }
   }
 }
@@ -87,7 +98,12 @@ async function post(door: Door, batch: readonly Drawn[]): Promise<Answer[]> {
     throw new NotSent(String(error))
   })
   if (response.type === 'opaqueredirect' || response.status === 401 || response.status === 403) throw new SignedOut()
-  if (!response.ok) throw new NotSent(`${response.status}`)
+  if (!response.ok) {
+    const reason = `the relay answered ${response.status}`
+    if (response.status < 500 && !LATER.includes(response.status)) throw new Error(reason)
+    const waitS = Number(response.headers.get('Retry-After') ?? NaN)
+    throw new NotSent(reason, Number.isFinite(waitS) ? waitS * 1000 : null)
+  }
   const body = await response.arrayBuffer().catch((error: unknown) => {
     throw new NotSent(String(error))
   })
