@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
+use tokio::sync::Semaphore;
+
 use crate::blobs::Blobs;
 use crate::blobs::uploads::Uploads;
 use crate::clock::Clock;
@@ -54,6 +56,8 @@ pub struct Relay {
     pub metrics: Metrics,
     /// What the operator was told last.
     pub status: Latest,
+    /// Whose turn it is to have links to sign in sent: strangers ask for that.
+    pub sign_ins: Semaphore,
     /// When this process began.
     pub began: Instant,
 }
@@ -74,6 +78,7 @@ impl Relay {
             kept_weeks: Kept::default(),
             metrics: Metrics::new(),
             status: Latest::default(),
+            sign_ins: Semaphore::new(1),
             began: Instant::now(),
             config,
             origin: String::new(),

@@ -172,6 +172,12 @@ pub struct Member {
     pub counting_withdrawn_on: Option<String>,
     /// The same of the guardian.
     pub counting_guardian_withdrawn_on: Option<String>,
+    /// What holds of taking part today: `given`, `not_yet`, `expired`, `withdrawn` or `refused`.
+    #[serde(default)]
+    pub takes_part: String,
+    /// The same of counting.
+    #[serde(default)]
+    pub counting: String,
     /// From which day on a child's own word is enough; absent: not known, and both are needed.
     pub own_word_from: Option<String>,
 }

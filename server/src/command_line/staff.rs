@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 
 use super::carry::{Telling, open_to_read};
 use super::runtime;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::operator;
 use crate::programme::{self, Role, StaffFact};
@@ -120,9 +121,11 @@ async fn ask(config: &Config, programme: Scope, number: u32) -> anyhow::Result<S
     let at = reached(config.listen);
     let stream = TcpStream::connect(at).await;
     let stream = stream.with_context(|| format!("no relay answers at {at}: start it first"))?;
-    let request = Request::post(format!("/staff-links/{programme}/{number}"))
+    let path = format!("/staff-links/{programme}/{number}");
+    let shown = operator::shown(&key, &path, Clock::system().now());
+    let request = Request::post(path)
         .header(header::HOST, at.to_string())
-        .header(header::AUTHORIZATION, format!("Bearer {key}"))
+        .header(header::AUTHORIZATION, format!("Bearer {shown}"))
         .body(String::new())?;
     let (status, body) = match (&config.tls_cert, &config.tls_key) {
         (Some(cert), Some(_)) => {

@@ -293,28 +293,35 @@ fn spoken_by(tag: &str) -> String {
 
 fn member(all: &Words, member: &api::Member) -> Member {
     let words = &all.case;
-    let agreed = |on: &Option<String>, taken_back: [&Option<String>; 2]| {
-        if let Some(day) = taken_back.into_iter().flatten().max() {
-            return format!("{} {}", words.taken_back, moment::day(all, day));
-        }
-        on.as_ref().map_or_else(
-            || words.missing.clone(),
-            |day| filled(&words.agreed, &[("day", &moment::day(all, day))]),
+    let day = |dates: [&Option<String>; 2]| {
+        let last = dates.into_iter().flatten().max();
+        last.map(|day| moment::day(all, day)).unwrap_or_default()
+    };
+    let agreed = |state: &str, said: [&Option<String>; 2], back: [&Option<String>; 2]| match state {
+        "given" => filled(&words.agreed, &[("day", &day(said))]),
+        "withdrawn" => format!("{} {}", words.taken_back, day(back)),
+        other => words::name(&all.codes.agreed, other).to_owned(),
+    };
+    let counted = || {
+        agreed(
+            &member.counting,
+            [&member.counting_on, &member.counting_assent_on],
+            [&member.counting_withdrawn_on, &member.counting_guardian_withdrawn_on],
         )
     };
+    // A caregiver's contact is not counted, so nobody asks.
+    let is_asked = member.role != "caregiver" || member.counting != "not_yet";
     let reason = |reason: &String| words::name(&all.codes.suspended, reason).to_owned();
     Member {
         name: format!("{} {}", words::name(&all.codes.role, &member.role), member.member),
         zone: member.zone.as_deref().map(moment::place).unwrap_or_default(),
         language: member.language.as_deref().map(spoken_by).unwrap_or_default(),
         takes_part: agreed(
-            &member.consent_on,
+            &member.takes_part,
+            [&member.consent_on, &member.assent_on],
             [&member.withdrawn_on, &member.guardian_withdrawn_on],
         ),
-        counted: agreed(
-            &member.counting_on,
-            [&member.counting_withdrawn_on, &member.counting_guardian_withdrawn_on],
-        ),
+        counted: is_asked.then(counted).unwrap_or_default(),
         suspended: member.suspended.as_ref().map(reason),
     }
 }

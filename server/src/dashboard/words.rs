@@ -84,6 +84,8 @@ pub struct Codes {
     pub task: Names,
     /// Who looks after the children.
     pub care: Names,
+    /// What holds of an agreement.
+    pub agreed: Names,
 }
 
 words!(
@@ -116,7 +118,7 @@ words!(
         title, noted, worker, site_team, site, children, child, home, away, weeks, weeks_hint, week, expected, kept, days,
         heard_home, heard_away, open, closed, no_weeks, plan, planned, proposed, no_plan, propose, propose_hint, every_day, at,
         send_plan, pauses, no_pause, taken_back, pause, reason, from, until, set_pause, resume, members, zone, language,
-        takes_part, counted, agreed, missing, suspended, phones, serves, use_, tasks, since, seen_to, no_task, next, who, by_whom,
+        takes_part, counted, agreed, suspended, phones, serves, use_, tasks, since, seen_to, no_task, next, who, by_whom,
         assign, week_all, week_some, week_none, week_nothing, week_paused, week_unknown, heat_told, funnel, funnel_hint, to_child, to_parent, sent, reached, heard, answered, visits, no_visit, how, visited, called, on, note_it, task_of, note_call, closes,
     }
 );

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
+use jiashu_api::staff::SignInLink;
 use jiashu_proto::bounds;
 use jiashu_proto::id::{DeviceId, Scope};
 use tokio_util::sync::CancellationToken;
@@ -17,7 +18,9 @@ use tokio_util::task::TaskTracker;
 use super::{Guest, api, blob, desk, link, upgrade};
 use crate::cleaning;
 use crate::dice;
+use crate::execute::Failure;
 use crate::limits::guests::{Full, Ticket};
+use crate::ngo::audit::{self, Asked};
 use crate::ngo::sign_in;
 use crate::operator;
 use crate::relay::Relay;
@@ -238,25 +241,38 @@ async fn one_more_programme(State(door): State<Door>, headers: HeaderMap) -> Res
 async fn staff_link(
     State(door): State<Door>,
     Path((programme, number)): Path<(String, String)>,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Response {
     let relay = &door.relay;
     let shown = headers.get(header::AUTHORIZATION).and_then(|shown| shown.to_str().ok());
-    let key = shown.and_then(|shown| shown.strip_prefix("Bearer ")).unwrap_or_default();
+    let shown = shown.and_then(|shown| shown.strip_prefix("Bearer ")).unwrap_or_default();
+    let is_operator = operator::is_shown(&relay.config.data, shown, uri.path(), relay.clock.now());
     let programme = u64::from_str_radix(&programme, 16).map(Scope);
     let (Ok(programme), Ok(number)) = (programme, number.parse().map(DeviceId)) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    if headers.contains_key(header::ORIGIN) || !operator::is_key(&relay.config.data, key) {
+    if headers.contains_key(header::ORIGIN) || !is_operator {
         return StatusCode::NOT_FOUND.into_response();
     }
-    match sign_in::make(relay, programme, number).await {
+    match operators_link(relay, programme, number).await {
         Ok(made) => {
             tracing::info!(programme.id = %programme, staff = %number, "a link to sign in was made");
             ([(header::CACHE_CONTROL, "no-store")], format!("{}\n", made.link)).into_response()
         }
         Err(failure) => super::problem::problem(failure),
     }
+}
+
+async fn operators_link(
+    relay: &Relay,
+    programme: Scope,
+    number: DeviceId,
+) -> Result<SignInLink, Failure> {
+    let made = sign_in::make(relay, programme, number, "operator").await?;
+    let asked = Asked { action: "sign-in-link", subject: None, detail: Some("operator".into()) };
+    audit::note(relay, programme, number, &asked, true).await?;
+    Ok(made)
 }
 
 async fn metrics(State(door): State<Door>) -> Response {

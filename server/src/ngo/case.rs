@@ -3,9 +3,10 @@
 use jiashu_api::family as api;
 use jiashu_contact::week::Week;
 use jiashu_proto::entry::{
-    Consent, Content, IntendedRule, PAUSE_KEYS, PLAN_KEY, PROPOSAL_KEY, SUSPENSION_KEYS, Seq,
+    Agreed, Consent, Content, IntendedRule, PAUSE_KEYS, PLAN_KEY, PROPOSAL_KEY, SUSPENSION_KEYS,
+    Seq,
 };
-use jiashu_proto::id::{MemberId, Scope};
+use jiashu_proto::id::{MemberId, Role, Scope};
 
 use super::audit::Asked;
 use super::caseload::worker_of;
@@ -96,6 +97,7 @@ async fn members(relay: &Relay, family: Scope, facts: &Facts) -> Result<Vec<api:
     let store = &*relay.store;
     let state = store.state(family).await?.ok_or(StoreError::NoScope)?;
     let roster = execute::roster(relay, family, state.roster_head).await?;
+    let today = contact::today(relay, family).await?.to_string();
     let mut members = Vec::new();
     for (member, role) in roster.members() {
         let fact = store.fact(family, &format!("member/{member}")).await?;
@@ -106,12 +108,15 @@ async fn members(relay: &Relay, family: Scope, facts: &Facts) -> Result<Vec<api:
         let consent = facts.consents.iter().find(|(_, consent)| consent.member == *member);
         let consent = consent.map_or_else(|| Consent::none(*member), |(_, one)| one.clone());
         let suspended = facts.suspended.iter().find(|(of, _)| of == member);
+        let (takes_part, counting) = agreed(*role, &consent, &today);
         members.push(api::Member {
             member: member.0,
             role: role.name().to_owned(),
             zone,
             language,
             suspended: suspended.map(|(_, reason)| (*reason).to_owned()),
+            takes_part: takes_part.name().to_owned(),
+            counting: counting.name().to_owned(),
             own_word_from: consent.own_word_from(),
             consent_on: consent.consent_on,
             assent_on: consent.assent_on,
@@ -124,6 +129,19 @@ async fn members(relay: &Relay, family: Scope, facts: &Facts) -> Result<Vec<api:
         });
     }
     Ok(members)
+}
+
+/// What holds that day of taking part, and of counting. Of an adult its own word is both that are needed.
+fn agreed(role: Role, consent: &Consent, on: &str) -> (Agreed, Agreed) {
+    let consent = match role {
+        Role::Child => consent.clone(),
+        Role::Parent | Role::Caregiver => Consent {
+            assent_on: consent.consent_on.clone(),
+            counting_assent_on: consent.counting_on.clone(),
+            ..consent.clone()
+        },
+    };
+    (consent.taking_part(on), consent.counting(on))
 }
 
 fn rule(intended: &IntendedRule) -> api::Rule {
@@ -188,7 +206,7 @@ mod tests {
     use super::*;
     use crate::contact::tests::{PROGRAMME, Weeks};
     use crate::ngo::audit;
-    use crate::programme::Role;
+    use crate::programme::Role as StaffRole;
     use crate::store::{Batch, NewEntry};
 
     #[tokio::test]
@@ -211,9 +229,9 @@ mod tests {
         };
 
         // What reads the chain says that it is damaged; who is not shown the family hears what a stranger's code hears.
-        assert_eq!(refused(Role::Coordinator, "GS-001").await, ErrorCode::Unavailable);
+        assert_eq!(refused(StaffRole::Coordinator, "GS-001").await, ErrorCode::Unavailable);
         for case in ["GS-001", "GS-404"] {
-            assert_eq!(refused(Role::Caseworker, case).await, ErrorCode::Unknown, "{case}");
+            assert_eq!(refused(StaffRole::Caseworker, case).await, ErrorCode::Unknown, "{case}");
         }
         let chain = audit::read(&*weeks.relay.store, PROGRAMME).await.unwrap().unwrap();
         assert!(chain.entries.iter().rev().take(3).all(|entry| !entry.allowed));

@@ -1,28 +1,29 @@
 //! A member of staff's browser that has signed in: until it signs out, rests too long, or grows too old.
 //!
-//! A session is a fact of the programme's log under the hash of its secret, so that one that was ended cannot come back by
-//! a request that was under way. Whose it is is looked up at every request: who is out of the programme is out here.
+//! The sessions of a member of staff are one fact of the programme's log, each under the hash of its secret. Whoever changes it
+//! has read it as it stands, so that one that was ended cannot come back by a request that was under way. Whose it is is
+//! looked up at every request: who is out of the programme is out here.
 
 use jiashu_api::staff as api;
 use jiashu_proto::entry::Seq;
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::id::{DeviceId, Millis, Scope, Token};
+use jiashu_proto::id::{DeviceId, Millis, Scope, Token, TokenHash};
 use jiashu_recurrence::utc_text;
 use jiashu_roster::{sha256, token_hash};
 use jiff::Timestamp;
 use minicbor::{Decode, Encode};
-use ring::error::Unspecified;
 use ring::hmac;
+use subtle::ConstantTimeEq as _;
 
 use super::audit::{self, Asked};
 use super::staff::Staff;
 use crate::access::{self, AccessError};
 use crate::dice::secret;
-use crate::execute::Failure;
+use crate::execute::{ATTEMPTS, Failure};
 use crate::family::Refusal;
 use crate::programme::{self, ProgrammeFact, entry};
 use crate::relay::Relay;
-use crate::store::{Batch, Change, NewEntry, Precondition, Store, StoreError};
+use crate::store::{Batch, Precondition, Store, StoreError};
 
 /// No session lasts longer, in ms.
 pub const LASTS_MS: Millis = 14 * 24 * 60 * 60 * 1000;
@@ -36,30 +37,78 @@ pub const NOTED_EVERY_MS: Millis = 30 * 60 * 1000;
 /// The most that is kept of what a browser says of itself, in bytes.
 const MAX_AGENT: usize = 60;
 
-/// The fact `session/NUMBER/HASH`.
+/// So many of one member of staff at once: of more, the one that rested longest ends.
+const MOST: usize = 20;
+
+/// A browser that has signed in.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
-pub struct SessionFact {
-    /// In ms.
+struct Browser {
+    /// Of its secret.
     #[n(0)]
-    pub began_at: Millis,
-    /// When it was noted last that it is used, in ms.
+    hash: TokenHash,
+    /// In ms.
     #[n(1)]
-    pub seen_at: Millis,
-    /// Which browser, on what.
+    began_at: Millis,
+    /// When it was noted last that it is used, in ms.
     #[n(2)]
-    pub agent: String,
+    seen_at: Millis,
+    /// Which browser, on what.
+    #[n(3)]
+    agent: String,
 }
 
-impl SessionFact {
+impl Browser {
     fn ends_at(&self) -> Millis {
         self.began_at.saturating_add(LASTS_MS).min(self.seen_at.saturating_add(RESTS_MS))
     }
+
+    /// By which its member of staff names it: from what nobody signs in by.
+    fn name(&self) -> String {
+        audit::hex(sha256(&self.hash.0).get(..8).unwrap_or_default())
+    }
 }
 
-impl ProgrammeFact for SessionFact {
+/// The fact `session/NUMBER`: a member of staff's browsers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Browsers {
+    #[n(0)]
+    all: Vec<Browser>,
+}
+
+impl ProgrammeFact for Browsers {
     const KIND: u32 = 76;
     const KEYS: &'static str = "session/";
+}
+
+/// The key of a member of staff's sessions.
+#[must_use]
+pub fn session_key(staff: DeviceId) -> String {
+    format!("{}{staff}", Browsers::KEYS)
+}
+
+/// What stands of a member of staff's sessions, and its place.
+async fn find(
+    store: &dyn Store,
+    programme: Scope,
+    staff: DeviceId,
+) -> Result<(Option<Seq>, Browsers), StoreError> {
+    let found = programme::find_at(store, programme, &session_key(staff)).await?;
+    Ok(found.map_or((None, Browsers::default()), |(seq, browsers)| (Some(seq), browsers)))
+}
+
+/// Puts others in their place, if they still stand there; those that have ended are gone with it.
+fn put(staff: DeviceId, seq: Option<Seq>, mut browsers: Browsers, now: Millis) -> Batch {
+    browsers.all.retain(|one| now < one.ends_at());
+    browsers.all.sort_by_key(|one| std::cmp::Reverse(one.seen_at));
+    browsers.all.truncate(MOST);
+    let key = session_key(staff);
+    Batch {
+        requires: vec![Precondition::FactAt(key.clone(), seq)],
+        entries: vec![entry(key, &browsers)],
+        ..Batch::new(now)
+    }
 }
 
 /// What a browser holds: where it belongs, whose it is, and a secret. In the form of a token, and no token: it opens pages.
@@ -91,48 +140,40 @@ impl Session {
     /// Whether that is it, in constant time.
     #[must_use]
     pub fn is_form_token(&self, text: &str) -> bool {
-        use subtle::ConstantTimeEq as _;
         bool::from(self.form_token().as_bytes().ct_eq(text.as_bytes()))
     }
 
-    fn key(&self) -> String {
-        let hash = token_hash(&self.0.secret);
-        format!("{}{}", of_staff(self.0.device), audit::hex(&hash.0))
+    fn hash(&self) -> TokenHash {
+        token_hash(&self.0.secret)
     }
 
     /// The name that its own list gives it.
     #[must_use]
     pub fn name(&self) -> String {
-        named(&self.key())
+        audit::hex(sha256(&self.hash().0).get(..8).unwrap_or_default())
     }
 }
 
-fn of_staff(staff: DeviceId) -> String {
-    format!("{}{staff}/", SessionFact::KEYS)
-}
-
-/// Of its key, which says enough to find it by and nothing to sign in by.
-fn named(key: &str) -> String {
-    audit::hex(sha256(key.as_bytes()).get(..8).unwrap_or_default())
-}
-
-/// A new session, and what is written of it.
+/// A new session, and the batch that writes it beside those that stand.
 ///
 /// # Errors
 ///
-/// If the system has no random bytes.
-pub fn begin(
+/// [`Failure`].
+pub async fn begin(
+    store: &dyn Store,
     programme: Scope,
     staff: DeviceId,
     agent: &str,
     now: Millis,
-) -> Result<(Session, NewEntry), Unspecified> {
-    let session = Session(Token { scope: programme, device: staff, secret: secret()? });
+) -> Result<(Session, Batch), Failure> {
+    let no_dice = |_| Refusal::new(ErrorCode::Unavailable, "try again later");
+    let secret = secret().map_err(no_dice)?;
+    let session = Session(Token { scope: programme, device: staff, secret });
     let mut agent = agent.to_owned();
     agent.truncate(agent.floor_char_boundary(MAX_AGENT));
-    let fact = SessionFact { began_at: now, seen_at: now, agent };
-    let written = entry(session.key(), &fact);
-    Ok((session, written))
+    let (seq, mut browsers) = find(store, programme, staff).await?;
+    browsers.all.push(Browser { hash: session.hash(), began_at: now, seen_at: now, agent });
+    Ok((session, put(staff, seq, browsers, now)))
 }
 
 /// Who that browser's is now. `None` where it has ended, or never was, or its member of staff is out.
@@ -143,23 +184,23 @@ pub fn begin(
 pub async fn whose(relay: &Relay, session: &Session) -> Result<Option<Staff>, StoreError> {
     let (store, now) = (&*relay.store, relay.clock.now());
     let Token { scope, device, .. } = session.0;
-    let key = session.key();
-    let found: Option<(Seq, SessionFact)> = programme::find_at(store, scope, &key).await?;
-    let Some((seq, fact)) = found.filter(|(_, fact)| now < fact.ends_at()) else {
-        return Ok(None);
+    // A number may be a family's: it has no such fact.
+    let (seq, mut browsers) = match find(store, scope, device).await {
+        Err(StoreError::NoScope) => return Ok(None),
+        found => found?,
     };
+    let hash = session.hash();
+    let is_it = |one: &Browser| bool::from(one.hash.0.ct_eq(&hash.0)) && now < one.ends_at();
+    let Some(browser) = browsers.all.iter_mut().find(|one| is_it(one)) else { return Ok(None) };
+    let is_noted = now.saturating_sub(browser.seen_at) < NOTED_EVERY_MS;
+    browser.seen_at = browser.seen_at.max(now);
     match access::look(store, scope, device).await {
         Ok(access) if matches!(access.who, access::Who::Staff(_)) => {}
         Err(AccessError::Store(error)) => return Err(error),
         _ => return Ok(None),
     }
-    if now.saturating_sub(fact.seen_at) >= NOTED_EVERY_MS {
-        let batch = Batch {
-            requires: vec![Precondition::FactAt(key.clone(), Some(seq))],
-            entries: vec![entry(key, &SessionFact { seen_at: now, ..fact })],
-            ..Batch::new(now)
-        };
-        match store.commit(scope, batch).await {
+    if !is_noted {
+        match store.commit(scope, put(device, seq, browsers, now)).await {
             // Another request was first, or it was just ended: the next look tells.
             Ok(_) | Err(StoreError::Stale { .. }) => {}
             Err(error) => return Err(error),
@@ -174,16 +215,31 @@ pub async fn whose(relay: &Relay, session: &Session) -> Result<Option<Staff>, St
 ///
 /// [`StoreError`].
 pub async fn end(relay: &Relay, session: &Session) -> Result<(), StoreError> {
-    let changes = vec![Change::DropFact(session.key())];
-    let batch = Batch { changes, ..Batch::new(relay.clock.now()) };
-    relay.store.commit(session.0.scope, batch).await.map(|_| ())
+    let Token { scope, device, .. } = session.0;
+    keep(relay, scope, device, |one| one.hash != session.hash()).await.map(|_| ())
 }
 
-async fn own(store: &dyn Store, staff: &Staff) -> Result<Vec<(String, SessionFact)>, StoreError> {
-    let own = of_staff(staff.number);
-    let all: Vec<(String, SessionFact)> = programme::all(store, staff.programme).await?;
-    let all = all.into_iter().map(|(rest, fact)| (format!("{}{rest}", SessionFact::KEYS), fact));
-    Ok(all.filter(|(key, _)| key.starts_with(&own)).collect())
+/// Ends those of somebody's sessions that are not to be kept; whether there were any.
+async fn keep(
+    relay: &Relay,
+    programme: Scope,
+    staff: DeviceId,
+    is_kept: impl Fn(&Browser) -> bool,
+) -> Result<bool, StoreError> {
+    let store = &*relay.store;
+    let mut attempts = 0..ATTEMPTS;
+    loop {
+        let (seq, mut browsers) = find(store, programme, staff).await?;
+        let before = browsers.all.len();
+        browsers.all.retain(&is_kept);
+        if browsers.all.len() == before {
+            return Ok(false);
+        }
+        match store.commit(programme, put(staff, seq, browsers, relay.clock.now())).await {
+            Err(StoreError::Stale { .. }) if attempts.next().is_some() => {}
+            done => return done.map(|_| true),
+        }
+    }
 }
 
 /// One's own sessions, the one used last first.
@@ -193,24 +249,24 @@ async fn own(store: &dyn Store, staff: &Staff) -> Result<Vec<(String, SessionFac
 /// [`StoreError`].
 pub async fn list(relay: &Relay, staff: &Staff) -> Result<Vec<api::Session>, StoreError> {
     let now = relay.clock.now();
-    let mut own = own(&*relay.store, staff).await?;
-    own.retain(|(_, fact)| now < fact.ends_at());
-    own.sort_by_key(|(_, fact)| std::cmp::Reverse(fact.seen_at));
-    let listed = |(key, fact): (String, SessionFact)| api::Session {
-        name: named(&key),
-        began_at: text(fact.began_at),
-        seen_at: text(fact.seen_at),
-        ends_at: text(fact.ends_at()),
-        agent: fact.agent,
+    let (_, mut browsers) = find(&*relay.store, staff.programme, staff.number).await?;
+    browsers.all.retain(|one| now < one.ends_at());
+    browsers.all.sort_by_key(|one| std::cmp::Reverse(one.seen_at));
+    let listed = |one: Browser| api::Session {
+        name: one.name(),
+        began_at: text(one.began_at),
+        seen_at: text(one.seen_at),
+        ends_at: text(one.ends_at()),
+        agent: one.agent,
     };
-    Ok(own.into_iter().map(listed).collect())
+    Ok(browsers.all.into_iter().map(listed).collect())
 }
 
 fn text(at: Millis) -> String {
     utc_text(Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH))
 }
 
-/// Ends one of one's own sessions by its name in the list; what has ended goes with it.
+/// Ends one of one's own sessions by its name in the list.
 ///
 /// # Errors
 ///
@@ -218,28 +274,8 @@ fn text(at: Millis) -> String {
 pub async fn end_named(relay: &Relay, staff: &Staff, name: &str) -> Result<(), Failure> {
     let asked = Asked { action: "session-end", ..Asked::default() };
     audit::note(relay, staff.programme, staff.number, &asked, true).await?;
-    let (store, now) = (&*relay.store, relay.clock.now());
-    let own = own(store, staff).await?;
-    if !own.iter().any(|(key, _)| named(key) == name) {
-        return Err(Refusal::new(ErrorCode::Unknown, "there is no such session").into());
+    if keep(relay, staff.programme, staff.number, |one| one.name() != name).await? {
+        return Ok(());
     }
-    let goes = own.iter().filter(|(key, fact)| named(key) == name || fact.ends_at() <= now);
-    let changes = goes.map(|(key, _)| Change::DropFact(key.clone())).collect();
-    store.commit(staff.programme, Batch { changes, ..Batch::new(now) }).await?;
-    Ok(())
-}
-
-/// All that end when somebody is out.
-///
-/// # Errors
-///
-/// [`StoreError`].
-pub async fn all_of(
-    store: &dyn Store,
-    programme: Scope,
-    number: DeviceId,
-) -> Result<Vec<Change>, StoreError> {
-    let of = of_staff(number);
-    let facts = store.facts(programme, &of).await?;
-    Ok(facts.into_iter().map(|(key, _)| Change::DropFact(key)).collect())
+    Err(Refusal::new(ErrorCode::Unknown, "there is no such session").into())
 }

@@ -1,16 +1,19 @@
-//! Links by which staff sign in with a browser: each works once, for an hour. Nobody has a password.
+//! Links by which staff sign in with a browser: each works once, within an hour. Nobody has a password.
 //!
 //! The relay makes them, as it is the relay that they open, and keeps the hash alone: a link is shown where it was asked for,
 //! or sent to the address that stands for that member of staff, and nowhere else.
+
+use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiashu_api::staff as api;
 use jiashu_proto::entry::Seq;
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::id::{CodeHash, DeviceId, InviteId, Millis, Scope, TokenHash};
+use jiashu_proto::id::{CodeHash, DeviceId, InviteId, Millis, Scope, Token, TokenHash};
 use jiashu_roster::code_hash;
 use minicbor::{Decode, Encode};
+use subtle::ConstantTimeEq as _;
 
 use super::audit::{self, Asked};
 use super::sessions::{self, Session};
@@ -23,7 +26,7 @@ use crate::programme::{self, ProgrammeFact, Role, StaffFact, entry, staff_key};
 use crate::relay::Relay;
 use crate::setup;
 use crate::store::{
-    Batch, Change, InviteState, Precondition, ScopeKind, ScopeState, Store, StoreError,
+    Batch, Change, DueItem, InviteState, Precondition, ScopeKind, ScopeState, Store, StoreError,
 };
 
 /// How long a link holds, in ms.
@@ -32,53 +35,85 @@ pub const LASTS_MS: Millis = 60 * 60 * 1000;
 /// Links of one member of staff that are open at once: who asks for more by e-mail is sent none, and of others the oldest goes.
 const MOST_OPEN: usize = 5;
 
-/// A link that nobody has used: the fact `sign-in/HASH`.
+/// A link that nobody has used.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
-pub struct SignIn {
-    /// Whom it lets in.
+struct Open {
+    /// Of its secret.
     #[n(0)]
-    pub staff: DeviceId,
+    hash: CodeHash,
     /// In ms.
     #[n(1)]
-    pub expires_at: Millis,
+    expires_at: Millis,
+    /// By which way it was had: `own`, `mail`, `operator`, or the number of a colleague.
+    #[n(2)]
+    by: String,
 }
 
-impl ProgrammeFact for SignIn {
+/// The fact `sign-in/NUMBER`: the links of a member of staff.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Links {
+    #[n(0)]
+    all: Vec<Open>,
+}
+
+impl ProgrammeFact for Links {
     const KIND: u32 = 75;
     const KEYS: &'static str = "sign-in/";
 }
 
-fn key(hash: CodeHash) -> String {
-    format!("{}{}", SignIn::KEYS, audit::hex(&hash.0))
+/// The key of a member of staff's links.
+#[must_use]
+pub fn sign_in_key(staff: DeviceId) -> String {
+    format!("{}{staff}", Links::KEYS)
 }
 
-/// What stands in a link: the programme and 16 secret bytes, 32 characters in base64url.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Code {
-    /// The programme.
-    pub programme: Scope,
-    secret: [u8; 16],
+async fn find(
+    store: &dyn Store,
+    programme: Scope,
+    staff: DeviceId,
+) -> Result<(Option<Seq>, Links), StoreError> {
+    let found = programme::find_at(store, programme, &sign_in_key(staff)).await?;
+    Ok(found.map_or((None, Links::default()), |(seq, links)| (Some(seq), links)))
 }
+
+/// What stands in a link: in the form of a token, whose it is and a secret; 38 characters in base64url.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Code(Token);
 
 impl Code {
     /// Reads it, strictly.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let bytes: [u8; 24] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
-        let (scope, secret) = bytes.split_first_chunk::<8>()?;
-        Some(Self { programme: Scope(u64::from_be_bytes(*scope)), secret: secret.try_into().ok()? })
+        Token::from_bytes(&URL_SAFE_NO_PAD.decode(text).ok()?).map(Self)
     }
 
     fn text(&self) -> String {
-        URL_SAFE_NO_PAD.encode([&self.programme.0.to_be_bytes()[..], &self.secret].concat())
+        URL_SAFE_NO_PAD.encode(self.0.to_bytes())
+    }
+
+    /// The programme.
+    #[must_use]
+    pub fn programme(&self) -> Scope {
+        self.0.scope
+    }
+
+    /// Whom it lets in, if it holds.
+    #[must_use]
+    pub fn staff(&self) -> DeviceId {
+        self.0.device
+    }
+
+    fn hash(&self) -> CodeHash {
+        code_hash(&self.0.secret)
     }
 }
 
 /// Where the pages for staff begin.
 pub const PAGES: &str = "/staff";
 
-/// Makes a link for somebody of whom the caller has looked that it is theirs to have.
+/// Makes a link for somebody of whom the caller has looked that it is theirs to have, and says by which way it was had.
 ///
 /// # Errors
 ///
@@ -87,25 +122,41 @@ pub async fn make(
     relay: &Relay,
     programme: Scope,
     staff: DeviceId,
+    by: &str,
 ) -> Result<api::SignInLink, Failure> {
     let (store, now) = (&*relay.store, relay.clock.now());
     let state = programme_state(store, programme).await?;
     may_come(store, &state, programme, staff).await?;
-    let code = Code { programme, secret: secret().map_err(|_| unavailable())? };
+    let secret = secret().map_err(|_| unavailable())?;
+    let code = Code(Token { scope: programme, device: staff, secret });
     let expires_at = now.saturating_add(LASTS_MS);
-    let mut open = links_of(store, programme, staff).await?;
-    // What has expired goes, and the oldest where there are too many.
-    open.sort_by_key(|(_, link)| std::cmp::Reverse(link.expires_at));
-    let goes = open.iter().enumerate();
-    let goes = goes.filter(|(place, (_, link))| link.expires_at <= now || *place + 1 >= MOST_OPEN);
-    let batch = Batch {
-        entries: vec![entry(key(code_hash(&code.secret)), &SignIn { staff, expires_at })],
-        changes: goes.map(|(_, (key, _))| Change::DropFact(key.clone())).collect(),
+    let mut attempts = 0..ATTEMPTS;
+    loop {
+        let (seq, mut links) = find(store, programme, staff).await?;
+        links.all.retain(|open| now < open.expires_at);
+        links.all.push(Open { hash: code.hash(), expires_at, by: by.to_owned() });
+        // The oldest goes where there are too many.
+        let goes = links.all.len().saturating_sub(MOST_OPEN);
+        links.all.drain(..goes);
+        match store.commit(programme, put(staff, seq, &links, now)).await {
+            Err(StoreError::Stale { .. }) if attempts.next().is_some() => {}
+            done => {
+                done?;
+                let origin = relay.origin.trim_end_matches('/');
+                let link = format!("{origin}{PAGES}/in/{}", code.text());
+                return Ok(api::SignInLink { link, expires_at });
+            }
+        }
+    }
+}
+
+fn put(staff: DeviceId, seq: Option<Seq>, links: &Links, now: Millis) -> Batch {
+    let key = sign_in_key(staff);
+    Batch {
+        requires: vec![Precondition::FactAt(key.clone(), seq)],
+        entries: vec![entry(key, links)],
         ..Batch::new(now)
-    };
-    store.commit(programme, batch).await?;
-    let link = format!("{}{PAGES}/in/{}", relay.origin.trim_end_matches('/'), code.text());
-    Ok(api::SignInLink { link, expires_at })
+    }
 }
 
 fn unavailable() -> Refusal {
@@ -135,17 +186,6 @@ async fn may_come(
     if may { Ok(()) } else { Err(no_such_staff().into()) }
 }
 
-/// The links of one member of staff, with their keys.
-async fn links_of(
-    store: &dyn Store,
-    programme: Scope,
-    staff: DeviceId,
-) -> Result<Vec<(String, SignIn)>, StoreError> {
-    let all: Vec<(String, SignIn)> = programme::all(store, programme).await?;
-    let own = all.into_iter().filter(|(_, link)| link.staff == staff);
-    Ok(own.map(|(hash, link)| (format!("{}{hash}", SignIn::KEYS), link)).collect())
-}
-
 /// A link for oneself, as for a browser beside the command line.
 ///
 /// # Errors
@@ -154,7 +194,7 @@ async fn links_of(
 pub async fn for_oneself(relay: &Relay, staff: &Staff) -> Result<api::SignInLink, Failure> {
     let asked = Asked { action: "sign-in-link", ..Asked::default() };
     audit::note(relay, staff.programme, staff.number, &asked, true).await?;
-    make(relay, staff.programme, staff.number).await
+    make(relay, staff.programme, staff.number, "own").await
 }
 
 /// A link for somebody else, to be printed or shown to them by a coordinator: for caseworkers, and for whoever has not come in
@@ -178,58 +218,81 @@ pub async fn for_another(
         let text = "they come in by their own e-mail, or by jiashu-server staff link";
         return Err(Refusal::new(ErrorCode::NotAllowed, text).into());
     }
-    make(relay, staff.programme, number).await
+    make(relay, staff.programme, number, &staff.number.to_string()).await
 }
 
-/// Sends a link to everybody of whom that address stands, in whatever programme. Who asks is told nothing of whether
-/// there is anybody.
+/// Has a link sent to everybody of whom that address stands, in whatever programme. Who asks is told nothing of whether
+/// there is anybody. One after the other: whoever asks is a stranger.
 ///
 /// # Errors
 ///
 /// [`Failure`].
 pub async fn send(relay: &Relay, email: &str) -> Result<(), Failure> {
-    let (store, now) = (&*relay.store, relay.clock.now());
+    let Ok(_turn) = relay.sign_ins.acquire().await else { return Ok(()) };
+    let store = &*relay.store;
     for programme in setup::programmes(store).await? {
-        let all: Vec<(String, StaffFact)> = programme::all(store, programme).await?;
-        let is_theirs = |fact: &StaffFact| {
-            let own = fact.email.as_deref();
-            !fact.left && own.is_some_and(|own| own.eq_ignore_ascii_case(email))
-        };
-        for (number, _) in all.iter().filter(|(_, fact)| is_theirs(fact)) {
-            let Ok(number) = number.parse().map(DeviceId) else { continue };
-            let open = links_of(store, programme, number).await?;
-            if open.iter().filter(|(_, link)| link.expires_at > now).count() >= MOST_OPEN {
-                continue;
+        let Ok(state) = programme_state(store, programme).await else { continue };
+        let invited = state.invites.keys().map(|invite| DeviceId(invite.0));
+        let numbers: BTreeSet<_> = state.seats.keys().copied().chain(invited).collect();
+        for number in numbers {
+            let key = staff_key(number);
+            let fact: Option<StaffFact> = programme::find(store, programme, &key).await?;
+            let own =
+                fact.as_ref().filter(|fact| !fact.left).and_then(|fact| fact.email.as_deref());
+            if own.is_some_and(|own| own.eq_ignore_ascii_case(email)) {
+                send_to(relay, &state, programme, number).await?;
             }
-            // One that waits to be sent is not asked for twice.
-            let id = id_of(&[b"sign-in", &programme.0.to_be_bytes(), &number.0.to_be_bytes()]);
-            let changes = Mail::new(Recipient::Staff(number), About::SignIn, now).put(id, now);
-            let batch = Batch { changes: changes.to_vec(), ..Batch::new(now) };
-            store.commit(programme, batch).await?;
         }
     }
     Ok(())
 }
 
-/// Whom a link would let in, while it holds.
+async fn send_to(
+    relay: &Relay,
+    state: &ScopeState,
+    programme: Scope,
+    number: DeviceId,
+) -> Result<(), Failure> {
+    let (store, now) = (&*relay.store, relay.clock.now());
+    // Who never came is let in by an address as long as the invitation holds.
+    let invite = state.invites.get(&InviteId(number.0));
+    let may_still = invite.is_some_and(|invite| now < invite.expires_at);
+    if !state.seats.contains_key(&number) && !may_still {
+        return Ok(());
+    }
+    let (_, links) = find(store, programme, number).await?;
+    if links.all.iter().filter(|open| now < open.expires_at).count() >= MOST_OPEN {
+        return Ok(());
+    }
+    let id = id_of(&[b"sign-in", &programme.0.to_be_bytes(), &number.0.to_be_bytes()]);
+    let mail = Mail::new(Recipient::Staff(number), About::SignIn, now);
+    let batch = Batch {
+        // One that waits, or is under way, is not asked for twice.
+        requires: vec![Precondition::NotDue(DueItem::Mail(id), Millis::MAX)],
+        changes: mail.put(id, now).to_vec(),
+        ..Batch::new(now)
+    };
+    match store.commit(programme, batch).await {
+        Ok(_) | Err(StoreError::Stale { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a link lets somebody in now.
 ///
 /// # Errors
 ///
 /// [`StoreError`].
-pub async fn look(store: &dyn Store, code: &Code, now: Millis) -> Result<Option<Open>, StoreError> {
-    let key = key(code_hash(&code.secret));
-    let found: Option<(Seq, SignIn)> = programme::find_at(store, code.programme, &key).await?;
-    let found = found.filter(|(_, link)| link.expires_at > now);
-    Ok(found.map(|(seq, SignIn { staff, .. })| Open { staff, key, seq }))
+pub async fn holds(store: &dyn Store, code: &Code, now: Millis) -> Result<bool, StoreError> {
+    let (_, links) = match find(store, code.programme(), code.staff()).await {
+        Err(StoreError::NoScope) => return Ok(false),
+        found => found?,
+    };
+    Ok(links.all.iter().any(|open| is_it(open, code, now)))
 }
 
-/// A link that holds.
-#[derive(Clone, Debug)]
-pub struct Open {
-    /// Whom it lets in.
-    pub staff: DeviceId,
-    key: String,
-    seq: Seq,
+fn is_it(open: &Open, code: &Code, now: Millis) -> bool {
+    bool::from(open.hash.0.ct_eq(&code.hash().0)) && now < open.expires_at
 }
 
 /// Uses a link up: a session begins. Whoever was asked to come and has not is in by it.
@@ -238,27 +301,28 @@ pub struct Open {
 ///
 /// [`Failure`]; one answer for a link that is wrong, used, or expired.
 pub async fn enter(relay: &Relay, code: &Code, agent: &str) -> Result<Session, Failure> {
-    let (store, programme) = (&*relay.store, code.programme);
+    let (store, programme, staff) = (&*relay.store, code.programme(), code.staff());
     let mut attempts = 0..ATTEMPTS;
     loop {
         let now = relay.clock.now();
-        let open = look(store, code, now).await?.ok_or_else(no_such_link)?;
-        let state = programme_state(store, programme).await.map_err(|_| no_such_link())?;
-        may_come(store, &state, programme, open.staff).await?;
-        // Before anybody is in: what is not noted is not done.
-        let asked = Asked { action: "sign-in", ..Asked::default() };
-        audit::note(relay, programme, open.staff, &asked, true).await?;
-        let (session, begin) =
-            sessions::begin(programme, open.staff, agent, now).map_err(|_| unavailable())?;
-        let mut batch = Batch {
-            requires: vec![Precondition::FactAt(open.key.clone(), Some(open.seq))],
-            entries: vec![begin],
-            changes: vec![Change::DropFact(open.key)],
-            ..Batch::new(now)
-        };
-        if !state.seats.contains_key(&open.staff) {
-            seat(&state, open.staff, &mut batch)?;
+        if !holds(store, code, now).await? {
+            return Err(no_such_link().into());
         }
+        let (seq, mut links) = find(store, programme, staff).await?;
+        let place = links.all.iter().position(|open| is_it(open, code, now));
+        let open = links.all.remove(place.ok_or_else(no_such_link)?);
+        let state = programme_state(store, programme).await.map_err(|_| no_such_link())?;
+        may_come(store, &state, programme, staff).await?;
+        let (session, begin) = sessions::begin(store, programme, staff, agent, now).await?;
+        let mut batch = put(staff, seq, &links, now);
+        batch.requires.extend(begin.requires);
+        batch.entries.extend(begin.entries);
+        if !state.seats.contains_key(&staff) {
+            seat(&state, staff, &mut batch)?;
+        }
+        // Before anybody is in: what is not noted is not done.
+        let asked = Asked { action: "sign-in", subject: None, detail: Some(open.by) };
+        audit::note(relay, programme, staff, &asked, true).await?;
         match store.commit(programme, batch).await {
             Err(StoreError::Stale { .. }) if attempts.next().is_some() => {}
             done => return Ok(done.map(|_| session)?),
@@ -290,7 +354,7 @@ mod tests {
 
     #[test]
     fn a_code_reads_back_and_in_one_form_alone() {
-        let code = Code { programme: Scope(7), secret: [9; 16] };
+        let code = Code(Token { scope: Scope(7), device: DeviceId(2), secret: [9; 16] });
 
         assert!(Code::parse(&code.text()).is_some_and(|read| read == code));
         for bad in ["", "AAAA", &format!("{}=", code.text()), &format!("{}A", code.text())] {

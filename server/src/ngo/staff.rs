@@ -3,6 +3,8 @@
 //! What is refused is refused alike, whether there is no such family, it is another's, or another programme's: who
 //! asks learns nothing by it. Refusals stand in the audit log as what was allowed does.
 
+use std::collections::HashMap;
+
 use jiashu_api::staff as api;
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::Enrol;
@@ -10,7 +12,8 @@ use jiashu_proto::id::{CodeHash, DeviceId, InviteId, Millis, Scope};
 
 use super::audit::{self, Asked};
 use super::caseload::{caseload, worker_of};
-use super::sessions;
+use super::sessions::session_key;
+use super::sign_in::sign_in_key;
 use crate::contact::placement;
 use crate::execute::{self, Failure};
 use crate::family::help::check_email;
@@ -67,9 +70,13 @@ impl Staff {
         number: DeviceId,
     ) -> Result<Self, StoreError> {
         let fact: Option<StaffFact> = programme::find(store, programme, &staff_key(number)).await?;
-        // The first coordinator was there before anything was written down.
-        let (role, sites) =
-            fact.map_or((Role::Coordinator, Vec::new()), |fact| (fact.role, fact.sites));
+        let (role, sites) = match fact {
+            Some(fact) => (fact.role, fact.sites),
+            // The first coordinator was there before anything was written down.
+            None if number == DeviceId(1) => (Role::Coordinator, Vec::new()),
+            // What a newer relay wrote does not read: then nothing is theirs.
+            None => (Role::Caseworker, Vec::new()),
+        };
         Ok(Self { programme, number, role, sites })
     }
 
@@ -262,7 +269,10 @@ pub async fn list(relay: &Relay, staff: &Staff) -> Result<Vec<api::Member>, Fail
     let store = &*relay.store;
     let state = store.state(staff.programme).await?.ok_or(StoreError::NoScope)?;
     let facts: Vec<(String, StaffFact)> = programme::all(store, staff.programme).await?;
-    let caseload = caseload(store, staff.programme).await?;
+    let mut families: HashMap<DeviceId, usize> = HashMap::new();
+    for worker in caseload(store, staff.programme).await?.into_values() {
+        *families.entry(worker).or_default() += 1;
+    }
     let mut members = Vec::new();
     let mut numbers: Vec<_> = state.seats.keys().map(|number| number.0).collect();
     numbers.extend(facts.iter().filter_map(|(number, _)| number.parse::<u32>().ok()));
@@ -277,7 +287,7 @@ pub async fn list(relay: &Relay, staff: &Staff) -> Result<Vec<api::Member>, Fail
             (None, Some(fact)) if fact.left => api::Status::Left,
             (None, _) => api::Status::Invited,
         };
-        let families = caseload.values().filter(|worker| worker.0 == number).count();
+        let families = families.get(&DeviceId(number)).copied().unwrap_or_default();
         members.push(api::Member {
             number,
             role: fact.map_or(Role::Coordinator, |fact| fact.role).name().to_owned(),
@@ -407,7 +417,7 @@ pub async fn remove(relay: &Relay, staff: &Staff, number: DeviceId) -> Result<()
     }
     let left = fact.map(|fact| entry(staff_key(number), &StaffFact { left: true, ..fact }));
     let mut changes = vec![Change::RevokeSeat(number), Change::CloseInvite(InviteId(number.0))];
-    changes.extend(sessions::all_of(store, staff.programme, number).await?);
+    changes.extend([session_key(number), sign_in_key(number)].map(Change::DropFact));
     let batch =
         Batch { entries: left.into_iter().collect(), changes, ..Batch::new(relay.clock.now()) };
     store.commit(staff.programme, batch).await?;
@@ -421,10 +431,15 @@ pub async fn remove(relay: &Relay, staff: &Staff, number: DeviceId) -> Result<()
 ///
 /// [`Failure`].
 pub async fn set_me(relay: &Relay, staff: &Staff, me: api::Me) -> Result<(), Failure> {
-    let asked = Asked { action: "staff-me", ..Asked::default() };
-    audit::note(relay, staff.programme, staff.number, &asked, true).await?;
     let store = &*relay.store;
     let (programme, key) = (staff.programme, staff_key(staff.number));
+    let stands: Option<StaffFact> = programme::find(store, programme, &key).await?;
+    let stands = stands.and_then(|fact| fact.email).unwrap_or_default();
+    // Links to sign in go there.
+    let moves = me.email.as_ref().is_some_and(|email| *email != stands);
+    let detail = moves.then(|| "email".to_owned());
+    let asked = Asked { action: "staff-me", subject: None, detail };
+    audit::note(relay, staff.programme, staff.number, &asked, true).await?;
     let mut attempts = 0..execute::ATTEMPTS;
     loop {
         let record = store.fact(programme, &key).await?;

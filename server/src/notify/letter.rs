@@ -108,7 +108,7 @@ pub async fn write(relay: &Relay, scope: Scope, mail: &Mail) -> Result<Option<Wr
         (About::SignIn, Recipient::Staff(number)) => {
             let fact: Option<StaffFact> = programme::find(store, scope, &staff_key(number)).await?;
             let Some(fact) = fact else { return Ok(None) };
-            let link = sign_in::make(relay, scope, number).await?.link;
+            let link = sign_in::make(relay, scope, number, "mail").await?.link;
             let words = words::of(&fact.language);
             Ok(Some(note(&words.language, &words.sign_in, &[], &link)))
         }

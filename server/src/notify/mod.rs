@@ -119,14 +119,25 @@ pub async fn on_due(relay: &Relay, due: &Due, id: Ref) -> Result<(), Failure> {
         Some(mail) if mail.to == Recipient::Responsible => {
             return hand_round(relay, due, id, &mail).await;
         }
-        Some(mail) => match prepared(relay, scope, id, &mail).await? {
-            Ok(letter) => return begin(relay, due, mail, letter).await,
-            Err(None) => Mail::drop(id).to_vec(),
-            Err(Some(why)) => {
-                undelivered::note(relay, scope, &Undelivered::of(id, &mail, why, now)).await?;
-                Mail::drop(id).to_vec()
+        Some(mail) => {
+            // Its place first: what it says may be written for this try alone.
+            let way = if mail.is_urgent() { &relay.notify.urgent } else { &relay.notify.usual };
+            let Ok(place) = way.try_reserve() else {
+                let later = now.saturating_add(NO_PLACE_MS);
+                let changes = vec![Change::SetDue(due.item.clone(), later)];
+                let batch = Batch { requires: vec![still(due)], changes, ..Batch::new(now) };
+                store.commit(scope, batch).await?;
+                return Ok(());
+            };
+            match prepared(relay, scope, id, &mail).await? {
+                Ok(letter) => return begin(relay, due, mail, letter, place).await,
+                Err(None) => Mail::drop(id).to_vec(),
+                Err(Some(why)) => {
+                    undelivered::note(relay, scope, &Undelivered::of(id, &mail, why, now)).await?;
+                    Mail::drop(id).to_vec()
+                }
             }
-        },
+        }
     };
     store.commit(scope, Batch { requires: vec![still(due)], changes, ..Batch::new(now) }).await?;
     Ok(())
@@ -265,15 +276,14 @@ async fn programme_of(store: &dyn Store, scope: Scope) -> Result<Scope, StoreErr
 }
 
 /// Notes that it is tried, and has it sent.
-async fn begin(relay: &Relay, due: &Due, mail: Mail, letter: Letter) -> Result<(), Failure> {
+async fn begin(
+    relay: &Relay,
+    due: &Due,
+    mail: Mail,
+    letter: Letter,
+    place: mpsc::Permit<'_, Job>,
+) -> Result<(), Failure> {
     let (store, scope, now) = (&*relay.store, due.scope, relay.clock.now());
-    let way = if mail.is_urgent() { &relay.notify.urgent } else { &relay.notify.usual };
-    let Ok(place) = way.try_reserve() else {
-        let changes = vec![Change::SetDue(due.item.clone(), now.saturating_add(NO_PLACE_MS))];
-        let batch = Batch { requires: vec![still(due)], changes, ..Batch::new(now) };
-        store.commit(scope, batch).await?;
-        return Ok(());
-    };
     // A try that nobody has told the end of by then has none.
     // It may wait for its turn as long as one before it takes, and then take as long itself.
     let lease = 3 * Millis::try_from(relay.config.mail_timeout_ms).unwrap_or(Millis::MAX / 3);

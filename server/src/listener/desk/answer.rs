@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -16,6 +16,7 @@ use crate::dashboard::sign_in;
 use crate::dashboard::table::Table;
 use crate::execute::Failure;
 use crate::listener::problem;
+use crate::listener::routes::Door;
 
 /// Pages smaller than this are sent as they are, in bytes.
 const SMALL: usize = 600;
@@ -74,7 +75,7 @@ pub(super) fn refused(frame: Frame, failure: Failure) -> Response {
 }
 
 /// What every answer says of itself: that nobody keeps it, and what a browser may do with it. Small over a slow line.
-pub(super) async fn dressed(request: Request, next: Next) -> Response {
+pub(super) async fn dressed(State(door): State<Door>, request: Request, next: Next) -> Response {
     let takes_gzip = takes(request.headers(), "gzip");
     let mut answer = next.run(request).await;
     let headers = answer.headers_mut();
@@ -97,7 +98,11 @@ pub(super) async fn dressed(request: Request, next: Next) -> Response {
     for (name, value) in says {
         headers.entry(name).or_insert(value);
     }
-    if takes_gzip { smaller(answer).await } else { answer }
+    if door.relay.origin.starts_with("https:") {
+        let year = HeaderValue::from_static("max-age=31536000");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
+    if takes_gzip && is_html(headers) { smaller(answer).await } else { answer }
 }
 
 /// Whether a browser takes what is packed so.
@@ -107,6 +112,12 @@ pub(super) fn takes(headers: &HeaderMap, encoding: &str) -> bool {
         let (name, q) = one.split_once(';').unwrap_or((one, ""));
         name.trim().eq_ignore_ascii_case(encoding) && q.trim() != "q=0"
     })
+}
+
+/// Files may be large, and are packed by whoever sends them on.
+fn is_html(headers: &HeaderMap) -> bool {
+    let content = headers.get(header::CONTENT_TYPE).and_then(|one| one.to_str().ok());
+    content.is_some_and(|content| content.starts_with("text/html"))
 }
 
 async fn smaller(answer: Response) -> Response {

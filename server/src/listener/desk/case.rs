@@ -22,6 +22,7 @@ use crate::dashboard::case::{self as page, Around};
 use crate::dashboard::families::path;
 use crate::dashboard::frame::Part;
 use crate::family::Refusal;
+use crate::ngo::audit::{self, Asked};
 use crate::ngo::{case, caseload, family, staff, tasks, visits};
 use crate::notify::filled;
 use crate::programme::Role;
@@ -52,6 +53,8 @@ pub(super) async fn file(
     let case = case::show(&desk.relay, &desk.staff, &code).await?;
     let key = name.strip_suffix(".csv").unwrap_or_default();
     let table = page::table(desk.words, &case, key).ok_or_else(no_file)?;
+    let asked = Asked::of("export", &*code).saying(key);
+    audit::note(&desk.relay, desk.staff.programme, desk.staff.number, &asked, true).await?;
     Ok(csv(key, &table))
 }
 

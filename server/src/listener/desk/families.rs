@@ -12,7 +12,10 @@ use super::{Desk, query};
 use crate::dashboard::families::{self, Chosen, Sites};
 use crate::dashboard::frame::Part;
 use crate::execute::Failure;
+use crate::ngo::audit::Asked;
+use crate::ngo::overview::kept::aside;
 use crate::ngo::sites;
+use crate::ngo::staff::{Wants, allow};
 use crate::ngo::worklist::{MOST, USUAL, Which, worklist};
 
 pub(super) async fn list(
@@ -25,13 +28,18 @@ pub(super) async fn list(
     Ok(html(families::page(frame, &list, &own_sites(&desk).await?, &chosen)))
 }
 
-/// The same with all of them, as a file.
+/// The same with all of them, as a file, which is noted.
 pub(super) async fn file(
     Extension(desk): Extension<Arc<Desk>>,
     uri: Uri,
 ) -> Result<Response, NoPage> {
-    let list = listed(&desk, &Chosen { after: 0, ..chosen(&uri) }, MOST).await?;
-    Ok(csv("families", &families::table(desk.words, &list, &own_sites(&desk).await?)))
+    let chosen = Chosen { after: 0, ..chosen(&uri) };
+    allow(&desk.relay, &desk.staff, Wants::Families, Asked::of("export", "families")).await?;
+    let list = listed(&desk, &chosen, MOST).await?;
+    let (sites, words) = (own_sites(&desk).await?, desk.words);
+    // Of a large programme it is a million cells: away from the threads that speak with others.
+    let table = aside(move || families::table(words, &list, &sites)).await?;
+    Ok(csv("families", &table))
 }
 
 /// From a case code to its page, which says if there is no such family.

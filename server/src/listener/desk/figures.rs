@@ -16,6 +16,7 @@ use crate::dashboard::frame::Part;
 use crate::dashboard::programme::{self as page, Chosen};
 use crate::execute::Failure;
 use crate::family::Refusal;
+use crate::ngo::audit::{self, Asked};
 use crate::ngo::overview::{Query, USUAL, overview};
 
 type Answer = Result<Response, NoPage>;
@@ -36,7 +37,14 @@ pub(super) async fn file(
     let programme = counted(&desk, &chosen(&uri)?).await?;
     let key = name.strip_suffix(".csv").unwrap_or_default();
     let table = page::table(desk.words, &programme, key).ok_or_else(no_file)?;
-    Ok(csv(key, &table))
+    let asked = Asked::of("export", "programme").saying(key);
+    audit::note(&desk.relay, desk.staff.programme, desk.staff.number, &asked, true).await?;
+    // What tells small numbers says so by its name, wherever it goes.
+    let name = match programme.suppressed_below {
+        Some(_) => key.to_owned(),
+        None => format!("{key}-not-to-be-passed-on"),
+    };
+    Ok(csv(&name, &table))
 }
 
 fn chosen(uri: &Uri) -> Result<Chosen, Refusal> {

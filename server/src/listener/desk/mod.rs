@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use jiashu_proto::error::ErrorCode;
@@ -90,7 +90,7 @@ pub(super) fn routes(door: &Door) -> Router<Door> {
         .route("/staff/in/{code}", get(sign_in::look).post(sign_in::enter))
         .route("/staff/assets/{name}", get(assets::send))
         .merge(inside)
-        .layer(from_fn(answer::dressed))
+        .layer(from_fn_with_state(door.clone(), answer::dressed))
 }
 
 /// Who sits at it, and how they are spoken to.
@@ -220,10 +220,17 @@ fn spoken(headers: &HeaderMap) -> &'static Words {
     words::accepted(header.unwrap_or_default())
 }
 
-/// Whether the browser says that one of our own pages sent it (Fetch Metadata); an older browser says nothing.
+/// Whether the browser says that one of our own pages sent it: by Fetch Metadata; an older one by `Origin`, with the host that
+/// it asked.
 fn is_own(headers: &HeaderMap) -> bool {
-    let site = headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
-    site.is_none_or(|site| site == "same-origin")
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    match (text("sec-fetch-site"), text("origin"), text("host")) {
+        (Some(site), ..) => site == "same-origin",
+        (None, Some(origin), Some(host)) => {
+            origin.split_once("://").is_some_and(|(_, own)| own == host)
+        }
+        _ => false,
+    }
 }
 
 fn not_signed_in(request: &Request) -> Response {

@@ -104,16 +104,18 @@ async fn lets_in(
 ) -> Result<Option<(&'static Words, String)>, Failure> {
     let Some(code) = Code::parse(code) else { return Ok(None) };
     let store = &*relay.store;
-    let Some(open) = sign_in::look(store, &code, relay.clock.now()).await? else { return Ok(None) };
+    if !sign_in::holds(store, &code, relay.clock.now()).await? {
+        return Ok(None);
+    }
     let fact: Option<StaffFact> =
-        programme::find(store, code.programme, &staff_key(open.staff)).await?;
+        programme::find(store, code.programme(), &staff_key(code.staff())).await?;
     Ok(Some(match fact {
         Some(fact) if !fact.name.is_empty() => (words::of(&fact.language), fact.name),
         Some(fact) => {
             let words = words::of(&fact.language);
-            (words, called(words, fact.role, open.staff))
+            (words, called(words, fact.role, code.staff()))
         }
-        None => (spoken, called(spoken, Role::Coordinator, open.staff)),
+        None => (spoken, called(spoken, Role::Coordinator, code.staff())),
     }))
 }
 

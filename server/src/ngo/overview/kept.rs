@@ -158,7 +158,7 @@ async fn read(
 }
 
 /// Reckons away from the threads that speak with others.
-pub(super) async fn aside<T: Send + 'static>(
+pub(crate) async fn aside<T: Send + 'static>(
     reckon: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, StoreError> {
     // It ends early only with the runtime, or if it panicked, which the hook has told.

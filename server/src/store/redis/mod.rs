@@ -77,6 +77,19 @@ mod work;
 #[cfg(test)]
 mod tests;
 
+/// The pattern of names that begin so: what means something in patterns means itself.
+fn glob(prefix: &str) -> String {
+    let mut pattern = String::with_capacity(prefix.len() + 1);
+    for letter in prefix.chars() {
+        if matches!(letter, '*' | '?' | '[' | ']' | '\\' | '^' | '-') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('*');
+    pattern
+}
+
 #[cfg(test)]
 mod hostile_tests;
 
@@ -270,7 +283,13 @@ impl Store for RedisStore {
 
     async fn facts(&self, scope: Scope, prefix: &str) -> Result<Vec<(String, Record)>, StoreError> {
         let mut pipe = redis::pipe();
-        pipe.cmd("HGETALL").arg(Keys::of(scope).facts);
+        let key = Keys::of(scope).facts;
+        if prefix.is_empty() {
+            pipe.cmd("HGETALL").arg(key);
+        } else {
+            // A programme has a fact for each case and each look: those of one kind are picked out there.
+            pipe.cmd("EVAL").arg(include_str!("facts.lua")).arg(1).arg(key).arg(glob(prefix));
+        }
         let answer = self.link.ask(&pipe).await?.pop().unwrap_or_default();
         let mut facts = BTreeMap::new();
         for (key, row) in pairs(answer).map_err(Failure::from)? {
