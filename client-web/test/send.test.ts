@@ -6,7 +6,7 @@ import { encode, type Cbor } from '../src/codec.ts'
 import type { Drawn } from '../src/enrol/draw.ts'
 import { NotSent, SignedOut, read, send, type Answer } from '../src/enrol/send.ts'
 
-const [SLOW_DOWN, NOT_ALLOWED] = [11, 9]
+const [NOT_ALLOWED, SLOW_DOWN, UNAVAILABLE] = [9, 11, 12]
 
 function family(caseCode: string, length = 100): Drawn {
   return { caseCode, scope: 7n, frame: concat(encode(caseCode), new Uint8Array(length)), cards: [] }
@@ -78,6 +78,21 @@ test('a relay that always asks to wait is given up', async () => {
   const { door } = relay(Array.from({ length: 5 }, () => [refused(SLOW_DOWN)]))
 
   assert.deepEqual(await sent(door, [family('A')]), ['A: 11'])
+})
+
+test('after a family was given up, the next has all its tries', async () => {
+  const [first, last] = [Array.from({ length: 16 }, (_, at) => `F${at}`), 'G']
+  const { door, waited } = relay([
+    ...Array.from({ length: 5 }, () => first.map(() => refused(UNAVAILABLE))),
+    new TypeError('lost'),
+    [refused(UNAVAILABLE)],
+    [enrolled(last)],
+  ])
+
+  const done = await sent(door, [...first, last].map(code => family(code)))
+
+  assert.deepEqual(done, [...first.map(code => `${code}: 12`), 'G: G'])
+  assert.equal(waited.length, 4 + 2)
 })
 
 test('a relay that is away is given up, and a session that is over is told', async () => {

@@ -36,6 +36,20 @@ test('a family whose answer was lost goes again with the same bytes and cards', 
   assert.equal(work.allCards.length, 1)
 })
 
+test('a family that a busy relay may have taken keeps its cards and goes again', async () => {
+  const work = new Work()
+  const family = await drawn(work)
+  assert.ok(family)
+
+  for (const code of [11, 12]) {
+    work.settle(family, { code, text: 'later', retryMs: 0 })
+    assert.strictEqual(await drawn(work), family)
+    assert.deepEqual([work.told[0]?.fate, work.cards.length, work.allCards.length], ['drawn', 0, 1])
+  }
+  work.settle(family, { caseCode: 'LI-7', scope: family.scope, active: true })
+  assert.equal(work.cards.length, 1)
+})
+
 test('only what the relay confirms as ours is printed', async () => {
   const work = new Work()
   const family = await drawn(work)

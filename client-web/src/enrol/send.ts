@@ -60,7 +60,9 @@ export async function send(door: Door, families: readonly Drawn[], done: (family
     // What is behind one that is to wait is not done with: all of that comes first in the next request.
     const waits = answers.findIndex(isToWait)
     tries = waits === 0 ? tries + 1 : 0
-    const taken = waits < 0 || (waits === 0 && tries >= TRIES) ? answers.length : waits
+    const isGivenUp = tries >= TRIES
+    const taken = waits < 0 || isGivenUp ? answers.length : waits
+    if (isGivenUp) tries = 0
     batch.slice(0, taken).forEach((family, at) => done(family, answers[at] as Answer))
     rest = rest.slice(taken)
     const answer = answers[waits]
@@ -149,6 +151,7 @@ function isWhole(value: Cbor | undefined): value is number | bigint {
   return typeof value === 'number' || typeof value === 'bigint'
 }
 
-function isToWait(answer: Answer): boolean {
+/** Whether the relay had no time: it may have taken the family in a try whose answer was lost. */
+export function isToWait(answer: Answer): boolean {
   return 'code' in answer && (answer.code === SLOW_DOWN || answer.code === UNAVAILABLE)
 }

@@ -2,7 +2,7 @@
 
 import { draw, type Drawn, type PrintedCard } from './draw.ts'
 import type { Family } from './family.ts'
-import type { Answer } from './send.ts'
+import { isToWait, type Answer } from './send.ts'
 
 /** What became of a family: `elsewhere` is enrolled by other cards than ours. */
 export type Fate = 'drawn' | 'active' | 'not_active' | 'elsewhere' | 'refused'
@@ -39,15 +39,15 @@ export class Work {
     }
   }
 
-  /** Those that the relay has not answered for. */
+  /** Those that the relay has not answered for, or had no time for. */
   get waiting(): Drawn[] {
     return [...this.#kept.values()].filter(kept => kept.fate === 'drawn').map(kept => kept.drawn)
   }
 
-  /** Notes what the relay said to one. */
+  /** Notes what the relay said to one. One that is to wait stays as it was, to go again with the same bytes and cards. */
   settle(family: Drawn, answer: Answer): void {
     const kept = this.#kept.get(family.caseCode)
-    if (kept === undefined) return
+    if (kept === undefined || isToWait(answer)) return
     if ('code' in answer) {
       kept.fate = 'refused'
       kept.reason = answer.text
