@@ -32,7 +32,7 @@ async fn mailed_link(mail: &TestMailServer, relay: &TestRelay, count: usize) -> 
     let (_, rest) = text.split_once("/staff/in/").unwrap_or_else(|| panic!("no link: {text}"));
     let is_code = |letter: &char| letter.is_ascii_alphanumeric() || "-_".contains(*letter);
     let code: String = rest.chars().take_while(is_code).collect();
-    assert_eq!(code.len(), 32, "{text}");
+    assert_eq!(code.len(), 38, "{text}");
     format!("{}/staff/in/{code}", origin(relay))
 }
 

@@ -9,6 +9,7 @@ use super::frame::Frame;
 use super::table::Table;
 use super::words::{self, Words};
 use super::{moment, rendered};
+use crate::ngo::audit::SHOWN;
 use crate::notify::filled;
 
 #[derive(Template)]
@@ -17,6 +18,11 @@ struct Page {
     frame: Frame,
     words: &'static words::Audit,
     hash: String,
+    /// How many of how many.
+    shown: String,
+    /// What stands behind the question mark of these, and of those before them.
+    here: String,
+    older: Option<String>,
     table: Table,
 }
 
@@ -25,7 +31,14 @@ struct Page {
 pub fn page(frame: Frame, log: &Log, staff: &[Member]) -> String {
     let all = frame.words;
     let hash = filled(&all.audit.hash, &[("hash", &log.hash)]);
-    rendered(&Page { words: &all.audit, hash, table: table(all, log, staff), frame })
+    let (count, total) = (log.entries.len().to_string(), log.length.to_string());
+    let shown = filled(&all.audit.shown, &[("count", &count), ("total", &total)]);
+    // Numbers begin with 1, and none is missing.
+    let passed = log.entries.first().map_or(0, |first| first.number.saturating_sub(1));
+    let older = (passed > 0).then(|| format!("?after={}", passed.saturating_sub(SHOWN)));
+    let here = format!("?after={passed}");
+    let table = table(all, log, staff);
+    rendered(&Page { words: &all.audit, hash, shown, here, older, table, frame })
 }
 
 /// The same as a table.

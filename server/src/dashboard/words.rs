@@ -148,7 +148,7 @@ words!(
 
 words!(
     /// Who looked.
-    Audit { title, intro, when, who, what, of, detail, allowed, hash, refused }
+    Audit { title, intro, when, who, what, of, detail, allowed, hash, refused, shown, older }
 );
 
 words!(

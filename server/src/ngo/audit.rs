@@ -207,7 +207,7 @@ pub async fn read(
 }
 
 /// Entries that are shown at once.
-const SHOWN: usize = 1_000;
+pub const SHOWN: u64 = 1_000;
 
 /// The audit log from behind that entry on, as staff see it; else its newest entries.
 ///
@@ -225,8 +225,9 @@ pub async fn show(relay: &Relay, staff: &Staff, after: Option<u64>) -> Result<ap
         Refusal::new(ErrorCode::Unavailable, text)
     })?;
     let length = chain.entries.len();
-    let passed = after
-        .map_or(length.saturating_sub(SHOWN), |after| usize::try_from(after).unwrap_or(length));
+    let shown = usize::try_from(SHOWN).unwrap_or(usize::MAX);
+    let newest = length.saturating_sub(shown);
+    let passed = after.map_or(newest, |after| usize::try_from(after).unwrap_or(length));
     let entry = |entry: AuditEntry| api::Entry {
         number: entry.number,
         at: utc_text(Timestamp::from_millisecond(entry.at).unwrap_or(Timestamp::UNIX_EPOCH)),
@@ -240,7 +241,7 @@ pub async fn show(relay: &Relay, staff: &Staff, after: Option<u64>) -> Result<ap
         hash: hex(&chain.hash),
         length: length as u64,
         // The first is number 1, and none is missing.
-        entries: chain.entries.into_iter().skip(passed).take(SHOWN).map(entry).collect(),
+        entries: chain.entries.into_iter().skip(passed).take(shown).map(entry).collect(),
     })
 }
 

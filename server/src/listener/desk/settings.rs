@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Extension;
+use axum::http::Uri;
 use axum::response::Response;
 use jiashu_api::audit::Log;
 use jiashu_api::consent::ConsentSettings;
@@ -12,7 +13,7 @@ use jiashu_proto::error::ErrorCode;
 
 use super::answer::{NoPage, csv, html};
 use super::form::Form;
-use super::{Desk, done};
+use super::{Desk, done, query};
 use crate::dashboard::frame::Part;
 use crate::dashboard::{audit as audit_page, settings as page};
 use crate::execute::Failure;
@@ -63,20 +64,21 @@ fn number(text: &str) -> Result<u32, Refusal> {
     text.parse().map_err(|_| Refusal::new(ErrorCode::Malformed, "a whole number is asked for"))
 }
 
-pub(super) async fn audit_log(Extension(desk): Extension<Arc<Desk>>) -> Answer {
-    let (log, colleagues) = log(&desk).await?;
+pub(super) async fn audit_log(Extension(desk): Extension<Arc<Desk>>, uri: Uri) -> Answer {
+    let (log, colleagues) = log(&desk, &uri).await?;
     let frame = desk.frame(Part::Audit, desk.words.audit.title.clone());
     Ok(html(audit_page::page(frame, &log, &colleagues)))
 }
 
-pub(super) async fn audit_file(Extension(desk): Extension<Arc<Desk>>) -> Answer {
-    let (log, colleagues) = log(&desk).await?;
+pub(super) async fn audit_file(Extension(desk): Extension<Arc<Desk>>, uri: Uri) -> Answer {
+    let (log, colleagues) = log(&desk, &uri).await?;
     Ok(csv("audit", &audit_page::table(desk.words, &log, &colleagues)))
 }
 
-/// The newest entries, and who is who: an auditor is told numbers alone.
-async fn log(desk: &Desk) -> Result<(Log, Vec<Member>), Failure> {
-    let log = audit::show(&desk.relay, &desk.staff, None).await?;
+/// The newest entries, or those behind one, and who is who: an auditor is told numbers alone.
+async fn log(desk: &Desk, uri: &Uri) -> Result<(Log, Vec<Member>), Failure> {
+    let after = query(uri).get("after").parse().ok();
+    let log = audit::show(&desk.relay, &desk.staff, after).await?;
     let colleagues = match desk.staff.role {
         Role::Coordinator => staff::list(&desk.relay, &desk.staff).await?,
         _ => Vec::new(),
