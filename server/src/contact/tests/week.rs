@@ -4,7 +4,7 @@ use jiashu_contact::age::AgeBand;
 
 use super::ends::join;
 use super::*;
-use crate::contact::rows::Edges;
+use crate::contact::rows::{CHANGED, Edges};
 
 #[tokio::test]
 async fn a_week_says_in_which_hours_the_phones_of_the_household_were_used() {
@@ -40,4 +40,22 @@ async fn a_week_says_how_long_was_silence_at_its_edges_and_how_old_a_child_was()
     );
     assert_eq!(edges("2026W46").await, Edges { first_min: week, last_min: week });
     assert_eq!(weeks.child("2026W45").await.age, Some(AgeBand::UpTo14));
+}
+
+#[tokio::test]
+async fn rows_of_closed_weeks_that_come_or_go_are_noted_beside_them() {
+    let weeks = Weeks::begin().await;
+    let noted = async |weeks: &Weeks| {
+        let rows = weeks.relay.store.book(PROGRAMME, CHANGED).await.unwrap();
+        rows.into_iter().map(|row| String::from_utf8(row.name).unwrap()).collect::<Vec<_>>()
+    };
+    weeks.until("2026-11-15T12:00").await;
+    assert!(noted(&weeks).await.is_empty());
+
+    weeks.until("2026-11-16T12:00").await;
+    assert_eq!(noted(&weeks).await, ["2026W45"], "it has closed");
+
+    weeks.consent(|consent| consent.counting_withdrawn_on = Some("2026-11-16".into())).await;
+    weeks.until("2026-11-16T14:00").await;
+    assert_eq!(noted(&weeks).await, ["", "2026W45"], "and its row was struck");
 }
