@@ -48,14 +48,21 @@ pub(super) async fn run(
     writeln!(out, "\nlongest silence of a child: {}", gaps.join(", "))?;
     if let Some(hours) = &programme.hours {
         let days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-        let day = |(day, hours): (&str, &Vec<u32>)| format!("{day} {}", hours.iter().sum::<u32>());
-        let days: Vec<_> = days.into_iter().zip(hours).map(day).collect();
+        let days: Vec<_> =
+            days.into_iter().zip(hours).map(|(day, hours)| used(day, hours)).collect();
         writeln!(out, "shared phones were used: {}", days.join(", "))?;
     }
     if let Some(least) = programme.suppressed_below {
         writeln!(out, "– is left out: counts below {least} would single out a child.")?;
     }
     Ok(())
+}
+
+/// How often on a day; what is left out of it stands behind what is told.
+fn used(day: &str, hours: &[Option<u32>]) -> String {
+    let told: u32 = hours.iter().flatten().sum();
+    let left_out = if hours.contains(&None) { " and –" } else { "" };
+    format!("{day} {told}{left_out}")
 }
 
 fn path(args: &ProgrammeArgs) -> String {
@@ -124,6 +131,12 @@ fn cells(group: &Group, name: String) -> [String; 8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hours_that_are_left_out_stand_behind_what_is_told() {
+        assert_eq!(used("Mon", &[Some(3), Some(0), Some(2)]), "Mon 5");
+        assert_eq!(used("Tue", &[Some(3), None]), "Tue 3 and –");
+    }
 
     #[test]
     fn what_is_asked_for_stands_in_the_address() {

@@ -28,8 +28,8 @@ pub struct Programme {
     /// Children of the last week by the longest time without any contact in these weeks, in whole days: `0-2` to `43+`.
     pub gaps: Vec<Count>,
     /// How often phones of households were used, a list of 24 hours for each day, Monday first, on the clock of the site;
-    /// absent: left out.
-    pub hours: Option<Vec<Vec<u32>>>,
+    /// absent, or `null` for an hour: left out.
+    pub hours: Option<Vec<Vec<Option<u32>>>>,
 }
 
 /// A week.

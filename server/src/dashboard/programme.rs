@@ -437,7 +437,7 @@ fn gaps(all: &'static Words, programme: &Programme) -> Part {
 
 fn hours(all: &'static Words, programme: &Programme) -> Part {
     let words = &all.programme;
-    let of = |day: usize, hour: usize| programme.hours.as_ref()?.get(day)?.get(hour).copied();
+    let of = |day: usize, hour: usize| *programme.hours.as_ref()?.get(day)?.get(hour)?;
     let days: [&str; 7] =
         std::array::from_fn(|day| all.weekdays.get(day).map_or("", String::as_str));
     let chart = Clock {

@@ -214,7 +214,7 @@ impl Seen {
 }
 
 /// Whether the sum of that row is shown; behind the last one, that of all.
-fn is_sum_shown(table: &Shown, place: usize) -> bool {
+pub(super) fn is_sum_shown(table: &Shown, place: usize) -> bool {
     table.row_sums.get(place).unwrap_or(&table.sum).is_some()
 }
 

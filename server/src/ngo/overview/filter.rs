@@ -248,7 +248,7 @@ impl Dimension {
     }
 
     /// The groups of a week by their places; what is not known has no name.
-    fn names(self, columns: &Columns) -> Vec<Option<String>> {
+    pub(super) fn names(self, columns: &Columns) -> Vec<Option<String>> {
         let named = |name: &str| Some(name.to_owned());
         match self {
             Self::Site => columns.sites.clone(),
@@ -263,7 +263,8 @@ impl Dimension {
         }
     }
 
-    fn place_of_family(self, household: &Household<'_>) -> Option<usize> {
+    /// Its group, where it is in one with all of its children.
+    pub(super) fn place_of_family(self, household: &Household<'_>) -> Option<usize> {
         match self {
             Self::Site => Some(household.site),
             Self::Corridor => Some(household.corridor),

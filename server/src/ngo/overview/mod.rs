@@ -1,8 +1,8 @@
 //! The programme as its page shows it: how families do over some weeks, all of them or those that a filter takes.
 //!
 //! `columns` is what the rows of a week say, of which `kept` keeps those that have closed; `filter` takes families and
-//! children of them and puts them together, `gaps` follows a child from week to week. Added up is as in every report
-//! (`sums`), and what may be seen is decided as in every report (`seen`).
+//! children of them and puts them together, `gaps` follows a child from week to week, `hours` are those of shared phones.
+//! Added up is as in every report (`sums`), and what may be seen is decided as in every report (`seen`).
 
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use self::columns::Columns;
 use self::filter::{Dimension, Filter, UNKNOWN};
 use self::gaps::{BUCKETS, gaps};
+use self::hours::{SeenHours, seen_alone, seen_in_week, uses};
 use self::kept::aside;
 use super::audit::{self, Asked};
 use super::caseload::workers;
@@ -42,6 +43,8 @@ pub mod kept;
 mod filter;
 
 mod gaps;
+
+mod hours;
 
 /// Weeks that are looked at where nobody says how many.
 pub const USUAL: usize = 12;
@@ -178,7 +181,8 @@ struct Counted {
     total: (Sums, Cells),
     sites: Vec<(Option<String>, Sums, Cells)>,
     gaps: [u32; BUCKETS.len()],
-    hours: [u32; HOURS],
+    /// None where it is left out.
+    hours: [Option<u32>; HOURS],
     /// Whether a family is counted by what it is itself, not by a child of it.
     of_families: bool,
 }
@@ -200,6 +204,7 @@ impl Counting {
         }
         let summed = Summed::of(groups, self.columns.iter().all(|week| week.closed));
         let over = Seen::over(&seen, &summed);
+        let hours_seen = self.hours_seen(by, &seen);
         let named = |seen: &Seen, name: &Option<String>| seen.group(name);
         let (weeks, total, sites) = match self.view {
             View::Guarded(Some(by)) => {
@@ -225,7 +230,7 @@ impl Counting {
             total,
             sites,
             gaps: gaps(&self.columns, &self.filter),
-            hours: self.hours(),
+            hours: self.hours(&hours_seen),
             of_families: everything.is_none() || by.is_of_families(),
         }
     }
@@ -245,17 +250,26 @@ impl Counting {
         }
     }
 
-    fn hours(&self) -> [u32; HOURS] {
-        let mut hours = [0; HOURS];
-        for week in &self.columns {
-            for household in self.filter.within(week).households() {
-                for (hour, count) in household.uses {
-                    if let Some(sum) = hours.get_mut(usize::from(*hour)) {
-                        *sum += u32::from(*count);
-                    }
-                }
-            }
+    fn hours_seen(&self, by: Dimension, seen: &[Seen]) -> SeenHours {
+        let least = self.view.least();
+        let group = match self.view {
+            View::Whole => return [true; HOURS],
+            View::Filtered => return seen_alone(&self.columns, &self.filter, least),
+            View::Guarded(None) => None,
+            View::Guarded(Some(by)) => Some(by.wanted(&self.filters)),
+        };
+        let mut hours = [true; HOURS];
+        for (week, seen) in self.columns.iter().zip(seen) {
+            let of_week = seen_in_week(week, by, seen, group.as_ref(), least);
+            hours.iter_mut().zip(of_week).for_each(|(hour, is_seen)| *hour &= is_seen);
         }
+        hours
+    }
+
+    fn hours(&self, seen: &SeenHours) -> [Option<u32>; HOURS] {
+        let mut hours = uses(&self.columns, &self.filter).map(Some);
+        let left_out = hours.iter_mut().zip(seen).filter(|(_, is_seen)| !**is_seen);
+        left_out.for_each(|(hour, _)| *hour = None);
         hours
     }
 }
@@ -283,7 +297,7 @@ impl Counted {
                 closed: Period::week(*week).has_closed(*closed, now),
                 figures: shown(None, sums, cells),
             };
-        let hours = self.hours.chunks(24).map(<[u32]>::to_vec).collect();
+        let hours = self.hours.chunks(24).map(<[Option<u32>]>::to_vec).collect();
         api::Programme {
             as_of: utc_text(Timestamp::from_millisecond(now).unwrap_or(Timestamp::UNIX_EPOCH)),
             suppressed_below: Some(view.least()).filter(|least| *least > 0),

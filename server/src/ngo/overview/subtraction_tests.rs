@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::tests::{child, row};
 use super::*;
 use crate::contact::rows::{ChildWeek, WeekRow};
+use crate::contact::uses::Uses;
 use crate::ngo::subtraction_tests::{Known, Sum};
 use crate::store::{Book, BookRow};
 
@@ -22,12 +23,13 @@ type Cell = [usize; 4];
 const SIZES: Cell = [SITES.len(), ZONES.len(), AGES.len(), STANDINGS.len()];
 
 /// What is counted of a cell.
-const KINDS: usize = 5;
+const KINDS: usize = 6;
 const CHILDREN: usize = 0;
 const PLANNED: usize = 1;
 const LATE: usize = 2;
 const PHONES: usize = 3;
 const IDLE: usize = 4;
+const USED: usize = 5;
 
 fn cells() -> impl Iterator<Item = Cell> {
     let [sites, zones, ages, standings] = SIZES;
@@ -37,6 +39,9 @@ fn cells() -> impl Iterator<Item = Cell> {
         })
     })
 }
+
+/// In which phones were used, if they were.
+const HOUR: usize = 20;
 
 /// Families that live alike, in both weeks.
 #[derive(Clone, Debug)]
@@ -49,11 +54,11 @@ struct Alike {
 fn alike() -> impl Strategy<Value = Alike> {
     let cell = || (0..SITES.len(), 0..ZONES.len(), 0..AGES.len(), 0..STANDINGS.len());
     let (most, few) = (prop::bool::weighted(0.7), prop::bool::weighted(0.2));
-    let of = (cell(), cell(), any::<bool>(), (most, few, most, few), 1_u32..25);
-    of.prop_map(|(first, second, moves, (plan, late, phone, idle), count)| {
+    let of = (cell(), cell(), any::<bool>(), (most, few, most, few, most), 1_u32..25);
+    of.prop_map(|(first, second, moves, (plan, late, phone, idle, used), count)| {
         let of = |(site, zone, age, standing)| [site, zone, age, standing];
         let cells = [of(first), of(if moves { second } else { first })];
-        Alike { cells, has: [true, plan, late, phone, phone && idle], count }
+        Alike { cells, has: [true, plan, late, phone, phone && idle, phone && used], count }
     })
 }
 
@@ -71,6 +76,7 @@ impl Alike {
             away_zone: Some(ZONES[zone].into()),
             shared_phones: u32::from(self.has[PHONES]),
             idle_phones: u32::from(self.has[IDLE]),
+            uses: Uses::of(self.has[USED].then_some(HOUR).into_iter()),
             ..row(SITES[site], vec![child])
         }
     }
@@ -156,6 +162,9 @@ fn learn_all(columns: &[Arc<Columns>]) -> All {
             let page = shown(columns, weeks, &filters);
             let is_in = |cell: Cell| takes.is_none_or(|(of, place)| cell[of] == place);
             read(&mut known, &page.total, weeks, &is_in);
+            if page.hours.is_some_and(|hours| hours[0][HOUR].is_some()) {
+                known[USED].learn(of(weeks, &is_in));
+            }
             for (week, of_week) in weeks.iter().zip(&page.weeks) {
                 read(&mut known, &of_week.figures, &[*week], &is_in);
             }

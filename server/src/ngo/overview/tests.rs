@@ -193,7 +193,7 @@ async fn a_silence_goes_on_from_one_week_to_the_next() {
     let expected = [("0-2", 1), ("3-7", 1), ("8-14", 1), ("15-28", 1), ("29-42", 0), ("43+", 0)];
     assert_eq!(counts(&gaps), expected.map(|(name, count)| (name, some(count))).into());
     assert_eq!(counts(&page.all(1).await.gaps)["3-7"], Some(3));
-    assert_eq!(page.all(3).await.hours.unwrap()[0][20], 3 * 4 * 2);
+    assert_eq!(page.all(3).await.hours.unwrap()[0][20], Some(3 * 4 * 2));
 }
 
 #[tokio::test]
@@ -292,6 +292,60 @@ async fn an_auditor_sets_one_filter_at_a_time_and_a_caseworker_has_no_such_page(
     let noted: Vec<_> =
         chain.entries.iter().map(|entry| (entry.action.as_str(), entry.allowed)).collect();
     assert_eq!(noted, [("programme", false); 3]);
+}
+
+#[tokio::test]
+async fn an_hour_in_which_few_households_used_a_phone_is_left_out() {
+    let page = Page::open().await;
+    // Twelve at a, all of whom speak in the evening, and one at night; those after them on Sunday, six in each week.
+    let rows = |week: usize| {
+        (0..24_usize).map(move |place| {
+            let at_night = (place == 0).then_some(24 + 3);
+            let on_sunday = (place / 6 == week).then_some(6 * 24);
+            let hours = [20].into_iter().chain(at_night).chain(on_sunday);
+            let site = if place < 12 { "a" } else { "b" };
+            WeekRow { uses: Uses::of(hours), ..row(site, vec![child(Standing::OnTrack)]) }
+        })
+    };
+    page.week("2026W46", rows(0)).await;
+    page.week(LAST, rows(1)).await;
+    let site = || Filters { site: Some("a".to_owned()), ..Filters::default() };
+    let hours = async |role, weeks, filters| {
+        let shown = page.ask(role, weeks, filters).await.unwrap().hours.unwrap();
+        [shown[0][20], shown[1][3], shown[6][0], shown[3][4]]
+    };
+
+    let of_site = hours(Role::Auditor, 1, site()).await;
+    assert_eq!(of_site, [Some(12), None, None, Some(0)]);
+    let of_all = hours(Role::Auditor, 1, Filters::default()).await;
+    assert_eq!(of_all, [Some(24), None, None, Some(0)]);
+    let both = hours(Role::Auditor, 2, site()).await;
+    assert_eq!(both, [Some(24), None, None, Some(0)], "two weeks less one are the other");
+    let both = hours(Role::Coordinator, 2, site()).await;
+    assert_eq!(both, [Some(24), None, Some(12), Some(0)], "households of both weeks");
+    let whole = hours(Role::Coordinator, 1, Filters::default()).await;
+    assert_eq!(whole, [Some(24), Some(1), Some(6), Some(0)], "who may open them sees them");
+}
+
+#[tokio::test]
+async fn an_hour_of_one_site_goes_with_that_of_another_that_would_follow() {
+    let page = Page::open().await;
+    // At eight in the evening of Monday twelve at a and three at b, of twenty each.
+    let rows = (0..40_usize).map(|place| {
+        let (site, speak) = if place < 20 { ("a", place < 12) } else { ("b", place < 23) };
+        let uses = Uses::of(speak.then_some(20).into_iter());
+        WeekRow { uses, ..row(site, vec![child(Standing::OnTrack)]) }
+    });
+    page.week(LAST, rows).await;
+    let hour = async |role, site: Option<&str>| {
+        let filters = Filters { site: site.map(str::to_owned), ..Filters::default() };
+        page.ask(role, 1, filters).await.unwrap().hours.unwrap()[0][20]
+    };
+
+    assert_eq!(hour(Role::Auditor, None).await, Some(15));
+    assert_eq!(hour(Role::Auditor, Some("b")).await, None);
+    assert_eq!(hour(Role::Auditor, Some("a")).await, None, "15 less 12 are those of b");
+    assert_eq!(hour(Role::Coordinator, Some("a")).await, Some(12));
 }
 
 #[tokio::test]
