@@ -18,6 +18,7 @@ use crate::contact::rows::{ChildWeek, FAMILIES, FamilyRow, WeekRow, week_book};
 use crate::contact::{self, placement};
 use crate::execute::{self, Failure};
 use crate::family::no_such_case;
+use crate::family::tasks::Task;
 use crate::relay::Relay;
 use crate::store::{Store, StoreError};
 
@@ -35,8 +36,17 @@ pub async fn show(relay: &Relay, staff: &Staff, case_code: &str) -> Result<api::
     let row = store.row(staff.programme, FAMILIES, &family.0.to_be_bytes()).await?;
     let row = row.as_ref().and_then(FamilyRow::read).ok_or_else(no_such_case)?;
     let facts = Facts::of(store, family).await?;
+    let mut stands = listed(&row, now);
+    // Who has just seen to something does not find it here until the row is reckoned anew.
+    let tasks = execute::family::tasks(store, family).await?;
+    let is_done = |task: &jiashu_api::task::Task| {
+        let is_it =
+            |one: &&Task| (one.kind.name(), one.member.0) == (task.kind.as_str(), task.member);
+        tasks.iter().find(is_it).is_some_and(|one| !one.is_open())
+    };
+    stands.tasks.retain(|task| !is_done(task));
     Ok(api::Case {
-        stands: listed(&row, now),
+        stands,
         worker: worker_of(store, staff.programme, family).await?.map(|number| number.0),
         members: members(relay, family, &facts).await?,
         plan: facts.plan.iter().map(rule).collect(),
