@@ -11,7 +11,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiashu_contact::week::Week;
 use jiashu_proto::entry::Generation;
 use jiashu_proto::id::{Millis, Scope};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
 use super::columns::Columns;
@@ -33,9 +33,27 @@ const DOUBT_MS: Millis = 60 * 1000;
 const AT_ONCE: usize = 2;
 
 /// The weeks that were asked for lately.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Kept {
     weeks: Mutex<HashMap<(Scope, Week), KeptWeek>>,
+    /// In bytes: [`MOST`].
+    most: usize,
+    /// Who reads more than is kept, as a year of a large programme is, waits until nobody else counts as much.
+    large: Arc<Semaphore>,
+}
+
+/// Weeks that somebody asked for, in order.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) columns: Vec<Arc<Columns>>,
+    /// To be dropped with them, where they are more than is kept.
+    pub(super) large: Option<OwnedSemaphorePermit>,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self::of_at_most(MOST)
+    }
 }
 
 #[derive(Debug)]
@@ -84,7 +102,12 @@ impl Notes {
 }
 
 impl Kept {
-    /// Those weeks, in order; what is not here is read. One at a time reads, so that who asks meanwhile finds it.
+    pub(super) fn of_at_most(most: usize) -> Self {
+        Self { weeks: Mutex::default(), most, large: Arc::new(Semaphore::new(1)) }
+    }
+
+    /// Those weeks; what is not here is read. One at a time reads, so that who asks meanwhile finds it, and one at a time
+    /// holds more than is kept, however many ask.
     ///
     /// # Errors
     ///
@@ -95,15 +118,23 @@ impl Kept {
         programme: Scope,
         weeks: &[Week],
         now: Millis,
-    ) -> Result<Vec<Arc<Columns>>, StoreError> {
+    ) -> Result<Held, StoreError> {
         let mut kept = self.weeks.lock().await;
         let notes = Notes::read(store, programme).await?;
         kept.retain(|(of, week), kept| *of != programme || kept.is_as_it_was(notes.of(*week), now));
         let missing: Vec<_> =
             weeks.iter().copied().filter(|week| !kept.contains_key(&(programme, *week))).collect();
         let read = missing.into_iter().map(|week| read(store, programme, week));
-        let read: HashMap<_, _> =
-            stream::iter(read).buffer_unordered(AT_ONCE).try_collect().await?;
+        let mut reading = stream::iter(read).buffer_unordered(AT_ONCE);
+        let (mut read, mut size, mut large) = (HashMap::new(), 0, None);
+        while let Some((week, columns)) = reading.try_next().await? {
+            size += columns.size();
+            read.insert(week, columns);
+            if size > self.most && large.is_none() {
+                // Nobody closes it.
+                large = self.large.clone().acquire_owned().await.ok();
+            }
+        }
         let mut found = Vec::with_capacity(weeks.len());
         for week in weeks {
             match (kept.get_mut(&(programme, *week)), read.get(week)) {
@@ -122,8 +153,8 @@ impl Kept {
                 kept.insert((programme, week), week_kept);
             }
         }
-        make_room(&mut kept);
-        Ok(found)
+        make_room(&mut kept, self.most);
+        Ok(Held { columns: found, large })
     }
 
     #[cfg(test)]
@@ -169,12 +200,12 @@ pub(crate) async fn aside<T: Send + 'static>(
 }
 
 /// What was asked for longest ago goes first.
-fn make_room(kept: &mut HashMap<(Scope, Week), KeptWeek>) {
+fn make_room(kept: &mut HashMap<(Scope, Week), KeptWeek>, most: usize) {
     let mut by_age: Vec<_> = kept.iter().map(|(key, kept)| (kept.asked_at, *key)).collect();
     by_age.sort_unstable();
     let mut size: usize = kept.values().map(|kept| kept.columns.size()).sum();
     for (_, key) in by_age {
-        if size <= MOST {
+        if size <= most {
             return;
         }
         size -= kept.remove(&key).map_or(0, |kept| kept.columns.size());

@@ -21,7 +21,7 @@ use self::columns::Columns;
 use self::filter::{Dimension, Filter, UNKNOWN};
 use self::gaps::{BUCKETS, gaps};
 use self::hours::{SeenHours, seen_alone, seen_in_week, uses};
-use self::kept::aside;
+use self::kept::{Held, aside};
 use super::audit::{self, Asked};
 use super::caseload::workers;
 use super::period::Period;
@@ -97,10 +97,17 @@ pub async fn overview(
     let weeks = weeks(query, now)?;
     let filter = Filter::of(relay, staff.programme, &query.filters).await?;
     let store = &*relay.store;
-    let columns = relay.kept_weeks.weeks(store, staff.programme, &weeks, now).await?;
+    let Held { columns, large } =
+        relay.kept_weeks.weeks(store, staff.programme, &weeks, now).await?;
     let choices = choices(relay, staff, &columns).await?;
     let counting = Counting { view, filters: query.filters.clone(), filter, columns };
-    let counted = aside(move || counting.count()).await?;
+    let counted = aside(move || {
+        let counted = counting.count();
+        // Both at once, and also where nobody waits for it any more: only then may somebody else hold as much.
+        drop((counting, large));
+        counted
+    })
+    .await?;
     Ok(counted.shown(view, &weeks, query, choices, now))
 }
 

@@ -8,6 +8,7 @@ use jiashu_proto::id::{DeviceId, MemberId, Scope, TokenHash};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use super::kept::Kept;
 use super::*;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -397,6 +398,26 @@ async fn a_family_that_was_struck_is_in_no_figure_and_out_of_memory() {
     let open = Query { weeks: Some(1), until: "2026W48".parse().ok(), ..Query::default() };
     assert!(!overview(&page.relay, &staff, &open).await.unwrap().weeks[0].closed);
     assert_eq!(kept.len().await, 0, "a week that has not closed is read each time");
+}
+
+#[tokio::test]
+async fn one_at_a_time_holds_more_weeks_than_are_kept() {
+    let mut page = Page::open().await;
+    page.week(LAST, [row("a", vec![child(Standing::OnTrack)])]).await;
+    page.relay.kept_weeks = Kept::of_at_most(1);
+    let (store, now) = (&*page.relay.store, page.relay.clock.now());
+    let weeks = [LAST.parse().unwrap()];
+    let ask = || page.relay.kept_weeks.weeks(store, PROGRAMME, &weeks, now);
+
+    let held = ask().await.unwrap();
+    let second = ask();
+    tokio::pin!(second);
+    let waits = tokio::time::timeout(std::time::Duration::from_millis(200), &mut second).await;
+    assert!(waits.is_err(), "the first still counts");
+    drop(held);
+    assert_eq!(second.await.unwrap().columns.len(), 1);
+    assert_eq!(page.all(1).await.total.children, Some(1), "it gives back what it held");
+    assert_eq!(page.all(1).await.total.children, Some(1));
 }
 
 proptest! {
