@@ -1,5 +1,5 @@
 //! (j) What staff ask of a programme of 100,000 families: a report of a week, the worklist, twelve weeks of the programme's
-//! page, and weeks as a file of rows.
+//! page, pages as a browser is sent them, and weeks as a file of rows.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -111,6 +111,7 @@ fn measure(
         report.add(what, "ms", [runs, Vec::new()], Some((aim, aim)));
     }
     page(relay, store, week, effort, report)?;
+    pages(relay, store, effort, report)?;
     rows_of_weeks(relay, store, week, effort, report)
 }
 
@@ -140,6 +141,62 @@ fn page(relay: &Relay, store: &str, week: Week, effort: Effort, report: &mut Rep
     let what = format!("memory of {OF_A_PAGE} weeks of {COUNT} families, {store}");
     report.add(what, "MiB", [vec![figure(grown) / 1024.0], Vec::new()], None);
     Ok(())
+}
+
+/// Pages as a browser is sent them, packed: until all of it has come, and how large it is.
+fn pages(relay: &Relay, store: &str, effort: Effort, report: &mut Report) -> Result<()> {
+    let cookie = come_in(relay.address)?;
+    let asked = [
+        ("the families", "/staff/families"),
+        ("the silent ones", "/staff/families?standing=silent"),
+        ("the programme", "/staff/programme"),
+    ];
+    for (which, path) in asked {
+        let headers = format!("cookie: {cookie}\r\naccept-encoding: gzip\r\n");
+        let (mut times, mut sizes) = (Vec::new(), Vec::new());
+        for _ in 0..effort.runs {
+            let began = Instant::now();
+            let answer = exchange(relay.address, "GET", path, &headers)?;
+            times.push(began.elapsed().as_secs_f64() * 1_000.0);
+            sizes.push(figure(u64::try_from(answer.len())?) / 1_000.0);
+        }
+        let what = format!("the page of {which}, of {COUNT} families, {store}");
+        report.add(what.clone(), "ms", [times, Vec::new()], Some((300.0, 300.0)));
+        report.add(what, "kB", [sizes, Vec::new()], Some((60.0, 60.0)));
+    }
+    Ok(())
+}
+
+/// Signs in by a link, as a browser does: its cookie.
+fn come_in(address: SocketAddr) -> Result<String> {
+    let link = exchange(address, "POST", "/api/v1/staff/me/sign-in-link", &bearer())?;
+    let link = String::from_utf8(link)?;
+    let (_, rest) = link.split_once("/staff/in/").context("no link")?;
+    let code = rest.split('"').next().context("no code")?;
+    let own = "sec-fetch-site: same-origin\r\n";
+    let entered = exchange(address, "POST", &format!("/staff/in/{code}"), own)?;
+    let entered = String::from_utf8(entered)?;
+    let (_, cookie) = entered.split_once("set-cookie: ").context("no cookie")?;
+    Ok(cookie.split(';').next().unwrap_or_default().to_owned())
+}
+
+/// All that comes back, head and body; it must not be a refusal.
+fn exchange(address: SocketAddr, method: &str, path: &str, headers: &str) -> Result<Vec<u8>> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nhost: relay\r\n{headers}content-length: 0\r\nconnection: close\r\n\r\n"
+    )?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let is_fine = answer.starts_with(b"HTTP/1.1 2") || answer.starts_with(b"HTTP/1.1 303");
+    ensure!(is_fine, "{}", String::from_utf8_lossy(answer.get(..300).unwrap_or(&answer)));
+    Ok(answer)
+}
+
+fn bearer() -> String {
+    let token = Token { scope: PROGRAMME, device: DeviceId(1), secret: [7; 16] };
+    format!("authorization: Bearer {}\r\n", URL_SAFE_NO_PAD.encode(token.to_bytes()))
 }
 
 /// Rows a second of `family_week.csv`, and how much more memory four weeks of it take than one.
@@ -212,13 +269,9 @@ fn get(address: SocketAddr, path: &str) -> Result<usize> {
 }
 
 fn ask(address: SocketAddr, path: &str) -> Result<TcpStream> {
-    let token = Token { scope: PROGRAMME, device: DeviceId(1), secret: [7; 16] };
-    let bearer = URL_SAFE_NO_PAD.encode(token.to_bytes());
+    let bearer = bearer();
     let mut stream = TcpStream::connect(address)?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nhost: relay\r\nauthorization: Bearer {bearer}\r\nconnection: close\r\n\r\n"
-    )?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: relay\r\n{bearer}connection: close\r\n\r\n")?;
     Ok(stream)
 }
 
