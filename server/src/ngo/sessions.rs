@@ -279,3 +279,87 @@ pub async fn end_named(relay: &Relay, staff: &Staff, name: &str) -> Result<(), F
     }
     Err(Refusal::new(ErrorCode::Unknown, "there is no such session").into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contact::tests::{PROGRAMME, Weeks};
+    use crate::store::Change;
+
+    const STAFF: DeviceId = DeviceId(1);
+
+    /// A browser that signed in just now.
+    async fn signed_in(weeks: &Weeks) -> Session {
+        let (store, now) = (&*weeks.relay.store, weeks.relay.clock.now());
+        let (session, batch) = begin(store, PROGRAMME, STAFF, "Firefox, Linux", now).await.unwrap();
+        store.commit(PROGRAMME, batch).await.unwrap();
+        session
+    }
+
+    async fn is_in(weeks: &Weeks, session: &Session) -> bool {
+        whose(&weeks.relay, session).await.unwrap().is_some()
+    }
+
+    #[tokio::test]
+    async fn a_session_ends_by_rest_by_age_and_with_its_member_of_staff() {
+        let weeks = Weeks::begin().await;
+        let clock = &weeks.relay.clock;
+        let [rests, used] = [signed_in(&weeks).await, signed_in(&weeks).await];
+        let began = clock.now();
+
+        // What is used goes on until it is too old.
+        while clock.now() < began + LASTS_MS - RESTS_MS {
+            clock.set(clock.now() + RESTS_MS - 1);
+            assert!(is_in(&weeks, &used).await, "{}", clock.now() - began);
+        }
+        assert!(!is_in(&weeks, &rests).await);
+        clock.set(began + LASTS_MS);
+        assert!(!is_in(&weeks, &used).await);
+
+        let out = signed_in(&weeks).await;
+        let revoke = Batch { changes: vec![Change::RevokeSeat(STAFF)], ..Batch::new(clock.now()) };
+        weeks.relay.store.commit(PROGRAMME, revoke).await.unwrap();
+        assert!(!is_in(&weeks, &out).await);
+    }
+
+    #[tokio::test]
+    async fn a_request_under_way_brings_no_session_back_that_was_ended() {
+        let weeks = Weeks::begin().await;
+        let (store, now) = (&*weeks.relay.store, weeks.relay.clock.now());
+        let session = signed_in(&weeks).await;
+        let (seq, read_before) = find(store, PROGRAMME, STAFF).await.unwrap();
+
+        end(&weeks.relay, &session).await.unwrap();
+        let late = store.commit(PROGRAMME, put(STAFF, seq, read_before, now)).await;
+
+        assert!(matches!(late, Err(StoreError::Stale { .. })), "{late:?}");
+        assert!(!is_in(&weeks, &session).await);
+        end(&weeks.relay, &session).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn of_too_many_the_one_that_rested_longest_ends() {
+        let weeks = Weeks::begin().await;
+        let first = signed_in(&weeks).await;
+        let mut last = first.clone();
+        for _ in 0..MOST {
+            weeks.relay.clock.set(weeks.relay.clock.now() + 1);
+            last = signed_in(&weeks).await;
+        }
+
+        assert!(!is_in(&weeks, &first).await && is_in(&weeks, &last).await);
+        let staff = Staff::load(&*weeks.relay.store, PROGRAMME, STAFF).await.unwrap();
+        let listed = list(&weeks.relay, &staff).await.unwrap();
+        assert_eq!((listed.len(), &listed[0].name), (MOST, &last.name()));
+    }
+
+    #[test]
+    fn a_form_is_of_its_own_session_alone() {
+        let session = |secret| Session(Token { scope: PROGRAMME, device: STAFF, secret });
+        let own = session([1; 16]);
+
+        assert!(own.is_form_token(&own.form_token()));
+        assert!(!own.is_form_token(&session([2; 16]).form_token()) && !own.is_form_token(""));
+        assert_eq!(Session::from_bytes(&own.to_bytes()), Some(own));
+    }
+}

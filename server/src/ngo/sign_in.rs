@@ -351,6 +351,57 @@ fn no_such_link() -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contact::tests::{PROGRAMME, Weeks};
+
+    fn code_of(made: &api::SignInLink) -> Code {
+        Code::parse(made.link.rsplit('/').next().unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn of_two_who_open_a_link_at_once_one_is_in() {
+        let weeks = Weeks::begin().await;
+        let relay = &weeks.relay;
+        let code = code_of(&make(relay, PROGRAMME, DeviceId(1), "own").await.unwrap());
+
+        let (one, other) = tokio::join!(enter(relay, &code, "a"), enter(relay, &code, "b"));
+
+        assert_eq!([&one, &other].map(Result::is_ok).into_iter().filter(|ok| *ok).count(), 1);
+        assert!(enter(relay, &code, "c").await.is_err());
+        let session = one.or(other).unwrap();
+        assert!(sessions::whose(relay, &session).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_link_ends_after_an_hour_where_there_are_too_many_and_with_who_is_out() {
+        let weeks = Weeks::begin().await;
+        let relay = &weeks.relay;
+        let link = async || code_of(&make(relay, PROGRAMME, DeviceId(1), "own").await.unwrap());
+        let holds =
+            async |code: &Code| holds(&*relay.store, code, relay.clock.now()).await.unwrap();
+        let first = link().await;
+        for _ in 1..MOST_OPEN {
+            link().await;
+        }
+        assert!(holds(&first).await);
+        let last = link().await;
+        assert!(!holds(&first).await, "five are open at most");
+        let forged = Code(Token { secret: [0; 16], ..last.0.clone() });
+        let elsewhere = Code(Token { scope: weeks.family, ..last.0.clone() });
+        let nowhere = Code(Token { scope: Scope(404), ..last.0.clone() });
+        for bad in [&forged, &elsewhere, &nowhere] {
+            assert!(!holds(bad).await && enter(relay, bad, "x").await.is_err());
+        }
+
+        relay.clock.set(relay.clock.now() + LASTS_MS);
+        assert!(!holds(&last).await && enter(relay, &last, "x").await.is_err());
+        let of_who_leaves = link().await;
+        let changes = vec![Change::RevokeSeat(DeviceId(1))];
+        let out = Batch { changes, ..Batch::new(relay.clock.now()) };
+        relay.store.commit(PROGRAMME, out).await.unwrap();
+        assert!(enter(relay, &of_who_leaves, "x").await.is_err());
+        assert!(make(relay, PROGRAMME, DeviceId(1), "own").await.is_err());
+        assert!(make(relay, PROGRAMME, DeviceId(9), "own").await.is_err(), "there is none");
+    }
 
     #[test]
     fn a_code_reads_back_and_in_one_form_alone() {
