@@ -14,6 +14,8 @@ use jiashu_api::report::Thresholds;
 use jiashu_api::site::Site;
 use jiashu_api::staff::{Assign, Me, New};
 use jiashu_api::task::Done;
+use jiashu_contact::standing::Standing;
+use jiashu_proto::bounds::MAX_SITE_CODE;
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::id::{DeviceId, MemberId};
 use serde::Serialize;
@@ -107,7 +109,7 @@ impl FromRequestParts<Door> for Staff {
 async fn list(State(door): State<Door>, staff: Staff, uri: Uri) -> Result<Response, No> {
     let no = || {
         malformed(
-            "?limit= and ?after= are how many families, at most 100000; ?site= is a code, ?standing= a word of this API",
+            "?limit= and ?after= are how many families, at most 100000; ?site= is a code, ?standing= one of this API's words",
         )
     };
     let mut which = Which::first(USUAL);
@@ -116,8 +118,12 @@ async fn list(State(door): State<Door>, staff: Staff, uri: Uri) -> Result<Respon
         match key {
             "limit" => which.most = number()?,
             "after" => which.after = number()?,
-            "site" => which.site = Some(value.to_owned()),
-            "standing" => which.standing = Some(value.to_owned()),
+            "site" if (1..=MAX_SITE_CODE).contains(&value.len()) => {
+                which.site = Some(value.to_owned());
+            }
+            "standing" if Standing::ALL.iter().any(|one| one.name() == value) => {
+                which.standing = Some(value.to_owned());
+            }
             _ => return Err(no()),
         }
     }

@@ -58,7 +58,11 @@ fn operations() -> Vec<Asked> {
             .with(query("limit", whole(0, MOST as u64), "So many at most"))
             .with(query("after", whole(0, MOST as u64), "So many before them are passed over"))
             .with(query("site", text("^[A-Za-z0-9._-]{1,32}$"), "Those of this site alone"))
-            .with(query("standing", text("^[a-z_]{1,20}$"), "Those that stand so alone"))
+            .with(query(
+                "standing",
+                text("^(not_active|paused|on_track|new|watch|at_risk|silent|dormant)$"),
+                "Those that stand so alone",
+            ))
             .gives::<worklist::Worklist>(),
         get("/api/v1/families/{case}", "All that staff see of a family; it is noted who looked")
             .with(case())
