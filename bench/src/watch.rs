@@ -354,6 +354,7 @@ impl Drawn {
             replaces: None,
             site: None,
             proposal: Vec::new(),
+            care: None,
         };
         Ok(Self { enrol, joins })
     }

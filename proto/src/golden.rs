@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use crate::entry::{
-    Adjust, Consent, ContactPlan, Content, Cursor, Fired, How, IntendedRule, Leaving, LinkFact,
-    MemberFact, Message, Notice, Noticed, Nudge, Nudged, Pause, PauseReason, Placement, Proposal,
-    Receipt, RequestFact, RuleText, Rung, Schedule, ScheduleState, SuspendedFor, Suspension,
-    SuspensionReason, Terms, Tombstone, WrapsFact, kind,
+    Adjust, Care, Consent, ContactPlan, Content, Cursor, Fired, How, IntendedRule, Leaving,
+    LinkFact, MemberFact, Message, Notice, Noticed, Nudge, Nudged, Pause, PauseReason, Placement,
+    Proposal, Receipt, RequestFact, RuleText, Rung, Schedule, ScheduleState, SuspendedFor,
+    Suspension, SuspensionReason, Terms, Tombstone, WrapsFact, kind,
 };
 use crate::error::ErrorCode;
 use crate::frame::*;
@@ -233,6 +233,7 @@ fn client_frames() -> Vec<(&'static str, u8, ClientFrame)> {
                 replaces: None,
                 site: None,
                 proposal: vec![],
+                care: None,
             }),
         ),
         (
@@ -248,6 +249,7 @@ fn client_frames() -> Vec<(&'static str, u8, ClientFrame)> {
                 replaces: Some(Scope(7)),
                 site: None,
                 proposal: vec![],
+                care: None,
             }),
         ),
         (
@@ -263,6 +265,23 @@ fn client_frames() -> Vec<(&'static str, u8, ClientFrame)> {
                 replaces: None,
                 site: Some("tianshui".into()),
                 proposal: vec![IntendedRule { rule: rule(), tolerance_min: None }],
+                care: None,
+            }),
+        ),
+        (
+            "enrol, children with their grandparents",
+            0,
+            ClientFrame::Enrol(Enrol {
+                case_code: "GS-001".into(),
+                family: Scope(8),
+                link: vec![1],
+                cards: vec![],
+                members: vec![],
+                consents: vec![],
+                replaces: None,
+                site: None,
+                proposal: vec![],
+                care: Some(Care::Grandparents),
             }),
         ),
         (
@@ -417,6 +436,16 @@ fn member() -> MemberFact {
     MemberFact { member: MemberId(3), zone: "Asia/Shanghai".into(), language: "zh-Hans".into() }
 }
 
+fn cared_for() -> Content {
+    Content::Placement(Placement {
+        programme: Scope(7),
+        case_code: "GS-001".into(),
+        site: None,
+        since: AT,
+        care: Some(Care::BoardingSchool),
+    })
+}
+
 fn consent() -> Consent {
     Consent {
         consent_on: Some("2026-11-01".into()),
@@ -453,6 +482,7 @@ fn of_contact() -> Vec<Content> {
             case_code: "GS-001".into(),
             site: Some("tianshui".into()),
             since: AT,
+            care: None,
         }),
         Content::Nudge(Nudge { child: MemberId(3), whom: Nudged::Caregivers }),
         Content::Suspension(Suspension {
@@ -630,6 +660,17 @@ fn relay_frames() -> Vec<(&'static str, u8, RelayFrame)> {
             }),
         ),
         (
+            "entries, who looks after the children",
+            0,
+            RelayFrame::Entries(Entries {
+                after: 0,
+                upto: 1,
+                tag: 17,
+                floor: 0,
+                entries: vec![WireEntry { seq: 1, at: AT, content: cared_for().to_bytes() }],
+            }),
+        ),
+        (
             "entries, a family leaves",
             0,
             RelayFrame::Entries(Entries {
@@ -748,6 +789,7 @@ fn every_frame_reads_back() {
     for content in contents().into_iter().chain(of_contact()).chain([
         request(),
         leaving(),
+        cared_for(),
         consent_by_a_text(),
         consent_of_a_childs_own_word(),
     ]) {

@@ -90,6 +90,7 @@ impl FamilySpec {
             replaces: None,
             site: None,
             proposal: Vec::new(),
+            care: None,
         };
         (enrol, secrets)
     }

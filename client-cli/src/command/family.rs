@@ -1,8 +1,10 @@
 //! `family`: who is in, on which phones, by which open cards, what changed, who asks to be let in;
 //! and where the relay shows another list of phones, both.
 
+use jiashu_proto::entry::{Care, Content, PLACEMENT_KEY};
 use jiashu_proto::id::{Epoch, MemberId, Millis};
 use jiashu_roster::Roster;
+use rusqlite::Connection;
 use serde::Serialize;
 
 use super::changes::{self, ChangeJson};
@@ -12,12 +14,14 @@ use super::{Context, View, suspensions};
 use crate::clock::{now, now_ms};
 use crate::error::{ExitCode, Result};
 use crate::say::{self, People, on_clock, zone};
+use crate::state::fact;
 use crate::sync::forks;
 
 /// What `family --json` says.
 #[derive(Serialize)]
 pub(super) struct FamilyJson {
     members: Vec<MemberJson>,
+    care: Option<&'static str>,
     devices: Vec<DeviceJson>,
     cards: Vec<CardJson>,
     requests: Vec<RequestJson>,
@@ -96,12 +100,22 @@ pub(super) fn describe(view: &View) -> Result<FamilyJson> {
     let asking = requests::open(state, family, now_ms())?;
     Ok(FamilyJson {
         members: members.collect(),
+        care: care(state.db())?,
         devices: devices(view, &family.roster),
         cards: cards(view, &family.roster),
         requests: asking.iter().map(|asking| asking.json(people)).collect(),
         changes: changes::recent(state, people, now_ms())?,
         fork: fork.map(|(from, roster)| fork_json(view, from, &roster)),
     })
+}
+
+/// Who looks after the children, as the staff of the programme noted it.
+fn care(db: &Connection) -> Result<Option<&'static str>> {
+    let placement = fact::find(db, PLACEMENT_KEY)?.and_then(|fact| match fact.content {
+        Content::Placement(placement) => Some(placement),
+        _ => None,
+    });
+    Ok(placement.and_then(|placement| placement.care).map(Care::name))
 }
 
 fn names(people: &People, members: &[MemberId]) -> Vec<String> {
@@ -141,6 +155,9 @@ fn print(context: &mut Context<'_>, view: &View, family: &FamilyJson) -> Result<
         let local = local.as_ref().map(|local| format!("  now {local}")).unwrap_or_default();
         let suspended = if *suspended { ", suspended by the staff" } else { "" };
         writeln!(context.out, "{member}  {name}, {role}{local}{suspended}")?;
+    }
+    if let Some(care) = family.care {
+        writeln!(context.out, "Who looks after the children, as the staff noted it: {care}")?;
     }
     writeln!(context.out)?;
     for line in phones_and_cards(view, &family.devices, &family.cards) {

@@ -105,6 +105,7 @@ pub(super) fn draw(
         replaces,
         site: family.site.clone(),
         proposal: proposal(family),
+        care: None,
     };
     Ok(Drawn { enrol, cards })
 }

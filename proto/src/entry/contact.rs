@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::RuleText;
+use super::{Care, RuleText};
 use crate::id::{DeviceId, MemberId, Millis, Scope};
 
 /// Key of what the family intends.
@@ -151,6 +151,9 @@ pub struct Placement {
     /// Since when, in ms.
     #[n(3)]
     pub since: Millis,
+    /// Who looks after its children; absent where staff did not say.
+    #[n(4)]
+    pub care: Option<Care>,
 }
 
 /// Whom the family's phones prompt that a child would be glad to hear from a parent.

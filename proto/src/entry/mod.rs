@@ -7,6 +7,7 @@
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
 pub use blob::{BLOB_KEYS, BlobFact, BlobState, blob_key};
+pub use care::Care;
 pub use consent::{Agreed, Consent, How, Terms};
 pub use contact::{
     ContactPlan, IntendedRule, NUDGE_KEYS, Nudge, Nudged, PAUSE_KEYS, PLACEMENT_KEY, PLAN_KEY,
@@ -23,6 +24,7 @@ pub use schedule::{
 use crate::id::{CodeHash, DeviceId, Epoch, MemberId, Millis, Ref};
 
 mod blob;
+mod care;
 mod consent;
 mod contact;
 mod jurisdiction;

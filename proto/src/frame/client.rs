@@ -3,7 +3,9 @@
 use minicbor::{Decode, Encode};
 
 use super::relay::ToClose;
-use crate::entry::{Consent, Cursor, IntendedRule, MemberFact, RuleText, Rung, ScheduleState, Seq};
+use crate::entry::{
+    Care, Consent, Cursor, IntendedRule, MemberFact, RuleText, Rung, ScheduleState, Seq,
+};
 use crate::id::{CodeHash, Epoch, InviteId, MemberId, Millis, N, Ref, Scope, Token, TokenHash};
 
 /// Says who a lane is and how far it has read.
@@ -458,6 +460,9 @@ pub struct Enrol {
     /// What contact was agreed on with the worker: proposed to the family.
     #[cbor(n(8), with = "crate::frame::list::sparse", has_nil)]
     pub proposal: Vec<IntendedRule>,
+    /// Who looks after its children.
+    #[n(9)]
+    pub care: Option<Care>,
 }
 
 /// Staff: voids devices and invites of a family. At once they open nothing; the family is asked to

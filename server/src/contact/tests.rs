@@ -4,7 +4,7 @@ use jiashu_contact::ledger::Way;
 use jiashu_contact::standing::Standing;
 use jiashu_contact::week::Week;
 use jiashu_proto::entry::{
-    Consent, ContactPlan, Content, IntendedRule, Message, Receipt, RuleText, Rung, Terms,
+    Care, Consent, ContactPlan, Content, IntendedRule, Message, Receipt, RuleText, Rung, Terms,
 };
 use jiashu_proto::frame::{ClientFrame, Enrol, RecordConsent};
 use jiashu_proto::id::{DeviceId, MemberId, Millis, Ref, Scope, TokenHash};
@@ -86,7 +86,7 @@ impl Weeks {
         let raw = Raw::new(([127, 0, 0, 1], 0).into());
         let way = |secret| joining::Way { raw, scope: family, secret };
         let cards = secrets.into_iter().map(way).collect();
-        let enrol = ClientFrame::Enrol(enrol);
+        let enrol = ClientFrame::Enrol(Enrol { care: Some(Care::Grandparents), ..enrol });
         execute::staff::command(&relay, PROGRAMME, number, enrol).await.unwrap();
         let rule = RuleText::new("2026-11-01T19:30:00", "Asia/Shanghai", Some("FREQ=DAILY"));
         let rules = vec![IntendedRule { rule, tolerance_min: None }];

@@ -213,7 +213,11 @@ pub async fn finish_enrolment(
     case_code: &str,
 ) -> Result<Enrolled, Failure> {
     let store = &*relay.store;
-    let (_, case) = case(store, programme, case_code).await?;
+    let (_, mut case) = case(store, programme, case_code).await?;
+    if let (None, Some(replaced)) = (case.care, case.replaces) {
+        // A list that does not say it leaves what is known.
+        case.care = placement(store, replaced).await?.and_then(|placement| placement.care);
+    }
     let settings = consent_settings(store, programme).await?;
     let founded = found_family(programme, &case, settings, relay.clock.now())?;
     let done = match store.commit(case.family, founded).await {

@@ -379,7 +379,7 @@ async fn hand_over(
     let (roster, ..) = checked_links(relay, family).await?;
     let consents = staff::consents(store, family).await?;
     let (case_code, site) = (taken.case_code.clone(), taken.site.clone());
-    let placement = Placement { programme: to, case_code, site, since: now };
+    let placement = Placement { programme: to, case_code, site, since: now, care: standing.1.care };
     let open = tasks(store, family).await?;
     let mut batch = decide_handover(family, &standing, placement, &roster, &consents, &open, now);
     batch.requires.extend(seen);

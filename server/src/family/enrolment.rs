@@ -116,7 +116,7 @@ pub fn found_family(
     entries.extend(consented.map(|content| NewEntry::of(&content)));
     check_rules(&enrol.proposal)?;
     let (case_code, site, since) = (enrol.case_code.clone(), enrol.site.clone(), now);
-    let placement = Placement { programme, case_code, site, since };
+    let placement = Placement { programme, case_code, site, since, care: enrol.care };
     entries.push(NewEntry::of(&Content::Placement(placement)));
     if !enrol.proposal.is_empty() {
         let proposal = Proposal { staff: WORKER, rules: enrol.proposal.clone() };

@@ -97,7 +97,7 @@ mod tests {
 
     fn placement() -> Placement {
         let site = Some("tianshui".to_owned());
-        Placement { programme: Scope(70), case_code: "GS-001".into(), site, since: 40 }
+        Placement { programme: Scope(70), case_code: "GS-001".into(), site, since: 40, care: None }
     }
 
     #[test]

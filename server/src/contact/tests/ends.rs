@@ -34,6 +34,8 @@ async fn a_family_that_begins_anew_leaves_no_week_open_and_is_counted_once() {
     let enrol = ClientFrame::Enrol(Enrol { replaces: Some(old), ..enrol });
     execute::staff::command(&weeks.relay, PROGRAMME, DeviceId(1), enrol).await.unwrap();
 
+    let placement = crate::contact::placement(&*weeks.relay.store, weeks.family).await.unwrap();
+    assert_eq!(placement.unwrap().care, Some(Care::Grandparents));
     weeks.until("2026-11-18T14:00").await;
     let ended = rows(&weeks, "2026W46").await;
     assert_eq!(ended.len(), 1);

@@ -71,6 +71,8 @@ async fn what_was_counted_stays_in_the_weeks_that_have_ended() {
     }
     let state = store.state(family).await.unwrap().unwrap();
     assert_eq!((state.active, state.counted_since), (true, None));
+    let care = placement(store, family).await.unwrap().unwrap().care;
+    assert_eq!(care, Some(jiashu_proto::entry::Care::Grandparents));
     assert_eq!(store.book(OTHER, FAMILIES).await.unwrap().len(), 1);
     assert_eq!(week(&weeks, OTHER, "2026W47").await, None);
 

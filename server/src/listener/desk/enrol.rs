@@ -120,6 +120,7 @@ mod tests {
             replaces: None,
             site: None,
             proposal: Vec::new(),
+            care: None,
         })
     }
 
