@@ -19,6 +19,7 @@ const FAMILY: Family = {
   caseCode: 'LI-7',
   members: [member(1, 'parent', 'phone'), member(2, 'child', null)],
   site: null,
+  care: null,
   plan: null,
 }
 

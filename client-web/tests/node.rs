@@ -11,6 +11,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use jiashu_proto::entry::Care;
 use jiashu_proto::frame::{ClientFrame, Enrol};
 use jiashu_proto::id::Role;
 use jiashu_roster::{Link, Roster, code_hash};
@@ -19,13 +20,13 @@ use jiff::tz::TimeZoneDatabase;
 use serde_json::Value;
 
 const LIST: &str = "\
-case_code,member,role,name,time_zone,language,device,shared_device,consent_on,assent_on,born_on,counting_on,counting_assent_on,site,plan,consent_text,consent_how,consent_witness,consent_until
-LI-7,1,parent,KanaryMama,Europe/Rome,it,KanaryPhone,,2026-05-01,,1980-02-03,2026-05-01,,,\"wed,sun 19:30\",3,telephone,no,2999-05-01
-LI-7,2,caregiver,KanaryNainai,Asia/Shanghai,zh-Hans,KanaryHome,KanarySchool,,,,,,gansu-1,,,,,
-LI-7,3,child,KanaryLili,Asia/Shanghai,zh-Hans,KanaryHome,,2026-05-03,2026-05-04,2017-01-02,2026-05-03,2026-05-04,,,,,,
-LI-7,4,child,KanaryXiao,Asia/Shanghai,zh-Hans,,,,2026-05-04,2010-01-02,,2026-05-05,,,4,thumbprint,yes,
-ION-1,1,parent,Maria,Europe/Rome,ro,Maria,,,,,,,,,,,,
-ION-1,2,child,Ion,Europe/Chisinau,ro,,,2026-05-03,,,,,,day 07:05,,,,
+case_code,member,role,name,time_zone,language,device,shared_device,consent_on,assent_on,born_on,counting_on,counting_assent_on,site,plan,consent_text,consent_how,consent_witness,consent_until,care
+LI-7,1,parent,KanaryMama,Europe/Rome,it,KanaryPhone,,2026-05-01,,1980-02-03,2026-05-01,,,\"wed,sun 19:30\",3,telephone,no,2999-05-01,
+LI-7,2,caregiver,KanaryNainai,Asia/Shanghai,zh-Hans,KanaryHome,KanarySchool,,,,,,gansu-1,,,,,,
+LI-7,3,child,KanaryLili,Asia/Shanghai,zh-Hans,KanaryHome,,2026-05-03,2026-05-04,2017-01-02,2026-05-03,2026-05-04,,,,,,,grandparents
+LI-7,4,child,KanaryXiao,Asia/Shanghai,zh-Hans,,,,2026-05-04,2010-01-02,,2026-05-05,,,4,thumbprint,yes,,
+ION-1,1,parent,Maria,Europe/Rome,ro,Maria,,,,,,,,,,,,,
+ION-1,2,child,Ion,Europe/Chisinau,ro,,,2026-05-03,,,,,,day 07:05,,,,,
 ";
 
 fn built() -> PathBuf {
@@ -111,11 +112,12 @@ fn what_the_browser_draws_is_an_enrolment_as_the_command_line_writes_it() {
 }
 
 #[test]
-fn what_the_list_says_of_consent_site_and_plan_is_sent() {
+fn what_the_list_says_of_consent_site_plan_and_care_is_sent() {
     let drawn = drawn();
     let [li, ion] = [&drawn[0], &drawn[1]].map(|(bytes, _)| enrol(bytes));
 
     assert_eq!((&*li.case_code, li.site.as_deref()), ("LI-7", Some("gansu-1")));
+    assert_eq!((li.care, ion.care), (Some(Care::Grandparents), None));
     let consents: Vec<_> = li.consents.iter().map(|consent| consent.member.0).collect();
     assert_eq!(consents, [1, 3, 4], "nothing is recorded of the grandmother");
     let [mama, lili, xiao] = [0, 1, 2].map(|at| &li.consents[at]);

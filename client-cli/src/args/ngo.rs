@@ -311,11 +311,14 @@ pub struct SetupArgs {
 The list is a CSV file, one row a member, with these columns in any order:
 case_code,member,role,name,time_zone,language,device,shared_device,consent_on,assent_on
 and, where they are known: born_on,counting_on,counting_assent_on,site,plan,
-consent_text,consent_how,consent_witness,consent_until
+consent_text,consent_how,consent_witness,consent_until,care
 
 consent_text is the number of your programme's text that was read, in the row's language; consent_how
 is written, oral-with-witness, thumbprint, telephone or online; consent_witness yes or no;
 consent_until the day from which on it holds no more.
+
+care says who looks after the family's children: grandparents, other-parent, relatives, siblings,
+neighbours, boarding-school, institution or self. One row of the family is enough.
 
 plan is when the family means to hear each other, on the child's clock: sun,wed 19:30. The family
 confirms it. counting_on and counting_assent_on say that contact of the family may be counted.

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use jiashu_proto::bounds;
-use jiashu_proto::entry::How;
+use jiashu_proto::entry::{Care, How};
 use jiashu_proto::id::Role;
 use jiashu_recurrence::parse_every;
 use jiff::civil::Date;
@@ -62,6 +62,12 @@ pub(super) fn role(text: &str) -> Result<Role, String> {
 pub(super) fn how(text: &str) -> Result<How, String> {
     let names = || How::ALL.map(How::name).join(", ");
     How::from_name(text).ok_or_else(|| format!("unknown: it is one of {}", names()))
+}
+
+/// Who looks after the children.
+pub(super) fn care(text: &str) -> Result<Care, String> {
+    let names = || Care::ALL.map(Care::name).join(", ");
+    Care::from_name(text).ok_or_else(|| format!("unknown: it is one of {}", names()))
 }
 
 /// The number of a text.

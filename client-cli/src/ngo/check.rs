@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use jiashu_proto::bounds;
-use jiashu_proto::entry::{Terms, own_word_from};
+use jiashu_proto::entry::{Care, Terms, own_word_from};
 use jiashu_proto::id::{MemberId, Role};
 use jiff::civil::Date;
 
@@ -55,6 +55,8 @@ pub(super) struct Member {
     site: Option<String>,
     /// When the family means to hear each other, as this row says.
     plan: Option<Planned>,
+    /// Who looks after the family's children, as this row says.
+    care: Option<Care>,
 }
 
 /// A family without a fault; its members are numbered from 1 without a gap.
@@ -68,6 +70,8 @@ pub(super) struct Family {
     pub(super) site: Option<String>,
     /// When it means to hear each other.
     pub(super) plan: Option<Planned>,
+    /// Who looks after its children.
+    pub(super) care: Option<Care>,
 }
 
 /// One phone of a family: whom it serves.
@@ -140,8 +144,8 @@ pub(super) fn check_by(bytes: &[u8], today: Date, settled: &Settled) -> Checked 
     for group in &groups {
         check_group(group, &mut checked);
     }
-    check_case_codes_differ(&groups, &mut checked.faults);
-    check_children_differ(&groups, &mut checked.faults);
+    differ::case_codes(&groups, &mut checked.faults);
+    differ::children(&groups, &mut checked.faults);
     sort_out(groups, &mut checked);
     checked
 }
@@ -197,6 +201,7 @@ impl Reading {
         let terms = terms(&mut cells, today);
         let site = cells.optional(Column::Site, |text| known_site(text, settled.sites.as_deref()));
         let plan = cells.optional(Column::Plan, cell::plan);
+        let care = cells.optional(Column::Care, cell::care);
         let no_consent = row.cell(Column::ConsentOn).trim().is_empty() && row.misshapen.is_none();
         let age = settled.own_word_age.filter(|_| role == Some(Role::Child));
         let born_in = age.and(born_on).map(cell::month);
@@ -231,6 +236,7 @@ impl Reading {
                     terms: terms.map(|terms| Terms { language: spoken, ..terms }),
                     site,
                     plan,
+                    care,
                 };
                 Some(member)
             }
@@ -323,6 +329,7 @@ fn check_group(group: &Group, checked: &mut Checked) {
             faults.extend(check_family(first, &members));
             faults.extend(agreed(group, Column::Site, |member| member.site.as_ref()).err());
             faults.extend(agreed(group, Column::Plan, |member| member.plan.as_ref()).err());
+            faults.extend(agreed(group, Column::Care, |member| member.care.as_ref()).err());
         }
     }
     checked.faults.append(&mut faults);
@@ -413,40 +420,6 @@ fn warn(reading: &Reading, member: &Member) -> Option<Finding> {
     }
 }
 
-/// Two codes that differ in the case of letters alone are one code, mistyped.
-fn check_case_codes_differ(groups: &[Group], faults: &mut Vec<Finding>) {
-    let mut seen: HashMap<String, &str> = HashMap::new();
-    for first in groups.iter().filter_map(|group| group.first()) {
-        let Some(code) = &first.case_code else { continue };
-        if let Some(earlier) = seen.insert(code.to_ascii_lowercase(), code) {
-            let reason = format!("{earlier} and {code} differ only in capitals: write them alike");
-            faults.push(first.finding(Column::CaseCode, reason));
-        }
-    }
-}
-
-/// A child of one name and one day of birth stands in one family only.
-fn check_children_differ(groups: &[Group], faults: &mut Vec<Finding>) {
-    let mut seen: HashMap<(String, Date), &Reading> = HashMap::new();
-    for reading in groups.iter().flatten() {
-        let Some(Member { role: Role::Child, name, born_on: Some(born_on), .. }) = &reading.member
-        else {
-            continue;
-        };
-        let child = (name.to_lowercase(), *born_on);
-        if let Some(earlier) = seen.get(&child) {
-            let code = earlier.case_code.as_deref().unwrap_or_default();
-            let reason = format!(
-                "duplicate child: a child of this name and day of birth stands in row {} ({code}) already",
-                earlier.line
-            );
-            faults.push(reading.finding(Column::BornOn, reason));
-        } else {
-            seen.insert(child, reading);
-        }
-    }
-}
-
 /// What all rows of a family say alike that say something; else what is wrong.
 fn agreed<T: Clone + PartialEq>(
     group: &Group,
@@ -478,17 +451,21 @@ fn sort_out(groups: Vec<Group>, checked: &mut Checked) {
             Some(case_code) => {
                 let site = agreed(&group, Column::Site, |member| member.site.as_ref());
                 let plan = agreed(&group, Column::Plan, |member| member.plan.as_ref());
+                let care = agreed(&group, Column::Care, |member| member.care.as_ref());
                 let mut members: Vec<_> =
                     group.into_iter().filter_map(|reading| reading.member).collect();
                 members.sort_by_key(|member| member.number);
                 let (site, plan) = (site.ok().flatten(), plan.ok().flatten());
-                checked.families.push(Family { case_code, members, site, plan });
+                let care = care.ok().flatten();
+                checked.families.push(Family { case_code, members, site, plan, care });
             }
             None => checked.faulty += 1,
         }
     }
     checked.warnings.retain(|it| it.case_code.as_ref().is_none_or(|code| !faulty.contains(code)));
 }
+
+mod differ;
 
 mod shared;
 

@@ -105,7 +105,7 @@ pub(super) fn draw(
         replaces,
         site: family.site.clone(),
         proposal: proposal(family),
-        care: None,
+        care: family.care,
     };
     Ok(Drawn { enrol, cards })
 }

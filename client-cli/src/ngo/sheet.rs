@@ -56,11 +56,13 @@ pub(super) enum Column {
     ConsentWitness,
     /// Day from which on it holds no more.
     ConsentUntil,
+    /// Who looks after the family's children.
+    Care,
 }
 
 impl Column {
     /// All, in the order of their cells in a [`Row`].
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::CaseCode,
         Self::Member,
         Self::Role,
@@ -80,6 +82,7 @@ impl Column {
         Self::ConsentHow,
         Self::ConsentWitness,
         Self::ConsentUntil,
+        Self::Care,
     ];
 
     /// Whether a list may do without it.
@@ -110,6 +113,7 @@ impl Column {
             Self::ConsentHow => "consent_how",
             Self::ConsentWitness => "consent_witness",
             Self::ConsentUntil => "consent_until",
+            Self::Care => "care",
         }
     }
 }
@@ -365,7 +369,7 @@ mod tests {
     fn columns_stand_in_any_order() {
         let mut names: Vec<_> = Column::ALL.iter().map(|column| column.name()).collect();
         names.reverse();
-        let text = format!("{}\n,,,,,,,,,,,,,,,莉莉,,,A\n", names.join(","));
+        let text = format!("{}\n,,,,,,,,,,,,,,,,莉莉,,,A\n", names.join(","));
 
         let rows = read(text.as_bytes()).unwrap();
 

@@ -43,6 +43,18 @@ export const HOWS: ReadonlyMap<string, number> = new Map([
   ['online', 5],
 ])
 
+/** Who looks after a family's children, with its number on the wire. */
+export const CARES: ReadonlyMap<string, number> = new Map([
+  ['grandparents', 1],
+  ['other-parent', 2],
+  ['relatives', 3],
+  ['siblings', 4],
+  ['neighbours', 5],
+  ['boarding-school', 6],
+  ['institution', 7],
+  ['self', 8],
+])
+
 /** When a family means to hear each other: the RRULE days in order from Monday, and an hour on the child's clock. */
 export interface Planned {
   readonly text: string
@@ -82,6 +94,11 @@ export function role(text: string): Role {
 export function how(text: string): string {
   if (HOWS.has(text)) return text
   throw new Refused(`unknown: it is one of ${[...HOWS.keys()].join(', ')}`)
+}
+
+export function care(text: string): string {
+  if (CARES.has(text)) return text
+  throw new Refused(`unknown: it is one of ${[...CARES.keys()].join(', ')}`)
 }
 
 /** The number of a text of consent. */

@@ -37,6 +37,7 @@ interface Reading {
 interface RowMember extends Member {
   readonly site: string | null
   readonly plan: Planned | null
+  readonly care: string | null
 }
 
 /** The rows of one case code, or one row without. */
@@ -144,6 +145,7 @@ function readRow(row: Row, settled: Settled, faults: Finding[]): Reading {
     terms: terms(cells, today),
     site: cells.optional('site', text => cell.site(text, settled.sites)),
     plan: cells.optional('plan', cell.plan),
+    care: cells.optional('care', cell.care),
   }
   const age = role === 'child' ? ownWordAge : null
   const bornIn = age === null ? null : said.bornOn?.slice(0, 7) ?? null
@@ -214,6 +216,7 @@ function checkGroup(group: Group): Finding[] {
   const apart = [
     disagreement(group, 'site', member => member.site),
     disagreement(group, 'plan', member => member.plan?.text ?? null),
+    disagreement(group, 'care', member => member.care),
   ]
   return [...checkFamily(first, members), ...apart.flatMap(fault => fault ?? [])]
 }
@@ -313,7 +316,8 @@ function sortOut(groups: readonly Group[], faults: Finding[], warnings: Finding[
     const members = group.flatMap(reading => reading.member ?? [])
     const site = members.find(member => member.site !== null)?.site ?? null
     const plan = members.find(member => member.plan !== null)?.plan ?? null
-    return [{ caseCode, members: members.sort((one, other) => one.number - other.number), site, plan }]
+    const care = members.find(member => member.care !== null)?.care ?? null
+    return [{ caseCode, members: members.sort((one, other) => one.number - other.number), site, plan, care }]
   })
   return {
     families,

@@ -5,6 +5,7 @@ import type { Bytes } from '../bytes.ts'
 import { encode, record, type Cbor } from '../codec.ts'
 import { writeFirstLink } from '../roster.ts'
 import { InviteSecret, generateKeyPairs, random, sha256, type KeyPairs } from '../seal.ts'
+import { CARES } from './cell.ts'
 import { phones, type Family, type Member, type Phone } from './family.ts'
 
 const DAY_MS = 24 * 3_600_000
@@ -76,6 +77,7 @@ export async function draw(family: Family, origin: string, now: number): Promise
     null,
     family.site,
     proposal(family, now),
+    family.care === null ? null : CARES.get(family.care) ?? null,
   )
   return { caseCode: family.caseCode, scope, frame: encode([ENROL, enrol]), cards }
 }

@@ -45,6 +45,8 @@ export interface Family {
   readonly members: readonly Member[]
   readonly site: string | null
   readonly plan: Planned | null
+  /** Who looks after its children. */
+  readonly care: string | null
 }
 
 export interface Phone {

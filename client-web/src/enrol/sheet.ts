@@ -5,7 +5,7 @@
 export const COLUMNS = [
   'case_code', 'member', 'role', 'name', 'time_zone', 'language', 'device', 'shared_device', 'consent_on', 'assent_on',
   'born_on', 'counting_on', 'counting_assent_on', 'site', 'plan', 'consent_text', 'consent_how', 'consent_witness',
-  'consent_until',
+  'consent_until', 'care',
 ] as const
 
 export type Column = (typeof COLUMNS)[number]

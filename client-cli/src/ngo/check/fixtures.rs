@@ -13,13 +13,14 @@ const TODAY: Date = Date::constant(2026, 11, 24);
 /// A list, the codes of the programme's sites if they are known, and from which age a child's own word is enough.
 type List = (&'static str, Option<&'static [&'static str]>, Option<u8>);
 
-const LISTS: [List; 18] = [
+const LISTS: [List; 19] = [
     ("sound.csv", None, None),
     ("excel.csv", None, None),
     ("tabs.csv", None, None),
     ("cells.csv", None, None),
     ("families.csv", None, None),
     ("quotes.csv", None, None),
+    ("care.csv", None, None),
     ("columns.csv", None, None),
     ("wide.csv", None, None),
     ("one-column.csv", None, None),
