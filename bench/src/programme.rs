@@ -362,6 +362,7 @@ fn rows(family: u64, week: Week) -> Vec<Change> {
         closed: true,
         as_of: now,
         uses: Uses::of((0..7).flat_map(|day| [day * 24 + 12, day * 24 + 20])),
+        care: None,
     };
     let row = |book: String, value| {
         let name = family.to_be_bytes().to_vec();

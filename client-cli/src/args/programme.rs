@@ -52,6 +52,10 @@ pub struct ProgrammeArgs {
     /// Only children of that age: 0-2, 3-5, 6-8, 9-11, 12-14, 15-17, 18+ or unknown
     #[arg(long, value_name = "YEARS")]
     pub age: Option<String>,
+    /// Only families whose children these look after: grandparents, other-parent, relatives, siblings, neighbours,
+    /// boarding-school, institution, self (they live alone) or unknown
+    #[arg(long, value_name = "WHO")]
+    pub care: Option<String>,
     /// Only children who stand so: at_risk
     #[arg(long, value_name = "STANDING")]
     pub standing: Option<String>,

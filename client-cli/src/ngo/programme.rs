@@ -73,6 +73,7 @@ fn path(args: &ProgrammeArgs) -> String {
         ("worker", args.worker.map(|worker| worker.to_string())),
         ("corridor", args.corridor.clone()),
         ("age", args.age.clone()),
+        ("care", args.care.clone()),
         ("standing", args.standing.clone()),
     ];
     let asked = asked.into_iter().filter_map(|(key, value)| Some((key, value?)));
@@ -92,13 +93,14 @@ fn encoded(value: &str) -> String {
 }
 
 fn filters(filters: &Filters) -> String {
-    let Filters { site, worker, corridor, age, standing } = filters;
+    let Filters { site, worker, corridor, age, care, standing } = filters;
     let worker = worker.map(|worker| worker.to_string());
     let set = [
         ("site", site),
         ("worker", &worker),
         ("corridor", corridor),
         ("age", age),
+        ("care", care),
         ("standing", standing),
     ];
     let set = set.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
@@ -147,6 +149,7 @@ mod tests {
             worker: Some(2),
             corridor: Some("Europe/Rome>Etc/GMT+3".into()),
             age: None,
+            care: None,
             standing: None,
         };
         assert_eq!(

@@ -59,6 +59,10 @@ pub struct Filters {
     pub corridor: Option<String>,
     /// Years of age at the end of each week, `6-8`; `unknown`.
     pub age: Option<String>,
+    /// Who looks after the children, `grandparents`; `unknown`. Left out where nobody asks by it, as older readers know no
+    /// such filter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub care: Option<String>,
     /// How a child stands at the end of each week, `at_risk`.
     pub standing: Option<String>,
 }
@@ -75,6 +79,9 @@ pub struct Choices {
     pub corridors: Vec<String>,
     /// The youngest first.
     pub ages: Vec<String>,
+    /// Who looks after children of these weeks; none where nobody said it of any.
+    #[serde(default)]
+    pub cares: Vec<String>,
     /// The best first.
     pub standings: Vec<String>,
 }

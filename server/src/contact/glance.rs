@@ -4,6 +4,7 @@
 use std::marker::PhantomData;
 
 use jiashu_contact::standing::{Standing, of_family};
+use jiashu_proto::entry::Care;
 use jiashu_proto::id::{DeviceId, MemberId, Millis, Role};
 use minicbor::Decode;
 use minicbor::decode::{Decoder, Error};
@@ -110,6 +111,9 @@ pub struct WeekGlance<'a> {
     /// In which hours phones of the household were used.
     #[cbor(n(9), default)]
     pub uses: Uses,
+    /// Who looked after its children.
+    #[n(10)]
+    pub care: Option<Care>,
 }
 
 impl<'a> WeekGlance<'a> {

@@ -196,6 +196,7 @@ impl Family<'_> {
             closed: self.stays.closes(week) <= self.now,
             as_of: row.as_of,
             uses: Uses::of(uses.map(|at| hour_of_week(at, &stay.zone))),
+            care: self.known.placement.care,
         }
     }
 

@@ -6,6 +6,7 @@ use jiashu_contact::figures::Band;
 use jiashu_contact::plan::Pause;
 use jiashu_contact::standing::Standing;
 use jiashu_contact::week::Week;
+use jiashu_proto::entry::Care;
 use jiashu_proto::id::{DeviceId, MemberId, Millis, Role};
 use jiff::tz::TimeZone;
 use minicbor::{Decode, Encode};
@@ -64,6 +65,9 @@ pub struct WeekRow {
     /// In which hours of that week phones of the household were used; of a row of an older relay none is known.
     #[cbor(n(9), default)]
     pub uses: Uses,
+    /// Who looked after its children; absent where staff did not say, and in a row of an older relay.
+    #[n(10)]
+    pub care: Option<Care>,
 }
 
 /// What a child's figures say of a week.
@@ -411,14 +415,16 @@ mod tests {
             closed: true,
             as_of: 1_795_500_000_000,
             uses: Uses::of([20, 44, 68, 116, 164].into_iter()),
+            care: Some(Care::Grandparents),
         };
         let value = row.to_bytes();
         assert!(value.len() < 100, "{} bytes a week", value.len());
         assert_eq!(WeekRow::from_bytes(&value), Some(row.clone()));
 
-        // Relays wrote it so before there were ages, edges and hours: without these at the end of each array.
+        // Relays wrote it so before there were ages, edges, hours and who looks after children: without these at the end of
+        // each array.
         let before = ChildWeek { age: None, edges: None, ..child };
-        let before = WeekRow { children: vec![before], uses: Uses::default(), ..row };
+        let before = WeekRow { children: vec![before], uses: Uses::default(), care: None, ..row };
         let older = before.to_bytes();
         assert_eq!((older[0], older[1 + 9 + 14 + 12 + 1]), (0x88, 0x8b));
         assert_eq!(WeekRow::from_bytes(&older), Some(before));

@@ -31,13 +31,14 @@ pub struct Chosen {
 impl Chosen {
     /// As what stands behind the question mark.
     fn query(&self) -> String {
-        let Filters { site, worker, corridor, age, standing } = self.filters.clone();
+        let Filters { site, worker, corridor, age, care, standing } = self.filters.clone();
         let worker = worker.map(|number| number.to_string());
         let pairs = [
             ("site", site),
             ("worker", worker),
             ("corridor", corridor),
             ("age", age),
+            ("care", care),
             ("standing", standing),
         ];
         let mut query = form_urlencoded::Serializer::new(String::from("?"));
@@ -128,7 +129,7 @@ pub fn table(all: &'static Words, programme: &Programme, key: &str) -> Option<Ta
 
 fn choices(all: &'static Words, programme: &Programme) -> Vec<Choice> {
     let words = &all.programme;
-    let Filters { site, worker, corridor, age, standing } = &programme.filters;
+    let Filters { site, worker, corridor, age, care, standing } = &programme.filters;
     let choices = &programme.choices;
     let corridors = choices.corridors.iter().map(|value| (value.clone(), corridor_name(value)));
     let unknown = |value: &String| match value.as_str() {
@@ -162,6 +163,12 @@ fn choices(all: &'static Words, programme: &Programme) -> Vec<Choice> {
         of("worker", &words.worker, workers.collect(), worker.map(|number| number.to_string())),
         of("corridor", &words.corridor, corridors.collect(), corridor.clone()),
         of("age", &words.age, choices.ages.iter().map(unknown).collect(), age.clone()),
+        of(
+            "care",
+            &words.care,
+            choices.cares.iter().map(named(&all.codes.care)).collect(),
+            care.clone(),
+        ),
         of(
             "standing",
             &words.standing,

@@ -130,6 +130,7 @@ fn operations() -> Vec<Asked> {
             ))
             .with(query("corridor", text(FILTER), "From where to where, Europe/Rome>Asia/Shanghai"))
             .with(query("age", text(FILTER), "Children of those years, 6-8"))
+            .with(query("care", text(FILTER), "Of those whose children these look after"))
             .with(query("standing", text(FILTER), "Children who stand so"))
             .gives::<programme::Programme>(),
         get("/api/v1/exports/family-week", "A row for each child and week")

@@ -153,6 +153,7 @@ mod tests {
             closed: true,
             as_of: 5,
             uses: Uses::default(),
+            care: None,
         }
     }
 

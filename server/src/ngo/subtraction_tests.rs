@@ -70,6 +70,7 @@ impl Alike {
             closed: true,
             as_of: 5,
             uses: Uses::default(),
+            care: None,
         }
     }
 }

@@ -223,6 +223,7 @@ mod tests {
                     closed: true,
                     as_of: 5,
                     uses: Uses::default(),
+                    care: None,
                 };
                 rows.insert(u64::try_from(rows.len()).unwrap().to_be_bytes().to_vec(), row);
             }

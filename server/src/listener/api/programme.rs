@@ -49,9 +49,11 @@ fn asked(text: &str) -> Result<Query, No> {
             "site" => filters.site = Some(value),
             "corridor" => filters.corridor = Some(value),
             "age" => filters.age = Some(value),
+            "care" => filters.care = Some(value),
             "standing" => filters.standing = Some(value),
             _ => {
-                let text = "asked for by weeks, until, site, worker, corridor, age and standing";
+                let text =
+                    "asked for by weeks, until, site, worker, corridor, age, care and standing";
                 return Err(malformed(text));
             }
         }

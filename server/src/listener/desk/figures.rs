@@ -61,6 +61,7 @@ fn chosen(uri: &Uri) -> Result<Chosen, Refusal> {
             worker: number("worker")?,
             corridor: query.said("corridor"),
             age: query.said("age"),
+            care: query.said("care"),
             standing: query.said("standing"),
         },
     })

@@ -108,6 +108,7 @@ impl Programme {
                 closed,
                 as_of: self.now(),
                 uses: Uses::default(),
+                care: None,
             };
             let book = week_book(week.parse().unwrap());
             let name = self.families.to_be_bytes().to_vec();

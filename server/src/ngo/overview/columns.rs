@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use jiashu_contact::age::AgeBand;
 use jiashu_contact::figures::Band;
 use jiashu_contact::standing::Standing;
+use jiashu_proto::entry::Care;
 use jiashu_proto::id::{MemberId, Scope};
 
 use crate::contact::glance::WeekGlance;
@@ -22,6 +23,8 @@ pub(super) struct Columns {
     pub(super) sites: Vec<Option<String>>,
     /// Its corridors, likewise.
     pub(super) corridors: Vec<Option<String>>,
+    /// Of which families there are, by [`care_place`].
+    pub(super) cares: [bool; CARES],
     families: Vec<FamilyCells>,
     children: Vec<ChildCells>,
     uses: Vec<(u8, u8)>,
@@ -37,6 +40,7 @@ struct FamilyCells {
     shared_phones: u16,
     idle_phones: u16,
     uses: u8,
+    care: u8,
 }
 
 /// A child's figures of a week, cut off likewise.
@@ -62,6 +66,15 @@ pub(super) struct ChildCells {
 /// Of edges that a row does not tell.
 const UNKNOWN: u16 = u16::MAX;
 
+/// All of [`Care::ALL`], and what is not known.
+pub(super) const CARES: usize = Care::ALL.len() + 1;
+
+/// The place in [`Care::ALL`], behind which is what is not known.
+pub(super) fn care_place(care: Option<Care>) -> usize {
+    let place = Care::ALL.iter().position(|one| Some(*one) == care);
+    place.unwrap_or(Care::ALL.len())
+}
+
 /// A family of a week.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Household<'a> {
@@ -70,6 +83,8 @@ pub(super) struct Household<'a> {
     pub(super) site: usize,
     /// Its place in [`Columns::corridors`].
     pub(super) corridor: usize,
+    /// Who looks after its children, by [`care_place`].
+    pub(super) care: usize,
     pub(super) shared_phones: u32,
     pub(super) idle_phones: u32,
     pub(super) children: &'a [ChildCells],
@@ -89,6 +104,10 @@ impl Columns {
                 continue;
             };
             columns.closed &= row.closed;
+            let care = care_place(row.care);
+            if let Some(is_there) = columns.cares.get_mut(care) {
+                *is_there = true;
+            }
             columns.families.push(FamilyCells {
                 family,
                 site: sites.place(row.site.map(str::to_owned)),
@@ -97,6 +116,7 @@ impl Columns {
                 shared_phones: cut(row.shared_phones),
                 idle_phones: cut(row.idle_phones),
                 uses: u8::try_from(row.uses.hours().len()).unwrap_or(u8::MAX),
+                care: u8::try_from(care).unwrap_or(u8::MAX),
             });
             columns.children.extend(row.children.iter().map(ChildCells::of));
             columns.uses.extend_from_slice(row.uses.hours());
@@ -114,6 +134,7 @@ impl Columns {
             family: cells.family,
             site: cells.site as usize,
             corridor: cells.corridor as usize,
+            care: usize::from(cells.care),
             shared_phones: u32::from(cells.shared_phones),
             idle_phones: u32::from(cells.idle_phones),
             children: take(&mut children, usize::from(cells.children)),

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use jiashu_api::programme::Filters;
 use jiashu_contact::age::AgeBand;
 use jiashu_contact::standing::Standing;
+use jiashu_proto::entry::Care;
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::id::{DeviceId, Scope};
 
-use super::columns::{ChildCells, Columns, Household};
+use super::columns::{ChildCells, Columns, Household, care_place};
 use crate::execute::Failure;
 use crate::family::Refusal;
 use crate::ngo::caseload::{caseload, workers};
@@ -30,6 +31,8 @@ pub(super) struct Filter {
     corridor: Option<String>,
     worker: Option<Worker>,
     age: Option<Option<AgeBand>>,
+    /// By its place.
+    care: Option<usize>,
     standing: Option<Standing>,
 }
 
@@ -46,6 +49,7 @@ pub(super) enum Dimension {
     Site,
     Corridor,
     Age,
+    Care,
     Standing,
 }
 
@@ -66,14 +70,19 @@ impl Filter {
     /// The same without whose the families are.
     pub(super) fn by_words(asked: &Filters) -> Result<Self, Refusal> {
         let malformed = |text: &str| Refusal::new(ErrorCode::Malformed, text);
-        let texts = [&asked.site, &asked.corridor, &asked.age, &asked.standing].into_iter();
-        if texts.flatten().any(|text| !(1..=MAX_VALUE).contains(&text.len())) {
+        let texts = [&asked.site, &asked.corridor, &asked.age, &asked.care, &asked.standing];
+        if texts.into_iter().flatten().any(|text| !(1..=MAX_VALUE).contains(&text.len())) {
             return Err(malformed("what a filter says is 1 to 100 bytes long"));
         }
         let age = asked.age.as_deref().map(|word| match word {
             UNKNOWN => Ok(None),
             word => one_of(&AgeBand::ALL, AgeBand::name, word).map(Some),
         });
+        let care = asked.care.as_deref().map(|word| match word {
+            UNKNOWN => Ok(None),
+            word => one_of(&Care::ALL, Care::name, word).map(Some),
+        });
+        let care = care.transpose().map_err(|()| malformed("no such care"))?;
         let standing = asked.standing.as_deref();
         let standing = standing.map(|word| one_of(&Standing::ALL, Standing::name, word));
         Ok(Self {
@@ -81,6 +90,7 @@ impl Filter {
             corridor: asked.corridor.clone(),
             worker: None,
             age: age.transpose().map_err(|()| malformed("no such age"))?,
+            care: care.map(care_place),
             standing: standing.transpose().map_err(|()| malformed("no such standing"))?,
         })
     }
@@ -160,6 +170,7 @@ impl<'a> Within<'a> {
         self.columns.households().filter(move |household| {
             self.site.is(household.site)
                 && self.corridor.is(household.corridor)
+                && self.filter.care.is_none_or(|care| care == household.care)
                 && is_theirs(household)
                 && (!by_child || self.children(household).next().is_some())
         })
@@ -222,11 +233,12 @@ const MOST_KINDS: usize = 8;
 impl Dimension {
     /// The one by which a filter asks, where it asks by one.
     pub(super) fn of(filters: &Filters) -> Option<Self> {
-        let Filters { site, worker: _, corridor, age, standing } = filters;
+        let Filters { site, worker: _, corridor, age, care, standing } = filters;
         let by = [
             (site, Self::Site),
             (corridor, Self::Corridor),
             (age, Self::Age),
+            (care, Self::Care),
             (standing, Self::Standing),
         ];
         by.into_iter().find(|(value, _)| value.is_some()).map(|(_, by)| by)
@@ -238,13 +250,14 @@ impl Dimension {
             Self::Site => filters.site.clone(),
             Self::Corridor => filters.corridor.clone(),
             Self::Age => filters.age.clone().filter(|age| age != UNKNOWN),
+            Self::Care => filters.care.clone().filter(|care| care != UNKNOWN),
             Self::Standing => filters.standing.clone(),
         }
     }
 
     /// Whether a family is in one group with all of its children.
     pub(super) fn is_of_families(self) -> bool {
-        matches!(self, Self::Site | Self::Corridor)
+        matches!(self, Self::Site | Self::Corridor | Self::Care)
     }
 
     /// The groups of a week by their places; what is not known has no name.
@@ -255,6 +268,10 @@ impl Dimension {
             Self::Corridor => columns.corridors.clone(),
             Self::Age => {
                 let known = AgeBand::ALL.into_iter().map(|age| named(age.name()));
+                known.chain([None]).collect()
+            }
+            Self::Care => {
+                let known = Care::ALL.into_iter().map(|care| named(care.name()));
                 known.chain([None]).collect()
             }
             Self::Standing => {
@@ -268,6 +285,7 @@ impl Dimension {
         match self {
             Self::Site => Some(household.site),
             Self::Corridor => Some(household.corridor),
+            Self::Care => Some(household.care),
             Self::Age | Self::Standing => None,
         }
     }

@@ -12,6 +12,7 @@ use jiashu_contact::age::AgeBand;
 use jiashu_contact::standing::Standing;
 use jiashu_contact::suppress::{Table, suppress};
 use jiashu_contact::week::Week;
+use jiashu_proto::entry::Care;
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::id::Millis;
 use jiashu_recurrence::utc_text;
@@ -150,15 +151,25 @@ async fn choices(
             .collect(),
         corridors,
         ages: ages.map(str::to_owned).collect(),
+        cares: cares(columns),
         standings: Standing::ALL.map(|standing| standing.name().to_owned()).to_vec(),
     })
+}
+
+/// Those of families of these weeks; none where nobody said it of any.
+fn cares(columns: &[Arc<Columns>]) -> Vec<String> {
+    let is_there = |place: &usize| columns.iter().any(|week| week.cares.get(*place) == Some(&true));
+    let names = Care::ALL.map(Care::name).into_iter().chain([UNKNOWN]).enumerate();
+    let names = names.filter(|(place, _)| is_there(place)).map(|(_, name)| name.to_owned());
+    let names: Vec<_> = names.collect();
+    if names == [UNKNOWN] { Vec::new() } else { names }
 }
 
 impl View {
     /// `None` where somebody asks for more than they may.
     fn of(role: Role, filters: &api::Filters) -> Option<Self> {
-        let api::Filters { site, worker, corridor, age, standing } = filters;
-        let texts = [site, corridor, age, standing].into_iter().flatten().count();
+        let api::Filters { site, worker, corridor, age, care, standing } = filters;
+        let texts = [site, corridor, age, care, standing].into_iter().flatten().count();
         match role {
             Role::Coordinator if texts == 0 && worker.is_none() => Some(Self::Whole),
             Role::Coordinator => Some(Self::Filtered),

@@ -15,12 +15,13 @@ const WEEKS: [&str; 2] = ["2026W46", "2026W47"];
 const SITES: [&str; 3] = ["a", "b", "c"];
 const ZONES: [&str; 2] = ["Europe/Rome", "Europe/Riga"];
 const AGES: [Option<AgeBand>; 2] = [Some(AgeBand::UpTo8), None];
+const CARES: [Option<Care>; 2] = [Some(Care::Grandparents), None];
 const STANDINGS: [Standing; 3] = [Standing::OnTrack, Standing::AtRisk, Standing::Silent];
 
 /// What a family of one child is in a week, by its place in each of these.
-type Cell = [usize; 4];
+type Cell = [usize; 5];
 
-const SIZES: Cell = [SITES.len(), ZONES.len(), AGES.len(), STANDINGS.len()];
+const SIZES: Cell = [SITES.len(), ZONES.len(), AGES.len(), STANDINGS.len(), CARES.len()];
 
 /// What is counted of a cell.
 const KINDS: usize = 6;
@@ -32,11 +33,14 @@ const IDLE: usize = 4;
 const USED: usize = 5;
 
 fn cells() -> impl Iterator<Item = Cell> {
-    let [sites, zones, ages, standings] = SIZES;
-    (0..sites).flat_map(move |site| {
-        (0..zones).flat_map(move |zone| {
-            (0..ages).flat_map(move |age| (0..standings).map(move |one| [site, zone, age, one]))
-        })
+    (0..SIZES.iter().product()).map(|place| {
+        let mut rest = place;
+        // The last goes round the fastest, as in `place_of`.
+        let mut cell = SIZES;
+        for (at, size) in cell.iter_mut().zip(SIZES).rev() {
+            (*at, rest) = (rest % size, rest / size);
+        }
+        cell
     })
 }
 
@@ -52,11 +56,12 @@ struct Alike {
 }
 
 fn alike() -> impl Strategy<Value = Alike> {
-    let cell = || (0..SITES.len(), 0..ZONES.len(), 0..AGES.len(), 0..STANDINGS.len());
+    let cell =
+        || (0..SITES.len(), 0..ZONES.len(), 0..AGES.len(), 0..STANDINGS.len(), 0..CARES.len());
     let (most, few) = (prop::bool::weighted(0.7), prop::bool::weighted(0.2));
     let of = (cell(), cell(), any::<bool>(), (most, few, most, few, most), 1_u32..25);
     of.prop_map(|(first, second, moves, (plan, late, phone, idle, used), count)| {
-        let of = |(site, zone, age, standing)| [site, zone, age, standing];
+        let of = |(site, zone, age, standing, care)| [site, zone, age, standing, care];
         let cells = [of(first), of(if moves { second } else { first })];
         Alike { cells, has: [true, plan, late, phone, phone && idle, phone && used], count }
     })
@@ -64,7 +69,7 @@ fn alike() -> impl Strategy<Value = Alike> {
 
 impl Alike {
     fn row(&self, week: usize) -> WeekRow {
-        let [site, zone, age, standing] = self.cells[week];
+        let [site, zone, age, standing, care] = self.cells[week];
         let child = ChildWeek {
             expected: if self.has[PLANNED] { 7 } else { 0 },
             kept: 0,
@@ -76,15 +81,15 @@ impl Alike {
             away_zone: Some(ZONES[zone].into()),
             shared_phones: u32::from(self.has[PHONES]),
             idle_phones: u32::from(self.has[IDLE]),
+            care: CARES[care],
             uses: Uses::of(self.has[USED].then_some(HOUR).into_iter()),
             ..row(SITES[site], vec![child])
         }
     }
 }
 
-fn place_of(week: usize, [site, zone, age, standing]: Cell) -> usize {
-    let [sites, zones, ages, standings] = SIZES;
-    (((week * sites + site) * zones + zone) * ages + age) * standings + standing
+fn place_of(week: usize, cell: Cell) -> usize {
+    cell.into_iter().zip(SIZES).fold(week, |place, (at, size)| place * size + at)
 }
 
 /// Of some weeks, those cells.
@@ -138,6 +143,10 @@ fn filters() -> Vec<(api::Filters, Option<(usize, usize)>)> {
     for (place, standing) in STANDINGS.iter().enumerate() {
         let standing = Some(standing.name().to_owned());
         filters.push((api::Filters { standing, ..none() }, Some((3, place))));
+    }
+    for (place, care) in CARES.iter().enumerate() {
+        let care = Some(care.map_or(UNKNOWN, Care::name).to_owned());
+        filters.push((api::Filters { care, ..none() }, Some((4, place))));
     }
     filters
 }
@@ -206,7 +215,7 @@ proptest! {
         let known = learn_all(&columns);
 
         // Of each group, of each two of different kinds, and of all.
-        let groups = (0..4).flat_map(|of| (0..SIZES[of]).map(move |place| (of, place)));
+        let groups = (0..SIZES.len()).flat_map(|of| (0..SIZES[of]).map(move |place| (of, place)));
         let groups: Vec<_> = groups.collect();
         let mut few = Vec::new();
         for one in groups.iter().map(Some).chain([None]) {

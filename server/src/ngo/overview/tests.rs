@@ -59,6 +59,7 @@ pub(super) fn row(site: &str, children: Vec<ChildWeek>) -> WeekRow {
         closed: true,
         as_of: 5,
         uses: Uses::of([20, 20].into_iter()),
+        care: None,
     }
 }
 
@@ -220,7 +221,8 @@ async fn filters_meet_and_a_few_are_not_told_on_a_screen() {
         let age = Some(if place % 2 == 0 { AgeBand::UpTo8 } else { AgeBand::UpTo11 });
         let one = ChildWeek { age, ..child(standing) };
         let away_zone = Some(if at_a { "Europe/Rome" } else { "Europe/Riga" }.to_owned());
-        WeekRow { away_zone, ..row(if at_a { "a" } else { "b" }, vec![one]) }
+        let care = (place % 3 == 0).then_some(Care::Grandparents);
+        WeekRow { away_zone, care, ..row(if at_a { "a" } else { "b" }, vec![one]) }
     });
     page.week(LAST, rows).await;
     let filters = || Filters::default();
@@ -231,6 +233,7 @@ async fn filters_meet_and_a_few_are_not_told_on_a_screen() {
     assert_eq!(counts(&whole.sites[0].standing)["at_risk"], Some(3), "who may open them sees them");
     assert_eq!(whole.choices.workers.len(), 1);
     assert_eq!(whole.choices.corridors.len(), 2);
+    assert_eq!(whole.choices.cares, ["grandparents", UNKNOWN]);
 
     let at_b = page.of(Filters { site: word("b"), ..filters() }).await;
     assert_eq!((at_b.total.children, at_b.sites.len(), at_b.too_few), (Some(30), 1, false));
@@ -242,6 +245,10 @@ async fn filters_meet_and_a_few_are_not_told_on_a_screen() {
     let of_age = Filters { site: word("b"), age: word("6-8"), ..filters() };
     let of_age = page.of(of_age).await;
     assert_eq!((of_age.total.children, of_age.total.expected), (Some(15), Some(105)));
+    let of_care = async |care| page.of(Filters { care: word(care), ..filters() }).await.total;
+    assert_eq!(of_care("grandparents").await.children, Some(20));
+    assert_eq!(of_care(UNKNOWN).await.children, Some(40));
+    assert_eq!(of_care("self").await.children, Some(0));
     let of_chen = page.of(Filters { worker: Some(2), ..filters() }).await;
     assert_eq!(of_chen.total.children, Some(31), "by name, and those of nobody at her site");
 
@@ -256,6 +263,7 @@ async fn filters_meet_and_a_few_are_not_told_on_a_screen() {
     for bad in [
         Filters { age: word("7"), ..filters() },
         Filters { standing: word("well"), ..filters() },
+        Filters { care: word("nobody"), ..filters() },
         Filters { worker: Some(9), ..filters() },
         Filters { site: word(""), ..filters() },
         Filters { site: Some("x".repeat(101)), ..filters() },
