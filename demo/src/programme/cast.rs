@@ -266,10 +266,12 @@ impl Family {
             let born = born.map(|born| born.to_string()).unwrap_or_default();
             let plan = self.kind.plan.filter(|_| *number == 1);
             let plan = plan.map(|(days, at)| format!("\"{days} {at}\"")).unwrap_or_default();
+            let care = if self.kind.has_caregiver { "grandparents" } else { "boarding-school" };
+            let care = if *number == 1 { care } else { "" };
             let assent = date(is_child && self.kind.agrees != Agrees::NotYet);
             let _ = writeln!(
                 rows,
-                "{case},{number},{role},{name},{zone},{language},{device},,{},{assent},{born},{},{},{site},{plan}",
+                "{case},{number},{role},{name},{zone},{language},{device},,{},{assent},{born},{},{},{site},{plan},{care}",
                 date(true),
                 date(counts),
                 date(counts && is_child),
@@ -281,7 +283,7 @@ impl Family {
 
 /// The head of such a list.
 pub(super) const COLUMNS: &str = "case_code,member,role,name,time_zone,language,device,shared_device,consent_on,assent_on,born_on,\
-     counting_on,counting_assent_on,site,plan";
+     counting_on,counting_assent_on,site,plan,care";
 
 #[cfg(test)]
 mod tests {
