@@ -4,6 +4,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiashu_proto::id::Millis;
+use jiashu_recurrence::utc_text;
+use jiff::Timestamp;
+
+/// An instant that stands as ms UTC; what no calendar holds is 1970.
+#[must_use]
+pub fn timestamp(at: Millis) -> Timestamp {
+    Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// The same as text, in UTC.
+#[must_use]
+pub fn text(at: Millis) -> String {
+    utc_text(timestamp(at))
+}
 
 /// Tells the time in ms UTC; a test sets it by hand.
 #[derive(Clone, Debug, Default)]

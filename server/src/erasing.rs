@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 use jiashu_contact::week::Week;
 use jiashu_proto::entry::{Content, LEAVING_KEY, Leaving, PLACEMENT_KEY, Placement, Seq};
 use jiashu_proto::id::{Millis, Scope};
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use minicbor::{Decode, Encode};
 
 use crate::cleaning;
+use crate::clock::timestamp;
 use crate::contact::rows::{FAMILIES, changed, week_book};
 use crate::contact::{enrolled_at, placed, placement};
 use crate::execute::Failure;
@@ -300,7 +300,7 @@ async fn forget_case(
 /// Every week in which it may have been counted.
 fn weeks(since: Millis, now: Millis) -> impl Iterator<Item = Week> {
     let at = |at| {
-        let at = Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
+        let at = timestamp(at);
         Week::at(at, &TimeZone::UTC)
     };
     let last = at(now).next();

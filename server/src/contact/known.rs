@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::stays::{Stay, Stays};
+use crate::clock::timestamp;
 use crate::family::contact::StandingPlan;
 use crate::family::ledger::{Heard, Intended, Sent, Stayed};
 
@@ -236,8 +237,4 @@ impl Known {
     pub fn since(&self) -> Option<Timestamp> {
         self.counted_since.filter(|_| self.active).map(timestamp)
     }
-}
-
-pub(super) fn timestamp(at: Millis) -> Timestamp {
-    Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -6,9 +6,9 @@ use jiashu_proto::entry::Placement;
 use jiashu_proto::id::{Millis, Scope};
 use jiff::tz::TimeZone;
 
-use super::known::timestamp;
 use super::rows::{FAMILIES, WeekRow, changed, week_book};
 use super::{FOR_GOOD, gather, reckon, setting};
+use crate::clock::timestamp;
 use crate::execute::Failure;
 use crate::relay::Relay;
 use crate::store::{Batch, Change, LedgerRow, Precondition, Store, StoreError};

@@ -8,21 +8,11 @@
 
 use std::collections::BTreeMap;
 
-use jiashu_contact::standing::Thresholds;
-use jiashu_contact::week::Week;
-use jiashu_proto::entry::{
-    Content, LINK_KEYS, NUDGE_KEYS, Nudge, PAUSE_KEYS, PLACEMENT_KEY, PLAN_KEY, Placement,
-    SUSPENSION_KEYS, Seq, link_key,
-};
-use jiashu_proto::id::{Epoch, MemberId, Millis, Role, Scope};
-use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-
 use self::known::{Counted, Known};
 use self::reckon::Setting;
 use self::rows::{FAMILIES, week_book};
 use self::stays::{Stay, Stays};
+use crate::clock::timestamp;
 use crate::erasing;
 use crate::execute::family::{past_plans, standing_plan};
 use crate::execute::{self, ATTEMPTS, Failure};
@@ -38,6 +28,16 @@ use crate::store::{
     Batch, Change, Due, DueItem, LedgerRow, LedgerVersion, Precondition, Record, ScopeState, Store,
     StoreError,
 };
+use jiashu_contact::standing::Thresholds;
+use jiashu_contact::week::Week;
+use jiashu_proto::entry::{
+    Content, LINK_KEYS, NUDGE_KEYS, Nudge, PAUSE_KEYS, PLACEMENT_KEY, PLAN_KEY, Placement,
+    SUSPENSION_KEYS, Seq, link_key,
+};
+use jiashu_proto::id::{Epoch, MemberId, Millis, Role, Scope};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 pub mod known;
 
@@ -257,7 +257,7 @@ pub async fn today(relay: &Relay, family: Scope) -> Result<Date, Failure> {
         None => home_zone(relay, family).await?,
     };
     let zone = zone.as_deref().and_then(reckon::zone).unwrap_or(TimeZone::UTC);
-    Ok(zone.to_datetime(known::timestamp(relay.clock.now())).date())
+    Ok(zone.to_datetime(timestamp(relay.clock.now())).date())
 }
 
 /// The clock at home: that of the first child.

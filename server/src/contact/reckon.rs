@@ -15,10 +15,11 @@ use jiashu_proto::id::{MemberId, Millis, Role};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
 
-use super::known::{Counted, Known, timestamp};
+use super::known::{Counted, Known};
 use super::rows::{ChildRow, ChildWeek, Edges, FamilyRow, PhoneRow, WeekRow};
 use super::stays::Stays;
 use super::uses::Uses;
+use crate::clock::timestamp;
 
 /// Days without use after which a shared phone is idle.
 const IDLE: i64 = 42;

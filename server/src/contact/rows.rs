@@ -11,8 +11,8 @@ use jiashu_proto::id::{DeviceId, MemberId, Millis, Role};
 use jiff::tz::TimeZone;
 use minicbor::{Decode, Encode};
 
-use super::known::timestamp;
 use super::uses::Uses;
+use crate::clock::timestamp;
 use crate::family::tasks::Task;
 use crate::store::{Change, LedgerRow};
 

@@ -3,7 +3,6 @@
 use askama::Template;
 use jiashu_api::site::Site;
 use jiashu_api::staff::{Member, SignInLink, Status};
-use jiff::Timestamp;
 use qrcode::render::svg;
 use qrcode::{EcLevel, QrCode};
 
@@ -11,6 +10,7 @@ use super::case::called;
 use super::frame::Frame;
 use super::words::{self, Words};
 use super::{moment, rendered};
+use crate::clock::text;
 use crate::notify::filled;
 use crate::programme::Role;
 
@@ -91,8 +91,7 @@ struct Handed {
 pub fn handed(frame: Frame, name: &str, made: &SignInLink) -> String {
     let all = frame.words;
     let words = &all.people;
-    let at = Timestamp::from_millisecond(made.expires_at).unwrap_or(Timestamp::UNIX_EPOCH);
-    let until = moment::instant(all, &jiashu_recurrence::utc_text(at));
+    let until = moment::instant(all, &text(made.expires_at));
     let page = Handed {
         says: filled(&words.link_hint, &[("name", name)]),
         until: filled(&words.link_until, &[("time", &until)]),

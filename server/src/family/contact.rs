@@ -14,6 +14,7 @@ use jiff::civil::Date;
 
 use super::ledger::Intended;
 use super::{Refusal, Sender};
+use crate::clock::timestamp;
 use crate::store::{Author, Batch, Change, DueItem, NewEntry, Precondition};
 
 /// Milliseconds of a day.
@@ -90,7 +91,7 @@ pub fn decide_intend(
 
 /// Whether anything was expected of it until now: else nothing is lost with it.
 fn came_about(standing: &StandingPlan, now: Millis) -> bool {
-    let at = |at: Millis| Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
+    let at = |at: Millis| timestamp(at);
     let held = |rule: &IntendedRule| InForce::of(rule, at(standing.at), at(now));
     standing.plan.rules.iter().filter_map(held).any(|rule| rule.came_about())
 }

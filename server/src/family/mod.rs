@@ -1,6 +1,7 @@
 //! The rules of the domain, pure: what is asked, as whom, and what time it is give a batch or a
 //! refusal. Nothing here waits, reads or writes; `execute` fetches what a decision needs.
 
+use crate::clock::timestamp;
 use jiashu_proto::bounds;
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::id::{DeviceId, InviteId, MemberId, Millis, Role};
@@ -139,7 +140,7 @@ pub fn erased() -> Refusal {
 /// The civil date then, where the day begins in Greenwich: an agreement ends for all on one day.
 #[must_use]
 pub fn day_of(now: Millis) -> String {
-    let now = jiff::Timestamp::from_millisecond(now).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    let now = timestamp(now);
     jiff::tz::TimeZone::UTC.to_datetime(now).date().to_string()
 }
 

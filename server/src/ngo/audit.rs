@@ -9,12 +9,11 @@ use jiashu_api::audit as api;
 use jiashu_proto::bounds::MAX_NOTED;
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::id::{DeviceId, Millis, Scope};
-use jiashu_recurrence::utc_text;
-use jiff::Timestamp;
 use minicbor::{Decode, Encode};
 use ring::digest::{SHA256, digest};
 
 use super::staff::{Staff, Wants, allow};
+use crate::clock::text;
 use crate::execute::{ATTEMPTS, Failure};
 use crate::family::Refusal;
 use crate::programme::ProgrammeFact;
@@ -230,7 +229,7 @@ pub async fn show(relay: &Relay, staff: &Staff, after: Option<u64>) -> Result<ap
     let passed = after.map_or(newest, |after| usize::try_from(after).unwrap_or(length));
     let entry = |entry: AuditEntry| api::Entry {
         number: entry.number,
-        at: utc_text(Timestamp::from_millisecond(entry.at).unwrap_or(Timestamp::UNIX_EPOCH)),
+        at: text(entry.at),
         staff: entry.staff.0,
         action: entry.action,
         subject: entry.subject,

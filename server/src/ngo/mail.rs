@@ -1,11 +1,10 @@
 //! E-mails of a programme that did not arrive, or of which nobody knows.
 
 use jiashu_api::mail as api;
-use jiashu_recurrence::utc_text;
-use jiff::Timestamp;
 
 use super::audit::Asked;
 use super::staff::{Staff, Wants, allow_quietly};
+use crate::clock::text;
 use crate::execute::Failure;
 use crate::notify::undelivered::{Undelivered, Why, all};
 use crate::relay::Relay;
@@ -23,10 +22,9 @@ pub async fn list(relay: &Relay, staff: &Staff) -> Result<Vec<api::Undelivered>,
 }
 
 fn listed(one: Undelivered) -> api::Undelivered {
-    let at = Timestamp::from_millisecond(one.at).unwrap_or(Timestamp::UNIX_EPOCH);
     api::Undelivered {
         id: one.id.to_string(),
-        at: utc_text(at),
+        at: text(one.at),
         about: one.about,
         staff: one.staff.map(|number| number.0),
         case_code: one.case_code,

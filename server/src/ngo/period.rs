@@ -2,10 +2,11 @@
 
 use jiashu_contact::week::Week;
 use jiashu_proto::id::Millis;
+use jiff::ToSpan as _;
 use jiff::civil::Date;
 use jiff::tz::{Offset, TimeZone};
-use jiff::{Timestamp, ToSpan as _};
 
+use crate::clock::timestamp;
 use crate::contact::rows::WeekRow;
 
 /// The most weeks that are asked for at once: five years.
@@ -55,7 +56,7 @@ impl Period {
     pub fn last_closed(now: Millis) -> Self {
         // Midnight comes last to the west, twelve hours after Greenwich's.
         let west = TimeZone::fixed(Offset::constant(-12));
-        let now = Timestamp::from_millisecond(now).unwrap_or(Timestamp::UNIX_EPOCH);
+        let now = timestamp(now);
         Self::week(Week::at(now, &west).before().before())
     }
 
@@ -217,7 +218,7 @@ mod tests {
         // It ends on 15 November, closes on the 23rd, and has on 7 December whatever a row says.
         let week = Period::week("2026W46".parse().unwrap());
         let has = |rows_have, day: &str| {
-            let now = format!("{day}T01:00:00Z").parse::<Timestamp>().unwrap();
+            let now = format!("{day}T01:00:00Z").parse::<jiff::Timestamp>().unwrap();
             week.has_closed(rows_have, now.as_millisecond())
         };
 

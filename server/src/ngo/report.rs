@@ -7,14 +7,13 @@ use jiashu_contact::standing::Standing;
 use jiashu_contact::week::Week;
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::id::Millis;
-use jiashu_recurrence::utc_text;
-use jiff::Timestamp;
 
 use super::audit::Asked;
 pub use super::period::{By, Period};
 use super::seen::{Cells, Seen};
 use super::staff::{Staff, Wants, allow_quietly};
 pub use super::sums::{Summed, Sums, rows, sum};
+use crate::clock::text;
 use crate::execute::Failure;
 use crate::family::Refusal;
 use crate::programme::Role;
@@ -65,7 +64,7 @@ pub fn shown(
         closed: summed.closed,
         by: by.name().to_owned(),
         suppressed_below: least,
-        as_of: utc_text(Timestamp::from_millisecond(now).unwrap_or(Timestamp::UNIX_EPOCH)),
+        as_of: text(now),
         groups: match by {
             By::Programme => Vec::new(),
             _ => groups.map(|(name, sums)| group(name.clone(), sums, &seen.group(name))).collect(),

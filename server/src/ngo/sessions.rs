@@ -8,9 +8,7 @@ use jiashu_api::staff as api;
 use jiashu_proto::entry::Seq;
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::id::{DeviceId, Millis, Scope, Token, TokenHash};
-use jiashu_recurrence::utc_text;
 use jiashu_roster::{sha256, token_hash};
-use jiff::Timestamp;
 use minicbor::{Decode, Encode};
 use ring::hmac;
 use subtle::ConstantTimeEq as _;
@@ -18,6 +16,7 @@ use subtle::ConstantTimeEq as _;
 use super::audit::{self, Asked};
 use super::staff::Staff;
 use crate::access::{self, AccessError};
+use crate::clock::text;
 use crate::dice::secret;
 use crate::execute::{ATTEMPTS, Failure};
 use crate::family::Refusal;
@@ -260,10 +259,6 @@ pub async fn list(relay: &Relay, staff: &Staff) -> Result<Vec<api::Session>, Sto
         agent: one.agent,
     };
     Ok(browsers.all.into_iter().map(listed).collect())
-}
-
-fn text(at: Millis) -> String {
-    utc_text(Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH))
 }
 
 /// Ends one of one's own sessions by its name in the list.

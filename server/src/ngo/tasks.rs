@@ -3,12 +3,11 @@
 use jiashu_api::task as api;
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::id::MemberId;
-use jiashu_recurrence::utc_text;
-use jiff::Timestamp;
 
 use super::audit::Asked;
 use super::caseload::Own;
 use super::staff::{Staff, Wants, allow_family, allow_quietly};
+use crate::clock::text;
 use crate::contact::rows::FAMILIES;
 use crate::execute::Failure;
 use crate::execute::family::tasks;
@@ -39,12 +38,11 @@ pub async fn list(relay: &Relay, staff: &Staff) -> Result<Vec<api::Task>, Failur
 /// A task as staff see it.
 #[must_use]
 pub fn listed(task: &Task, case_code: &str) -> api::Task {
-    let since = Timestamp::from_millisecond(task.opened_at).unwrap_or(Timestamp::UNIX_EPOCH);
     api::Task {
         case_code: case_code.to_owned(),
         kind: task.kind.name().to_owned(),
         member: task.member.0,
-        since: utc_text(since),
+        since: text(task.opened_at),
     }
 }
 

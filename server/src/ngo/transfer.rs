@@ -5,13 +5,12 @@
 
 use jiashu_api::transfer as api;
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::id::{DeviceId, Millis, Scope};
-use jiashu_recurrence::utc_text;
-use jiff::Timestamp;
+use jiashu_proto::id::{DeviceId, Scope};
 
 use super::audit::Asked;
 use super::caseload::{caseload, disown};
 use super::staff::{Staff, Wants, allow, allow_quietly, sites_exist};
+use crate::clock::text;
 use crate::contact::placed;
 use crate::execute::transfer::{accept, no_such_transfer, offer, offered_to, take_back};
 use crate::execute::{self, ATTEMPTS, Failure};
@@ -172,10 +171,6 @@ fn alike<T>(done: Result<T, Failure>) -> Result<T, Failure> {
         }
         other => other,
     })
-}
-
-fn text(at: Millis) -> String {
-    utc_text(Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH))
 }
 
 #[cfg(test)]

@@ -4,13 +4,14 @@
 use jiashu_api::family as api;
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::id::{DeviceId, Scope};
+use jiff::ToSpan as _;
 use jiff::civil::Date;
 use jiff::tz::Offset;
-use jiff::{Timestamp, ToSpan as _};
 use minicbor::{Decode, Encode};
 
 use super::audit::Asked;
 use super::staff::{Staff, allow_family};
+use crate::clock::timestamp;
 use crate::contact::{self, enrolled_at, placement};
 use crate::execute::{ATTEMPTS, Failure};
 use crate::family::{Refusal, no_such_case};
@@ -94,7 +95,7 @@ async fn day(relay: &Relay, family: Scope, on: Option<Date>) -> Result<Date, Fai
     let today = contact::today(relay, family).await?;
     let on = on.unwrap_or(today);
     let enrolled_at = enrolled_at(&*relay.store, family).await?;
-    let enrolled_at = Timestamp::from_millisecond(enrolled_at).unwrap_or(Timestamp::UNIX_EPOCH);
+    let enrolled_at = timestamp(enrolled_at);
     // As early as it was anywhere: whoever enrolled it may have been elsewhere.
     let enrolled_on = Offset::constant(-12).to_datetime(enrolled_at).date();
     let first = enrolled_on.max(today.saturating_sub(YEARS_BACK.years()));

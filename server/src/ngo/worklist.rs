@@ -5,13 +5,13 @@ use std::cmp::Reverse;
 use jiashu_api::worklist::{Child, Counting, Family, Next, Phone, Use, Worklist};
 use jiashu_contact::standing::Standing;
 use jiashu_proto::id::Millis;
-use jiashu_recurrence::{local_text, utc_text};
-use jiff::Timestamp;
+use jiashu_recurrence::local_text;
 
 use super::audit::Asked;
 use super::caseload::Own;
 use super::staff::{Staff, Wants, allow_quietly};
 use super::tasks;
+use crate::clock::{text, timestamp};
 use crate::contact::glance::Glance;
 use crate::contact::rows::{ChildRow, FAMILIES, FamilyRow, PhoneRow};
 use crate::execute::Failure;
@@ -158,14 +158,6 @@ fn listed_phone(phone: &PhoneRow, counted: bool, now: Millis) -> Phone {
         },
         days_unused: days,
     }
-}
-
-fn text(at: Millis) -> String {
-    utc_text(timestamp(at))
-}
-
-fn timestamp(at: Millis) -> Timestamp {
-    Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use minicbor::{Decode, Encode};
 
 use super::lines::{Line, Rows, lines};
 use super::outbox::{About, Mail, Recipient, id_of};
+use crate::clock::timestamp;
 use crate::contact::rows::{WeekRow, week_book};
 use crate::execute::Failure;
 use crate::programme::{self, SiteFact, StaffFact};
@@ -184,7 +185,7 @@ pub async fn arrange(relay: &Relay, programme: Scope) -> Result<(), StoreError> 
     let (store, now) = (&*relay.store, relay.clock.now());
     let clocks = Clocks::of(store, programme).await?;
     let last = all_seen_to(store, programme).await?;
-    let at = Timestamp::from_millisecond(now).unwrap_or(Timestamp::UNIX_EPOCH);
+    let at = timestamp(now);
     let mut changes = Vec::new();
     let mut next = clocks.next(at);
     for (number, fact) in staff(store, programme).await? {
@@ -207,7 +208,7 @@ pub async fn arrange(relay: &Relay, programme: Scope) -> Result<(), StoreError> 
 /// [`Failure`]; [`StoreError::Stale`] where another relay was first.
 pub async fn on_due(relay: &Relay, due: &Due) -> Result<(), Failure> {
     let (store, programme, now) = (&*relay.store, due.scope, relay.clock.now());
-    let at = Timestamp::from_millisecond(now).unwrap_or(Timestamp::UNIX_EPOCH);
+    let at = timestamp(now);
     let clocks = Clocks::of(store, programme).await?;
     let last = all_seen_to(store, programme).await?;
     let mut changes = Vec::new();

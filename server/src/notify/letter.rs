@@ -3,7 +3,6 @@
 use askama::Template;
 use jiashu_proto::entry::Content;
 use jiashu_proto::id::{MemberId, Millis, Role, Scope};
-use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use super::digest::{Figures, figures};
@@ -11,6 +10,7 @@ use super::lines::{Line, seen_by};
 use super::outbox::{About, Mail, Recipient, Written};
 use super::programme_of;
 use super::words::{self, Note, Words, filled};
+use crate::clock::timestamp;
 use crate::contact;
 use crate::execute::{self, Failure};
 use crate::ngo::sign_in;
@@ -232,7 +232,7 @@ fn row(words: &words::Digest, decimal: &str, line: &Line, is_total: bool) -> Row
 /// `2026-11-30 08:00 (Asia/Shanghai)`.
 fn clock(at: Millis, zone: &str) -> String {
     let known = TimeZoneDatabase::bundled().get(zone).unwrap_or(TimeZone::UTC);
-    let at = Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
+    let at = timestamp(at);
     let civil = known.to_datetime(at);
     let (date, hour, minute) = (civil.date(), civil.hour(), civil.minute());
     format!("{date} {hour:02}:{minute:02} ({zone})")

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use jiashu_proto::id::Millis;
-use jiff::Timestamp;
 
 use super::Status;
+use crate::clock::timestamp;
 use crate::store::status::{ServerStatus, Setting, StoreStatus};
 
 /// What stands above it.
@@ -116,7 +116,7 @@ fn mib(bytes: u64) -> String {
 
 /// An instant in UTC, to the second.
 fn instant(at: Millis) -> String {
-    let at = Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
+    let at = timestamp(at);
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 

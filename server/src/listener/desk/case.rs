@@ -18,6 +18,7 @@ use super::answer::{NoPage, csv, html};
 use super::families::own_sites;
 use super::form::Form;
 use super::{Desk, done};
+use crate::clock::timestamp;
 use crate::dashboard::case::{self as page, Around};
 use crate::dashboard::families::path;
 use crate::dashboard::frame::Part;
@@ -149,5 +150,5 @@ fn no_number() -> Refusal {
 }
 
 fn now(desk: &Desk) -> Timestamp {
-    Timestamp::from_millisecond(desk.relay.clock.now()).unwrap_or(Timestamp::UNIX_EPOCH)
+    timestamp(desk.relay.clock.now())
 }

@@ -8,8 +8,6 @@ use futures_util::Stream;
 use jiashu_api::export as api;
 use jiashu_contact::week::Week;
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::id::Millis;
-use jiff::Timestamp;
 
 use super::audit::Asked;
 use super::period::Period;
@@ -86,10 +84,6 @@ pub fn codebook(name: &str) -> Option<api::Codebook> {
         _ => return None,
     };
     Some(api::Codebook { name: name.to_owned(), columns })
-}
-
-fn timestamp(at: Millis) -> Timestamp {
-    Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 #[cfg(test)]

@@ -6,18 +6,6 @@
 
 use std::sync::Arc;
 
-use jiashu_api::programme as api;
-use jiashu_api::report::Count;
-use jiashu_contact::age::AgeBand;
-use jiashu_contact::standing::Standing;
-use jiashu_contact::suppress::{Table, suppress};
-use jiashu_contact::week::Week;
-use jiashu_proto::entry::Care;
-use jiashu_proto::error::ErrorCode;
-use jiashu_proto::id::Millis;
-use jiashu_recurrence::utc_text;
-use jiff::Timestamp;
-
 use self::columns::Columns;
 use self::filter::{Dimension, Filter, UNKNOWN};
 use self::gaps::{BUCKETS, gaps};
@@ -30,12 +18,22 @@ use super::report::{LEAST, group};
 use super::seen::{Cells, Seen};
 use super::staff::{Staff, Wants, allow_quietly};
 use super::sums::{Summed, Sums};
+use crate::clock::text;
 use crate::contact::uses::HOURS;
 use crate::execute::Failure;
 use crate::family::Refusal;
 use crate::programme::{self, Role, SiteFact};
 use crate::relay::Relay;
 use crate::store::StoreError;
+use jiashu_api::programme as api;
+use jiashu_api::report::Count;
+use jiashu_contact::age::AgeBand;
+use jiashu_contact::standing::Standing;
+use jiashu_contact::suppress::{Table, suppress};
+use jiashu_contact::week::Week;
+use jiashu_proto::entry::Care;
+use jiashu_proto::error::ErrorCode;
+use jiashu_proto::id::Millis;
 
 mod columns;
 
@@ -317,7 +315,7 @@ impl Counted {
             };
         let hours = self.hours.chunks(24).map(<[Option<u32>]>::to_vec).collect();
         api::Programme {
-            as_of: utc_text(Timestamp::from_millisecond(now).unwrap_or(Timestamp::UNIX_EPOCH)),
+            as_of: text(now),
             suppressed_below: Some(view.least()).filter(|least| *least > 0),
             too_few: !cells.people,
             filters: query.filters.clone(),

@@ -70,7 +70,7 @@ impl Page {
         let config = Config { data: folder.path().to_owned(), ..Config::defaults() };
         let store = EmbeddedStore::open(folder.path(), Options::default()).unwrap();
         let blobs = crate::blobs::open(&config).unwrap();
-        let now: Timestamp = "2026-12-08T12:00:00Z".parse().unwrap();
+        let now: jiff::Timestamp = "2026-12-08T12:00:00Z".parse().unwrap();
         let clock = Clock::manual(now.as_millisecond());
         let relay = Relay::new(config, Arc::new(store), blobs, clock);
         let seat = |device| Change::AddSeat {
