@@ -59,11 +59,13 @@ pub mod limits;
 pub mod clock;
 pub mod config;
 pub mod dice;
+pub mod markup;
 pub mod metrics;
 pub mod operator;
 pub mod relay;
 pub mod rosters;
 pub mod tls;
+pub mod wording;
 
 #[cfg(test)]
 mod simulation;

@@ -205,7 +205,7 @@ pub async fn use_link(relay: &Relay, setup: &Setup) -> Result<Staffed, Failure> 
     if setup.programme == Scope::RELAY {
         return Err(Refusal::new(ErrorCode::Malformed, "a programme's number is not 0").into());
     }
-    if let Some(number) = ngo::staff::join(relay, setup).await? {
+    if let Some(number) = ngo::colleagues::join(relay, setup).await? {
         return Ok(Staffed { programme: setup.programme, number });
     }
     let state = store.state(Scope::RELAY).await?.ok_or_else(no_such_invite)?;

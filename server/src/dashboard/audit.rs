@@ -10,7 +10,7 @@ use super::table::Table;
 use super::words::{self, Words};
 use super::{moment, rendered};
 use crate::ngo::audit::SHOWN;
-use crate::notify::filled;
+use crate::wording::filled;
 
 #[derive(Template)]
 #[template(path = "staff/audit.html")]

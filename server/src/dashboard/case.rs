@@ -5,12 +5,12 @@ use jiashu_api::family::{self as api, Case, Funnel, Rule, Steps};
 use jiashu_api::staff::Member as Colleague;
 
 use super::chart::{self, Heat};
-use super::families::{PhoneWords, Row, Sites, path, phone_words, row, site_name};
+use super::families::{PhoneWords, Row, Sites, path, phone_words, row};
 use super::frame::Frame;
 use super::table::Table;
 use super::words::{self, Words};
 use super::{moment, rendered};
-use crate::notify::filled;
+use crate::wording::filled;
 
 /// The days of RFC 5545, Monday first.
 const DAYS: [&str; 7] = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"];
@@ -51,6 +51,11 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
+    /// Whether somebody is to be rung, which a call that is noted sees to. A call for help is seen to by itself.
+    fn has_missed(&self) -> bool {
+        self.tasks.iter().any(|task| task.kind == "missed")
+    }
+
     /// Days of the week, as they are sent, and the word of each.
     fn days(&self) -> impl Iterator<Item = (&'static str, &'static String)> {
         SENT_DAYS.into_iter().zip(&self.frame.words.weekdays)
@@ -113,8 +118,7 @@ pub fn page(frame: Frame, case: &Case, around: &Around<'_>) -> String {
     let all = frame.words;
     let words = &all.case;
     let stands = &case.stands;
-    let mut row = row(all, stands, around.sites);
-    row.site = site_name(around.sites, stands.site.as_deref());
+    let row = row(all, stands, around.sites);
     let colleague = |one: &Colleague| (one.number, called(all, one));
     let is_shown_families =
         |one: &&Colleague| one.role != "auditor" && one.status == jiashu_api::staff::Status::Active;

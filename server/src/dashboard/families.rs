@@ -7,7 +7,7 @@ use super::frame::Frame;
 use super::table::Table;
 use super::words::{self, Words};
 use super::{moment, rendered};
-use crate::notify::filled;
+use crate::wording::filled;
 
 /// So many days before an agreement ends it is said.
 const RENEW_DAYS: i32 = 30;

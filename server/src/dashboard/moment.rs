@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 
 use super::words::Words;
-use crate::notify::filled;
+use crate::wording::filled;
 
 /// A local time with its offset, as the API writes it: the day and the hour on that clock.
 #[must_use]

@@ -11,8 +11,8 @@ use super::frame::Frame;
 use super::words::{self, Words};
 use super::{moment, rendered};
 use crate::clock::text;
-use crate::notify::filled;
 use crate::programme::Role;
+use crate::wording::filled;
 
 #[derive(Template)]
 #[template(path = "staff/people.html")]

@@ -14,7 +14,11 @@ use super::frame::Frame;
 use super::table::Table;
 use super::words::{self, Words};
 use super::{moment, rendered};
-use crate::notify::filled;
+use crate::wording::filled;
+
+mod choices;
+
+use choices::{Choice, choices};
 
 /// Weeks that can be chosen.
 const PERIODS: [u32; 4] = [4, 12, 26, 52];
@@ -57,20 +61,13 @@ impl Chosen {
 }
 
 /// A part of the page: what is drawn, and the same as a table.
-struct Part {
+struct Section {
     /// In its address.
     key: &'static str,
     /// Beside the chart.
     says: String,
     svg: String,
     table: Table,
-}
-
-/// What can be chosen for one filter.
-struct Choice {
-    key: &'static str,
-    label: &'static str,
-    options: Vec<(String, String, bool)>,
 }
 
 #[derive(Template)]
@@ -87,7 +84,7 @@ struct Page {
     periods: Vec<(u32, String, bool)>,
     /// Figures that stand alone: what they are of, and how many.
     figures: Vec<(String, String)>,
-    parts: Vec<Part>,
+    sections: Vec<Section>,
     query: String,
 }
 
@@ -114,7 +111,7 @@ pub fn page(frame: Frame, programme: &Programme, chosen: &Chosen) -> String {
         choices: choices(all, programme),
         periods: PERIODS.map(period).to_vec(),
         figures: figures(all, programme),
-        parts: if is_empty { Vec::new() } else { parts(all, programme) },
+        sections: if is_empty { Vec::new() } else { sections(all, programme) },
         query: chosen.query(),
         frame,
     };
@@ -124,65 +121,7 @@ pub fn page(frame: Frame, programme: &Programme, chosen: &Chosen) -> String {
 /// One of its tables, by its key.
 #[must_use]
 pub fn table(all: &'static Words, programme: &Programme, key: &str) -> Option<Table> {
-    parts(all, programme).into_iter().find(|part| part.key == key).map(|part| part.table)
-}
-
-fn choices(all: &'static Words, programme: &Programme) -> Vec<Choice> {
-    let words = &all.programme;
-    let Filters { site, worker, corridor, age, care, standing } = &programme.filters;
-    let choices = &programme.choices;
-    let corridors = choices.corridors.iter().map(|value| (value.clone(), corridor_name(value)));
-    let unknown = |value: &String| match value.as_str() {
-        "unknown" => (value.clone(), words.unknown.clone()),
-        _ => (value.clone(), value.clone()),
-    };
-    let named = |names: &'static words::Names| {
-        move |value: &String| match value.as_str() {
-            "unknown" => (value.clone(), words.unknown.clone()),
-            code => (value.clone(), words::name(names, code).to_owned()),
-        }
-    };
-    let sites = choices.sites.iter().map(|one| (one.code.clone(), one.name.clone())).collect();
-    let workers = choices.workers.iter().map(|one| {
-        let name = if one.name.is_empty() { one.number.to_string() } else { one.name.clone() };
-        (one.number.to_string(), name)
-    });
-    let of = |key,
-              label: &'static String,
-              options: Vec<(String, String)>,
-              chosen: Option<String>| Choice {
-        key,
-        label,
-        options: options
-            .into_iter()
-            .map(|(code, name)| (code.clone(), name, chosen.as_ref() == Some(&code)))
-            .collect(),
-    };
-    let all = [
-        of("site", &words.site, sites, site.clone()),
-        of("worker", &words.worker, workers.collect(), worker.map(|number| number.to_string())),
-        of("corridor", &words.corridor, corridors.collect(), corridor.clone()),
-        of("age", &words.age, choices.ages.iter().map(unknown).collect(), age.clone()),
-        of(
-            "care",
-            &words.care,
-            choices.cares.iter().map(named(&all.codes.care)).collect(),
-            care.clone(),
-        ),
-        of(
-            "standing",
-            &words.standing,
-            choices.standings.iter().map(named(&all.codes.standing)).collect(),
-            standing.clone(),
-        ),
-    ];
-    // What leaves nothing to choose is not asked.
-    all.into_iter().filter(|choice| !choice.options.is_empty()).collect()
-}
-
-/// `Europe/Rome>Asia/Shanghai` as people say it.
-fn corridor_name(corridor: &str) -> String {
-    corridor.split('>').map(moment::place).collect::<Vec<_>>().join(" → ")
+    sections(all, programme).into_iter().find(|one| one.key == key).map(|one| one.table)
 }
 
 /// What stands for a figure that is left out.
@@ -240,16 +179,16 @@ fn share_of(part: Option<u32>, whole: Option<u32>) -> Option<f64> {
     Some((f64::from(part) / f64::from(whole) * 1000.0).round() / 10.0)
 }
 
-fn parts(all: &'static Words, programme: &Programme) -> Vec<Part> {
-    let mut parts = vec![standings(all, programme), weeks(all, programme)];
+fn sections(all: &'static Words, programme: &Programme) -> Vec<Section> {
+    let mut sections = vec![standings(all, programme), weeks(all, programme)];
     if !programme.sites.is_empty() {
-        parts.push(kept(all, programme));
+        sections.push(kept(all, programme));
     }
-    parts.extend([gaps(all, programme), hours(all, programme)]);
+    sections.extend([gaps(all, programme), hours(all, programme)]);
     if !programme.sites.is_empty() {
-        parts.push(phones(all, programme));
+        sections.push(phones(all, programme));
     }
-    parts
+    sections
 }
 
 /// The name of a group, as people know it.
@@ -276,7 +215,7 @@ fn groups<'a>(all: &Words, programme: &'a Programme) -> Vec<(String, &'a Group)>
     sites.chain([(all.programme.total.clone(), &programme.total)]).collect()
 }
 
-fn standings(all: &'static Words, programme: &Programme) -> Part {
+fn standings(all: &'static Words, programme: &Programme) -> Section {
     let words = &all.programme;
     let names = Standing::ALL.map(|one| words::name(&all.codes.standing, one.name()));
     let groups = groups(all, programme);
@@ -296,7 +235,7 @@ fn standings(all: &'static Words, programme: &Programme) -> Part {
     };
     let heads = [words.site.clone(), words.families.clone(), words.children.clone()];
     let last = programme.weeks.last().map(|week| moment::week(&week.week)).unwrap_or_default();
-    Part {
+    Section {
         key: "standing",
         says: filled(&words.of_week, &[("week", &last)]),
         svg: chart.to_svg(),
@@ -315,7 +254,7 @@ fn at_risk(group: &Group) -> Option<u32> {
     found.map(|one| one.count).sum()
 }
 
-fn weeks(all: &'static Words, programme: &Programme) -> Part {
+fn weeks(all: &'static Words, programme: &Programme) -> Section {
     let words = &all.programme;
     let of = |share: Option<f64>, between: Option<(f64, f64)>| {
         share.map(|percent| Share { percent, between })
@@ -357,7 +296,7 @@ fn weeks(all: &'static Words, programme: &Programme) -> Part {
             share(all, share_of(at_risk(group), group.children), at_risk(group), group.children),
         ]
     };
-    Part {
+    Section {
         key: "weeks",
         says: words.band_told.clone(),
         svg: chart.to_svg(),
@@ -373,7 +312,7 @@ fn drawn_week(week: &Week) -> chart::Week<'_> {
     chart::Week { label: week_label(&week.week), name: &week.week, is_open: !week.closed }
 }
 
-fn kept(all: &'static Words, programme: &Programme) -> Part {
+fn kept(all: &'static Words, programme: &Programme) -> Section {
     let words = &all.programme;
     let groups = groups(all, programme);
     let measured = |group: &Group| {
@@ -407,7 +346,7 @@ fn kept(all: &'static Words, programme: &Programme) -> Part {
             share(all, group.two_way_adherence, group.both_ways, group.expected),
         ]
     };
-    Part {
+    Section {
         key: "kept",
         says: words.kept_told.clone(),
         svg: chart.to_svg(),
@@ -419,7 +358,7 @@ fn kept(all: &'static Words, programme: &Programme) -> Part {
     }
 }
 
-fn gaps(all: &'static Words, programme: &Programme) -> Part {
+fn gaps(all: &'static Words, programme: &Programme) -> Section {
     let words = &all.programme;
     let buckets = programme.gaps.iter();
     let chart = Histogram {
@@ -430,7 +369,7 @@ fn gaps(all: &'static Words, programme: &Programme) -> Part {
             .collect(),
     };
     let row = |one: &Count| vec![one.name.clone(), count(one.count)];
-    Part {
+    Section {
         key: "gaps",
         says: words.gaps_told.clone(),
         svg: chart.to_svg(),
@@ -442,7 +381,7 @@ fn gaps(all: &'static Words, programme: &Programme) -> Part {
     }
 }
 
-fn hours(all: &'static Words, programme: &Programme) -> Part {
+fn hours(all: &'static Words, programme: &Programme) -> Section {
     let words = &all.programme;
     let of = |day: usize, hour: usize| *programme.hours.as_ref()?.get(day)?.get(hour)?;
     let days: [&str; 7] =
@@ -456,7 +395,7 @@ fn hours(all: &'static Words, programme: &Programme) -> Part {
         let cells = (0..7).map(|day| count(of(day, hour)));
         [format!("{hour:02}:00")].into_iter().chain(cells).collect()
     };
-    Part {
+    Section {
         key: "hours",
         says: words.hours_told.clone(),
         svg: chart.to_svg(),
@@ -468,7 +407,7 @@ fn hours(all: &'static Words, programme: &Programme) -> Part {
     }
 }
 
-fn phones(all: &'static Words, programme: &Programme) -> Part {
+fn phones(all: &'static Words, programme: &Programme) -> Section {
     let words = &all.programme;
     let groups = groups(all, programme);
     let measured = |group: &Group| {
@@ -492,7 +431,7 @@ fn phones(all: &'static Words, programme: &Programme) -> Part {
             share(all, idle, group.idle_phones, group.shared_phones),
         ]
     };
-    Part {
+    Section {
         key: "phones",
         says: String::new(),
         svg: chart.to_svg(),

@@ -5,7 +5,7 @@ use askama::Template;
 use super::frame::Frame;
 use super::rendered;
 use super::words::{self, Words};
-use crate::notify::filled;
+use crate::wording::filled;
 
 #[derive(Template)]
 #[template(path = "staff/sign_in.html")]

@@ -29,10 +29,11 @@ use super::routes::{Door, admit};
 use crate::access::{self, Who};
 use crate::execute::Failure;
 use crate::family::Refusal;
+use crate::ngo::colleagues;
 use crate::ngo::family::{pause, propose, resume};
 use crate::ngo::leaving;
 use crate::ngo::report::{self, By, Period};
-use crate::ngo::staff::{self, Staff};
+use crate::ngo::staff::Staff;
 use crate::ngo::worklist::{MOST, USUAL, Which, worklist};
 use crate::ngo::{
     audit, case, caseload, consent_settings, mail, sign_in, sites, suspension, tasks, thresholds,
@@ -235,12 +236,12 @@ async fn keep(
 }
 
 async fn list_staff(State(door): State<Door>, staff: Staff) -> Result<Response, No> {
-    Ok(json(&staff::list(&door.relay, &staff).await?))
+    Ok(json(&colleagues::list(&door.relay, &staff).await?))
 }
 
 async fn invite_staff(State(door): State<Door>, staff: Staff, body: Body) -> Result<Response, No> {
     let new: New = wish(&door.relay, body).await?;
-    let invited = staff::invite(&door.relay, &staff, new).await?;
+    let invited = colleagues::invite(&door.relay, &staff, new).await?;
     Ok(created(&invited))
 }
 
@@ -250,13 +251,13 @@ async fn remove_staff(
     Path(number): Path<String>,
 ) -> Result<StatusCode, No> {
     let number = number.parse().map_err(|_| malformed("the number of a member of staff"))?;
-    staff::remove(&door.relay, &staff, DeviceId(number)).await?;
+    colleagues::remove(&door.relay, &staff, DeviceId(number)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn set_me(State(door): State<Door>, staff: Staff, body: Body) -> Result<StatusCode, No> {
     let me: Me = wish(&door.relay, body).await?;
-    staff::set_me(&door.relay, &staff, me).await?;
+    colleagues::set_me(&door.relay, &staff, me).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

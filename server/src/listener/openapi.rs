@@ -11,6 +11,7 @@ use jiashu_api::{
     Problem, audit, consent, export, family, mail, programme, report, site, staff, task, transfer,
     worklist,
 };
+use jiashu_contact::standing::Standing;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{ArrayBuilder, ComponentsBuilder, ObjectBuilder, Schema, Type};
@@ -60,7 +61,7 @@ fn operations() -> Vec<Asked> {
             .with(query("site", text("^[A-Za-z0-9._-]{1,32}$"), "Those of this site alone"))
             .with(query(
                 "standing",
-                text("^(not_active|paused|on_track|new|watch|at_risk|silent|dormant)$"),
+                text(&format!("^({})$", Standing::ALL.map(Standing::name).join("|"))),
                 "Those that stand so alone",
             ))
             .gives::<worklist::Worklist>(),

@@ -2,7 +2,7 @@
 //! what was said.
 //!
 //! Read in this order: who somebody is and what they may ask for (`staff`; with a browser by a link (`sign_in`), for a while
-//! (`sessions`)), that they asked (`audit`), and what they are answered: whom to ring first (`worklist`), what is done for one family (`family`), that somebody met it (`visits`), where
+//! (`sessions`)), that they asked (`audit`), who else works there (`colleagues`), and what they are answered: whom to ring first (`worklist`), what is done for one family (`family`), that somebody met it (`visits`), where
 //! it goes (`transfer`), the programme's places (`sites`), what came of contact (`report`, of weeks and months (`period`)
 //! added up (`sums`), and over several of them, for the programme's page (`overview`)), by what it is judged (`thresholds`), what holds of consent (`consent_settings`), and what of it leaves as files (`export`). Shapes are
 //! `jiashu_api`'s, `listener::api` speaks HTTP, and what the answers are reckoned from is `contact`'s.
@@ -12,6 +12,8 @@ pub mod staff;
 pub mod sign_in;
 
 pub mod sessions;
+
+pub mod colleagues;
 
 pub mod caseload;
 

@@ -284,15 +284,24 @@ async fn send_to(
 ///
 /// [`StoreError`].
 pub async fn holds(store: &dyn Store, code: &Code, now: Millis) -> Result<bool, StoreError> {
-    let (_, links) = match find(store, code.programme(), code.staff()).await {
-        Err(StoreError::NoScope) => return Ok(false),
-        found => found?,
-    };
-    Ok(links.all.iter().any(|open| is_it(open, code, now)))
+    Ok(open(store, code, now).await?.is_some())
 }
 
-fn is_it(open: &Open, code: &Code, now: Millis) -> bool {
-    bool::from(open.hash.0.ct_eq(&code.hash().0)) && now < open.expires_at
+/// The link, if it holds; the others of that member of staff, and the place where they stand.
+async fn open(
+    store: &dyn Store,
+    code: &Code,
+    now: Millis,
+) -> Result<Option<(Open, Links, Option<Seq>)>, StoreError> {
+    let (seq, mut links) = match find(store, code.programme(), code.staff()).await {
+        Err(StoreError::NoScope) => return Ok(None),
+        found => found?,
+    };
+    let hash = code.hash();
+    let is_it = |open: &Open| bool::from(open.hash.0.ct_eq(&hash.0)) && now < open.expires_at;
+    let Some(place) = links.all.iter().position(is_it) else { return Ok(None) };
+    let open = links.all.remove(place);
+    Ok(Some((open, links, seq)))
 }
 
 /// Uses a link up: a session begins. Whoever was asked to come and has not is in by it.
@@ -305,12 +314,8 @@ pub async fn enter(relay: &Relay, code: &Code, agent: &str) -> Result<Session, F
     let mut attempts = 0..ATTEMPTS;
     loop {
         let now = relay.clock.now();
-        if !holds(store, code, now).await? {
-            return Err(no_such_link().into());
-        }
-        let (seq, mut links) = find(store, programme, staff).await?;
-        let place = links.all.iter().position(|open| is_it(open, code, now));
-        let open = links.all.remove(place.ok_or_else(no_such_link)?);
+        let found = open(store, code, now).await?;
+        let (open, links, seq) = found.ok_or_else(no_such_link)?;
         let state = programme_state(store, programme).await.map_err(|_| no_such_link())?;
         may_come(store, &state, programme, staff).await?;
         let (session, begin) = sessions::begin(store, programme, staff, agent, now).await?;

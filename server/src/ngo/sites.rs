@@ -3,16 +3,18 @@
 use jiashu_api::site as api;
 use jiashu_proto::bounds;
 use jiashu_proto::error::ErrorCode;
+use jiashu_proto::id::Scope;
 
 use super::audit::Asked;
-use super::staff::{Staff, Wants, allow, is_plain};
+use super::colleagues::is_plain;
+use super::staff::{Staff, Wants, allow};
 use super::thresholds::look_at_all;
 use crate::execute::Failure;
 use crate::family::Refusal;
 use crate::notify::digest;
 use crate::programme::{self, SiteFact, entry, site_key};
 use crate::relay::Relay;
-use crate::store::{Batch, StoreError};
+use crate::store::{Batch, Store, StoreError};
 
 /// All of them, by code. They are no secret among the staff.
 ///
@@ -55,6 +57,22 @@ pub async fn put(relay: &Relay, staff: &Staff, site: api::Site) -> Result<(), Fa
     if moves {
         // The days of its families are others.
         look_at_all(relay, staff.programme).await?;
+    }
+    Ok(())
+}
+
+/// Refuses the code of a site that there is not.
+pub(super) async fn sites_exist(
+    store: &dyn Store,
+    programme: Scope,
+    codes: &[String],
+) -> Result<(), Failure> {
+    for code in codes {
+        let known: Option<SiteFact> = programme::find(store, programme, &site_key(code)).await?;
+        if known.is_none() {
+            let text = "unknown site: a coordinator adds it with jiashu ngo site add";
+            return Err(Refusal::new(ErrorCode::Malformed, text).into());
+        }
     }
     Ok(())
 }

@@ -4,10 +4,14 @@ use jiashu_api::task as api;
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::id::MemberId;
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
 use super::audit::Asked;
 use super::caseload::Own;
 use super::staff::{Staff, Wants, allow_family, allow_quietly};
-use crate::clock::text;
+use crate::clock::{text, timestamp};
+use crate::contact;
 use crate::contact::rows::FAMILIES;
 use crate::execute::Failure;
 use crate::execute::family::tasks;
@@ -72,6 +76,35 @@ pub async fn done(
         let now = relay.clock.now();
         let done = Task { done_by: Some(staff.number), ..task.clone() };
         let changes = vec![done.enter(), look(now)];
+        store.commit(family, Batch { changes, ..Batch::new(now) }).await?;
+    }
+    Ok(())
+}
+
+/// Somebody met the family on that day: what was missed until then is seen to. A call for help is not: it is seen to by
+/// itself, whoever else was met.
+///
+/// # Errors
+///
+/// [`Failure`].
+pub async fn met(relay: &Relay, staff: &Staff, case_code: &str, on: Date) -> Result<(), Failure> {
+    let asked = Asked::of("task-done", case_code).saying(TaskKind::Missed.name());
+    let family = allow_family(relay, staff, case_code, asked).await?;
+    let (store, now) = (&*relay.store, relay.clock.now());
+    let zone = contact::home_zone(relay, family).await?;
+    let zone = zone.and_then(|zone| TimeZone::get(&zone).ok()).unwrap_or(TimeZone::UTC);
+    let is_met = |task: &Task| {
+        let opened_on = zone.to_datetime(timestamp(task.opened_at)).date();
+        task.is_open() && task.kind == TaskKind::Missed && opened_on <= on
+    };
+    let mut changes: Vec<_> = tasks(store, family)
+        .await?
+        .into_iter()
+        .filter(is_met)
+        .map(|task| Task { done_by: Some(staff.number), ..task }.enter())
+        .collect();
+    if !changes.is_empty() {
+        changes.push(look(now));
         store.commit(family, Batch { changes, ..Batch::new(now) }).await?;
     }
     Ok(())

@@ -9,7 +9,8 @@ use jiashu_proto::id::{DeviceId, Scope};
 
 use super::audit::Asked;
 use super::caseload::{caseload, disown};
-use super::staff::{Staff, Wants, allow, allow_quietly, sites_exist};
+use super::sites::sites_exist;
+use super::staff::{Staff, Wants, allow, allow_quietly};
 use crate::clock::text;
 use crate::contact::placed;
 use crate::execute::transfer::{accept, no_such_transfer, offer, offered_to, take_back};

@@ -79,9 +79,11 @@ pub async fn worklist(relay: &Relay, staff: &Staff, which: &Which) -> Result<Wor
 fn first(book: &Book, own: &Own<'_>, which: &Which) -> (Vec<FamilyRow>, usize) {
     let keyed = book.iter().enumerate().filter_map(|(place, row)| {
         let glance = own.glance(row).filter(|glance| which.fits(glance))?;
-        // Who asks for help comes first. Of equals whom nothing was heard of for longer; then by code, so that the list
-        // stands still.
-        let standing = Reverse((glance.asks_for_help(), glance.standing()));
+        // Who asks for help comes first. Of those that stand alike, those where somebody is to ring: a child that a parent
+        // never hears may hear that parent every week. Then whom nothing was heard of for longer; then by code, so that the
+        // list stands still.
+        let standing =
+            Reverse((glance.asks_for_help(), glance.standing(), !glance.tasks.is_empty()));
         Some((standing, glance.longest_ago(), glance.case_code, place))
     });
     let mut keyed: Vec<_> = keyed.collect();
@@ -259,7 +261,8 @@ mod tests {
         };
         rows.sort_by_cached_key(|row| {
             let asks_for_help = row.tasks.iter().any(|task| task.kind == TaskKind::Help);
-            (Reverse((asks_for_help, row.standing())), longest_ago(row), row.case_code.clone())
+            let standing = Reverse((asks_for_help, row.standing(), !row.tasks.is_empty()));
+            (standing, longest_ago(row), row.case_code.clone())
         });
         let total = rows.len();
         rows.truncate(most);

@@ -9,7 +9,7 @@ use super::digest::{Figures, figures};
 use super::lines::{Line, seen_by};
 use super::outbox::{About, Mail, Recipient, Written};
 use super::programme_of;
-use super::words::{self, Note, Words, filled};
+use super::words::{self, Note, Words};
 use crate::clock::timestamp;
 use crate::contact;
 use crate::execute::{self, Failure};
@@ -17,6 +17,7 @@ use crate::ngo::sign_in;
 use crate::programme::{self, StaffFact, staff_key};
 use crate::relay::Relay;
 use crate::store::{Store, StoreError};
+use crate::wording::filled;
 
 /// A few lines.
 #[derive(Template)]

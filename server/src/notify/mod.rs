@@ -41,8 +41,6 @@ pub mod undelivered;
 
 mod words;
 
-pub(crate) use words::filled;
-
 /// Letters under way at once, for those that somebody waits for and for all others.
 const AT_ONCE: usize = 4;
 
@@ -119,28 +117,27 @@ pub async fn on_due(relay: &Relay, due: &Due, id: Ref) -> Result<(), Failure> {
         Some(mail) if mail.to == Recipient::Responsible => {
             return hand_round(relay, due, id, &mail).await;
         }
-        Some(mail) => {
+        Some(mail) => match place(relay, &mail) {
+            None => vec![Change::SetDue(due.item.clone(), now.saturating_add(NO_PLACE_MS))],
             // Its place first: what it says may be written for this try alone.
-            let way = if mail.is_urgent() { &relay.notify.urgent } else { &relay.notify.usual };
-            let Ok(place) = way.try_reserve() else {
-                let later = now.saturating_add(NO_PLACE_MS);
-                let changes = vec![Change::SetDue(due.item.clone(), later)];
-                let batch = Batch { requires: vec![still(due)], changes, ..Batch::new(now) };
-                store.commit(scope, batch).await?;
-                return Ok(());
-            };
-            match prepared(relay, scope, id, &mail).await? {
+            Some(place) => match prepared(relay, scope, id, &mail).await? {
                 Ok(letter) => return begin(relay, due, mail, letter, place).await,
                 Err(None) => Mail::drop(id).to_vec(),
                 Err(Some(why)) => {
                     undelivered::note(relay, scope, &Undelivered::of(id, &mail, why, now)).await?;
                     Mail::drop(id).to_vec()
                 }
-            }
-        }
+            },
+        },
     };
     store.commit(scope, Batch { requires: vec![still(due)], changes, ..Batch::new(now) }).await?;
     Ok(())
+}
+
+/// A place on the way out, if there is one.
+fn place<'a>(relay: &'a Relay, mail: &Mail) -> Option<mpsc::Permit<'a, Job>> {
+    let way = if mail.is_urgent() { &relay.notify.urgent } else { &relay.notify.usual };
+    way.try_reserve().ok()
 }
 
 fn still(due: &Due) -> Precondition {

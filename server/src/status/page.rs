@@ -6,6 +6,7 @@ use jiashu_proto::id::Millis;
 
 use super::Status;
 use crate::clock::timestamp;
+use crate::markup::escaped;
 use crate::store::status::{ServerStatus, Setting, StoreStatus};
 
 /// What stands above it.
@@ -128,20 +129,6 @@ fn duration(seconds: u64) -> String {
         (0, ..) => format!("{hours} h {minutes} min"),
         _ => format!("{days} d {hours} h"),
     }
-}
-
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            letter => escaped.push(letter),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! A chart as it grows downwards: what stands in it, and what every chart has around it.
 
-use super::svg::{Area, Svg, escaped, number};
+use super::svg::{Area, Svg, number};
 use super::text::{LARGE, SMALL, bounded, fitted, width, wrapped};
 use super::{About, WIDTH, Week};
+use crate::markup::escaped;
 
 /// From one line of text to the next.
 const LINE: f64 = 15.0;

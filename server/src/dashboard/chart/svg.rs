@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::text::bounded;
+use crate::markup::escaped;
 
 /// A rectangle, in units from the top left corner.
 #[derive(Clone, Copy, Debug)]
@@ -121,22 +122,4 @@ pub(super) fn number(number: f64) -> String {
         Some(whole) => whole.to_owned(),
         None => tenths,
     }
-}
-
-/// As text or in an attribute. What XML has no place for is left out.
-pub(super) fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            '\t' | '\n' | '\r' => escaped.push(' '),
-            '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => {}
-            letter => escaped.push(letter),
-        }
-    }
-    escaped
 }

@@ -23,10 +23,9 @@ use crate::dashboard::case::{self as page, Around};
 use crate::dashboard::families::path;
 use crate::dashboard::frame::Part;
 use crate::family::Refusal;
-use crate::ngo::audit::{self, Asked};
-use crate::ngo::{case, caseload, family, staff, tasks, visits};
-use crate::notify::filled;
+use crate::ngo::{case, caseload, colleagues, family, tasks, visits};
 use crate::programme::Role;
+use crate::wording::filled;
 
 type Answer = Result<Response, NoPage>;
 
@@ -36,7 +35,7 @@ pub(super) async fn show(
 ) -> Answer {
     let case = case::show(&desk.relay, &desk.staff, &code).await?;
     let colleagues = match desk.staff.role {
-        Role::Coordinator => staff::list(&desk.relay, &desk.staff).await?,
+        Role::Coordinator => colleagues::list(&desk.relay, &desk.staff).await?,
         _ => Vec::new(),
     };
     let title = filled(&desk.words.case.title, &[("case", &code)]);
@@ -54,8 +53,7 @@ pub(super) async fn file(
     let case = case::show(&desk.relay, &desk.staff, &code).await?;
     let key = name.strip_suffix(".csv").unwrap_or_default();
     let table = page::table(desk.words, &case, key).ok_or_else(no_file)?;
-    let asked = Asked::of("export", &*code).saying(key);
-    audit::note(&desk.relay, desk.staff.programme, desk.staff.number, &asked, true).await?;
+    desk.note_file(&code, key).await?;
     Ok(csv(key, &table))
 }
 
@@ -76,15 +74,11 @@ pub(super) async fn visit(
     Path(code): Path<String>,
     Extension(form): Extension<Form>,
 ) -> Answer {
-    let on = form.said("on").map(|day| day.parse()).transpose().map_err(|_| no_day())?;
-    let wish = Visit { how: form.get("how").to_owned(), on };
+    let on = form.get("on").parse().map_err(|_| no_day())?;
+    let wish = Visit { how: form.get("how").to_owned(), on: Some(on) };
     visits::record(&desk.relay, &desk.staff, &code, &wish).await?;
     if form.get("seen_to") == "yes" {
-        let open = tasks::list(&desk.relay, &desk.staff).await?;
-        for task in open.into_iter().filter(|task| task.case_code == code) {
-            let wish = Done { kind: task.kind, member: task.member };
-            tasks::done(&desk.relay, &desk.staff, &code, &wish).await?;
-        }
+        tasks::met(&desk.relay, &desk.staff, &code, on).await?;
     }
     Ok(done(&path(&code), "visit"))
 }

@@ -16,7 +16,6 @@ use crate::dashboard::frame::Part;
 use crate::dashboard::programme::{self as page, Chosen};
 use crate::execute::Failure;
 use crate::family::Refusal;
-use crate::ngo::audit::{self, Asked};
 use crate::ngo::overview::{Query, USUAL, overview};
 
 type Answer = Result<Response, NoPage>;
@@ -37,8 +36,7 @@ pub(super) async fn file(
     let programme = counted(&desk, &chosen(&uri)?).await?;
     let key = name.strip_suffix(".csv").unwrap_or_default();
     let table = page::table(desk.words, &programme, key).ok_or_else(no_file)?;
-    let asked = Asked::of("export", "programme").saying(key);
-    audit::note(&desk.relay, desk.staff.programme, desk.staff.number, &asked, true).await?;
+    desk.note_file("programme", key).await?;
     // What tells small numbers says so by its name, wherever it goes.
     let name = match programme.suppressed_below {
         Some(_) => key.to_owned(),

@@ -21,11 +21,13 @@ use crate::dashboard::words::{self, Words};
 use crate::execute::Failure;
 use crate::family::Refusal;
 use crate::limits::guests::Ticket;
+use crate::ngo::audit::{self, Asked};
 use crate::ngo::sessions::{self, Session};
 use crate::ngo::sign_in::PAGES;
 use crate::ngo::staff::Staff;
 use crate::programme::{self, StaffFact, staff_key};
 use crate::relay::Relay;
+use crate::store::StoreError;
 
 mod answer;
 
@@ -102,7 +104,7 @@ struct Desk {
     /// What stands of them.
     fact: Option<StaffFact>,
     /// What was done just before, by its key.
-    done: Option<String>,
+    done: String,
 }
 
 impl Desk {
@@ -110,13 +112,19 @@ impl Desk {
     fn frame(&self, here: Part, title: String) -> Frame {
         let name = self.fact.as_ref().map(|fact| fact.name.clone()).filter(|name| !name.is_empty());
         let role = words::name(&self.words.codes.role, self.staff.role.name());
-        let done = self.done.as_ref().and_then(|key| self.words.done.get(key)).cloned();
+        let done = self.words.done.get(&self.done).cloned();
         Frame {
             who: Some(name.unwrap_or_else(|| role.to_owned())),
             form_token: self.session.form_token(),
             done,
             ..Frame::inside(self.words, title, self.staff.role, here)
         }
+    }
+
+    /// Notes that a table leaves as a file, before it does.
+    async fn note_file(&self, of: &str, key: &str) -> Result<(), StoreError> {
+        let asked = Asked::of("export", of).saying(key);
+        audit::note(&self.relay, self.staff.programme, self.staff.number, &asked, true).await
     }
 }
 
@@ -210,7 +218,7 @@ async fn sit_down(
         Some(fact) => words::of(&fact.language),
         None => spoken(headers),
     };
-    let done = Some(query(uri).get("done").to_owned());
+    let done = query(uri).get("done").to_owned();
     Ok(Some(Desk { relay: relay.clone(), staff, session, words, fact, done }))
 }
 

@@ -12,7 +12,7 @@ use super::form::Form;
 use super::{Desk, cookie, done};
 use crate::dashboard::frame::Part;
 use crate::dashboard::own::{self, Own};
-use crate::ngo::{sessions, staff};
+use crate::ngo::{colleagues, sessions};
 
 pub(super) async fn show(Extension(desk): Extension<Arc<Desk>>) -> Result<Response, NoPage> {
     let frame = desk.frame(Part::Own, desk.words.own.title.clone());
@@ -30,7 +30,7 @@ pub(super) async fn save(
 ) -> Result<Response, NoPage> {
     let said = |key: &str| Some(form.get(key).to_owned());
     let me = Me { name: said("name"), email: said("email"), language: form.said("language") };
-    staff::set_me(&desk.relay, &desk.staff, me).await?;
+    colleagues::set_me(&desk.relay, &desk.staff, me).await?;
     Ok(done(Part::Own.path(), "own"))
 }
 

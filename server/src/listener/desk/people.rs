@@ -19,13 +19,13 @@ use crate::dashboard::frame::Part;
 use crate::dashboard::people as page;
 use crate::dice::secret;
 use crate::family::Refusal;
-use crate::ngo::{audit, sign_in, sites, staff};
-use crate::notify::filled;
+use crate::ngo::{audit, colleagues, sign_in, sites};
+use crate::wording::filled;
 
 type Answer = Result<Response, NoPage>;
 
 pub(super) async fn show(Extension(desk): Extension<Arc<Desk>>) -> Answer {
-    let colleagues = staff::list(&desk.relay, &desk.staff).await?;
+    let colleagues = colleagues::list(&desk.relay, &desk.staff).await?;
     let sites = sites::list(&desk.relay, &desk.staff).await?;
     let frame = desk.frame(Part::People, desk.words.people.title.clone());
     Ok(html(page::page(frame, &colleagues, &sites, desk.staff.number.0)))
@@ -46,7 +46,7 @@ pub(super) async fn add(
         // Of a code that nobody has: they come by a link to sign in.
         code_hash: audit::hex(&sha256(&secret().map_err(no_dice)?)),
     };
-    let invited = staff::invite(&desk.relay, &desk.staff, new).await?;
+    let invited = colleagues::invite(&desk.relay, &desk.staff, new).await?;
     let made = sign_in::for_another(&desk.relay, &desk.staff, DeviceId(invited.number)).await?;
     handed(&desk, invited.number, &made).await
 }
@@ -61,7 +61,7 @@ pub(super) async fn link(
 }
 
 async fn handed(desk: &Desk, number: u32, made: &SignInLink) -> Answer {
-    let colleagues = staff::list(&desk.relay, &desk.staff).await?;
+    let colleagues = colleagues::list(&desk.relay, &desk.staff).await?;
     let known = colleagues.iter().find(|one| one.number == number);
     let name = known.map_or_else(|| number.to_string(), |one| called(desk.words, one));
     let title = filled(&desk.words.people.link_title, &[("name", &name)]);
@@ -72,7 +72,7 @@ pub(super) async fn end(
     Extension(desk): Extension<Arc<Desk>>,
     Path(number): Path<String>,
 ) -> Answer {
-    staff::remove(&desk.relay, &desk.staff, DeviceId(numbered(&number)?)).await?;
+    colleagues::remove(&desk.relay, &desk.staff, DeviceId(numbered(&number)?)).await?;
     Ok(done(Part::People.path(), "removed"))
 }
 

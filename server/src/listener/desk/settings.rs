@@ -18,7 +18,7 @@ use crate::dashboard::frame::Part;
 use crate::dashboard::{audit as audit_page, settings as page};
 use crate::execute::Failure;
 use crate::family::Refusal;
-use crate::ngo::{audit, consent_settings, staff, thresholds};
+use crate::ngo::{audit, colleagues, consent_settings, thresholds};
 use crate::programme::Role;
 
 type Answer = Result<Response, NoPage>;
@@ -80,7 +80,7 @@ async fn log(desk: &Desk, uri: &Uri) -> Result<(Log, Vec<Member>), Failure> {
     let after = query(uri).get("after").parse().ok();
     let log = audit::show(&desk.relay, &desk.staff, after).await?;
     let colleagues = match desk.staff.role {
-        Role::Coordinator => staff::list(&desk.relay, &desk.staff).await?,
+        Role::Coordinator => colleagues::list(&desk.relay, &desk.staff).await?,
         _ => Vec::new(),
     };
     Ok((log, colleagues))

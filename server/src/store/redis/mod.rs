@@ -141,6 +141,7 @@ pub struct RedisStore {
     link: Link,
     queue: Arc<Queue>,
     read: Script,
+    facts: Script,
     wakes: broadcast::Sender<Wake>,
     noted: Arc<Noted>,
     condition: Arc<Condition>,
@@ -183,6 +184,7 @@ impl RedisStore {
         let wakes = broadcast::Sender::new(WAKES_KEPT);
         let fence = Fence::new(link.clone(), replicas);
         let read = Script::new(include_str!("read.lua"));
+        let facts = Script::new(include_str!("facts.lua"));
         let (noted, stop) = (Arc::new(Noted::default()), CancellationToken::new());
         let tasks = TaskTracker::new();
         tasks.spawn(Arc::clone(&fence).run(stop.clone()));
@@ -202,6 +204,7 @@ impl RedisStore {
             link,
             queue,
             read,
+            facts,
             wakes,
             noted,
             condition,
@@ -282,15 +285,9 @@ impl Store for RedisStore {
     }
 
     async fn facts(&self, scope: Scope, prefix: &str) -> Result<Vec<(String, Record)>, StoreError> {
-        let mut pipe = redis::pipe();
-        let key = Keys::of(scope).facts;
-        if prefix.is_empty() {
-            pipe.cmd("HGETALL").arg(key);
-        } else {
-            // A programme has a fact for each case and each look: those of one kind are picked out there.
-            pipe.cmd("EVAL").arg(include_str!("facts.lua")).arg(1).arg(key).arg(glob(prefix));
-        }
-        let answer = self.link.ask(&pipe).await?.pop().unwrap_or_default();
+        // A programme has a fact for each case and each look: those of one kind are picked out there.
+        let pattern = [glob(prefix).into_bytes()];
+        let answer = self.link.script(&self.facts, &[&Keys::of(scope).facts], &pattern).await?;
         let mut facts = BTreeMap::new();
         for (key, row) in pairs(answer).map_err(Failure::from)? {
             let key = String::from_utf8(key).map_err(|_| Failure::from(Damaged("a fact")))?;
