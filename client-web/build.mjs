@@ -39,6 +39,7 @@ async function buildPages() {
 }
 
 async function buildTests() {
+  rmSync('tested', { recursive: true, force: true })
   const tests = readdirSync('test').filter(name => name.endsWith('.ts'))
   await build({
     ...shared,

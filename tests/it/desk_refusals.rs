@@ -43,7 +43,7 @@ const TABLE: &[Asked] = &[
     asks("POST", "/staff/families/{case}/resume", "", [404, 404]),
     asks("POST", "/staff/families/{case}/plan", "day=sun&at=19:30", [404, 404]),
     asks("POST", "/staff/families/{case}/worker", "staff=1", [403, 403]),
-    asks("POST", "/staff/families/{case}/visit", "how=visit", [404, 404]),
+    asks("POST", "/staff/families/{case}/visit", "how=visit&on=2026-11-02", [404, 404]),
     asks("GET", "/staff/programme", "", [403, 200]),
     asks("GET", "/staff/programme/{table}", "", [403, 200]),
     asks("GET", "/staff/people", "", [403, 403]),

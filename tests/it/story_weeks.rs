@@ -119,6 +119,10 @@ async fn said(phone: &Cli) -> String {
     phone.run(&["inbox"]).await.success().stderr
 }
 
+async fn is_said(phone: &Cli, words: &str) {
+    until(words, async || said(phone).await.contains(words).then_some(())).await;
+}
+
 const TO_PARENTS: &str = "would be glad to hear from you";
 const TO_CAREGIVERS: &str = "If there is a quiet moment today";
 

@@ -177,7 +177,8 @@ pub(super) fn consents(family: &Family) -> Vec<Consent> {
     recorded.filter(|consent| *consent != Consent::none(consent.member)).collect()
 }
 
-/// Stands for all that the list says of a family but its dates: whether the list has changed since.
+/// Stands for what the list says of a family's people and phones: whether its cards would be others now. What was settled when
+/// it was enrolled (site, plan, care, consent) is changed elsewhere, and folders of before hold it as it is.
 ///
 /// Mixed with a secret of this machine, so that who finds it cannot try names against it.
 #[must_use]

@@ -41,7 +41,7 @@ export function file(sheets: readonly HTMLElement[], styles: string): string {
 }
 
 /** The wording for a language tag, by its first part; English where we have no other. */
-export function languageOf(tag: string): keyof typeof words {
+function languageOf(tag: string): keyof typeof words {
   const first = tag.split('-')[0]?.toLowerCase()
   return first === 'zh' || first === 'cmn' ? 'zh-Hans' : first === 'ro' ? 'ro' : 'en'
 }

@@ -39,6 +39,9 @@ const say = wordsOf(given.language)
 const zones = new Zones(given.zones)
 const work = new Work()
 
+/** Whether families are being made or sent: another list waits. */
+let isBusy = false
+
 /** Of the session; after another sign-in it is another, which the page is asked for. */
 let formToken: string | null = given.form_token
 
@@ -72,6 +75,8 @@ function start(): void {
     status, meter, found, outcome, printing,
   )
   list.addEventListener('change', () => void readFile(list.files?.[0]))
+  // The same file, corrected, is chosen again.
+  list.addEventListener('click', () => (list.value = ''))
   drop.addEventListener('dragover', event => event.preventDefault())
   drop.addEventListener('drop', event => {
     event.preventDefault()
@@ -83,18 +88,26 @@ function start(): void {
 }
 
 async function readChosen(): Promise<void> {
+  if (isBusy) return
   if (pasted.value.trim() === '') await readFile(list.files?.[0])
   else show(new TextEncoder().encode(pasted.value))
 }
 
 async function readFile(chosen: File | undefined): Promise<void> {
-  if (chosen === undefined) return
+  if (chosen === undefined || isBusy) return
   if (chosen.size > MAX_LIST) {
     tell(say.too_large)
     return
   }
   tell(say.reading)
-  show(new Uint8Array(await chosen.arrayBuffer()))
+  try {
+    const bytes = new Uint8Array(await chosen.arrayBuffer())
+    if (!isBusy) show(bytes)
+  } catch (error) {
+    // A file that was changed since it was chosen is read no more, and a folder never.
+    list.value = ''
+    tell(filled(say.broken, { reason: String(error) }))
+  }
 }
 
 /** The dry run: as `jiashu ngo enrol --dry-run` has it. */
@@ -292,12 +305,14 @@ function forget(): void {
 async function busy(act: () => Promise<void>): Promise<void> {
   const buttons = [...document.querySelectorAll<HTMLButtonElement>('#enrol button')]
   buttons.forEach(button => (button.disabled = true))
+  isBusy = true
   try {
     await act()
   } catch (error) {
     tell(filled(say.broken, { reason: String(error) }))
   } finally {
     buttons.forEach(button => (button.disabled = false))
+    isBusy = false
     meter.hidden = true
     status.focus()
   }

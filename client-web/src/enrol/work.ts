@@ -103,9 +103,10 @@ function isOurs(kept: Kept): boolean {
   return kept.fate === 'active' || kept.fate === 'not_active'
 }
 
-/** All that the list says of a family but its dates. */
-function rows(family: Family): string {
-  return JSON.stringify(family.members.map(({ number, role, name, zone, language, device, sharedDevice }) => (
+/** What its cards and its beginning hang on: all that the list says of a family but dates and how consent was given. */
+function rows({ members, site, plan, care }: Family): string {
+  const said = members.map(({ number, role, name, zone, language, device, sharedDevice }) => (
     [number, role, name, zone, language, device, sharedDevice]
-  )))
+  ))
+  return JSON.stringify([said, site, plan, care])
 }

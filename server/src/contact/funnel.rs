@@ -209,8 +209,8 @@ impl<'a> Came<'a> {
     fn is_answered(&self, parent: MemberId, heard_at: Millis) -> bool {
         let first = self.written.partition_point(|(at, _)| *at < heard_at);
         let until = heard_at.saturating_add(ANSWER_MS);
-        let after = self.written.iter().skip(first).take_while(|(at, _)| *at <= until);
-        after.into_iter().any(|(_, message)| is_to(message, parent))
+        let mut after = self.written.iter().skip(first).take_while(|(at, _)| *at <= until);
+        after.any(|(_, message)| is_to(message, parent))
     }
 }
 

@@ -97,12 +97,15 @@ pub(super) fn told(refused: &Refused) -> Response {
 
 /// Too much at once, of a device or from an address: when the next would pass.
 pub(super) fn slow_down(relay: &Relay, too_fast: TooFast) -> No {
+    No::answer(told(&too_much(relay, too_fast)))
+}
+
+/// The same as the protocol has it, which is counted.
+pub(super) fn too_much(relay: &Relay, too_fast: TooFast) -> Refused {
     relay.limits.refuse(too_fast.limit, &relay.metrics);
-    let refusal = Refusal::new(ErrorCode::SlowDown, "too much at once: try again a little later");
-    let mut response = problem(refusal.into());
-    let after = HeaderValue::from(too_fast.retry_after_ms.div_ceil(1_000));
-    response.headers_mut().insert(header::RETRY_AFTER, after);
-    No::answer(response)
+    let text = "too much at once: try again a little later".to_owned();
+    let (code, retry_after_ms) = (ErrorCode::SlowDown, Some(too_fast.retry_after_ms));
+    Refused { code, text, n: None, retry_after_ms, last_n: None, to_close: None }
 }
 
 pub(super) fn malformed(text: &str) -> No {

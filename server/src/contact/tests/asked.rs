@@ -5,6 +5,7 @@ use jiashu_api::task::Done;
 use jiashu_proto::entry::Nudged;
 
 use super::*;
+use crate::family::tasks::{Task, TaskKind};
 use crate::ngo;
 
 async fn coordinator(weeks: &Weeks) -> Staff {
@@ -63,6 +64,30 @@ async fn a_pause_that_is_taken_back_at_once_leaves_what_was_seen_to() {
     weeks.until("2026-11-05T11:00").await;
 
     assert_eq!((weeks.standing().await, tasks(&weeks).await), (Standing::AtRisk, vec![false]));
+}
+
+#[tokio::test]
+async fn a_call_that_is_noted_sees_to_what_was_missed_until_then_and_never_to_a_call_for_help() {
+    let weeks = Weeks::begin().await;
+    weeks.until("2026-11-05T09:00").await;
+    let (store, staff) = (&*weeks.relay.store, coordinator(&weeks).await);
+    let help = Task::open(TaskKind::Help, LILI, weeks.relay.clock.now());
+    let batch = Batch { changes: vec![help.enter()], ..Batch::new(weeks.relay.clock.now()) };
+    store.commit(weeks.family, batch).await.unwrap();
+    let open = async || -> Vec<TaskKind> {
+        let tasks = execute::family::tasks(store, weeks.family).await.unwrap();
+        tasks.iter().filter(|task| task.is_open()).map(|task| task.kind).collect()
+    };
+    let met = async |on: &str| {
+        ngo::tasks::met(&weeks.relay, &staff, "GS-001", on.parse().unwrap()).await.unwrap();
+    };
+
+    met("2026-11-03").await;
+    assert_eq!(open().await.len(), 2, "that was before anything was missed so often");
+    met("2026-11-05").await;
+    assert_eq!(open().await, [TaskKind::Help]);
+    met("2026-11-05").await;
+    assert_eq!(open().await, [TaskKind::Help]);
 }
 
 #[tokio::test]

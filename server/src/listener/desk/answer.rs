@@ -43,6 +43,11 @@ impl IntoResponse for NoPage {
 }
 
 impl NoPage {
+    /// For a reason as the protocol has it.
+    pub(super) fn of(reason: Refused) -> Self {
+        Self(reason)
+    }
+
     /// As a page.
     pub(super) fn shown(self, frame: Frame) -> Response {
         let Self(told) = self;
@@ -79,12 +84,8 @@ pub(super) async fn dressed(State(door): State<Door>, request: Request, next: Ne
     let takes_gzip = takes(request.headers(), "gzip");
     let mut answer = next.run(request).await;
     let headers = answer.headers_mut();
-    let policy = HeaderValue::from_str(&CONTENT_POLICY);
     let says: [(HeaderName, HeaderValue); 6] = [
-        (
-            header::CONTENT_SECURITY_POLICY,
-            policy.unwrap_or(HeaderValue::from_static("default-src 'none'")),
-        ),
+        (header::CONTENT_SECURITY_POLICY, policy(&CONTENT_POLICY)),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         // A form that is sent says where it comes from, and no other host hears of an address.
@@ -103,6 +104,11 @@ pub(super) async fn dressed(State(door): State<Door>, request: Request, next: Ne
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
     if takes_gzip && is_html(headers) { smaller(answer).await } else { answer }
+}
+
+/// What a browser may do with a page.
+pub(super) fn policy(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("words of ours and a digest are ASCII")
 }
 
 /// Whether a browser takes what is packed so.

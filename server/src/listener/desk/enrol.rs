@@ -5,20 +5,21 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::body::to_bytes;
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiashu_proto::bounds;
 use jiashu_proto::entry::Jurisdiction;
 use jiashu_proto::error::ErrorCode;
-use jiashu_proto::frame::{ClientFrame, Refused, RelayFrame};
+use jiashu_proto::frame::{ClientFrame, RelayFrame};
 use tokio::time::timeout;
 
-use super::answer::{NoPage, html};
+use super::answer::{NoPage, html, policy};
 use super::{Desk, assets};
 use crate::dashboard::enrol::{self as page, Given};
 use crate::dashboard::frame::{Part, SCRIPT_POLICY};
 use crate::execute;
 use crate::family::Refusal;
+use crate::listener::problem;
 use crate::ngo::{consent_settings, sites};
 
 /// Families in one request: some seconds of work for the store.
@@ -48,11 +49,7 @@ pub(super) async fn show(Extension(desk): Extension<Arc<Desk>>) -> Result<Respon
     };
     let shown = page::page(frame, &given, assets::of_page("enrol"));
     let mut answer = html(shown);
-    let policy = HeaderValue::from_str(&SCRIPT_POLICY);
-    answer.headers_mut().insert(
-        header::CONTENT_SECURITY_POLICY,
-        policy.unwrap_or(HeaderValue::from_static("default-src 'none'")),
-    );
+    answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy(&SCRIPT_POLICY));
     Ok(answer)
 }
 
@@ -92,11 +89,7 @@ async fn enrol(desk: &Desk, place: usize, family: ClientFrame) -> RelayFrame {
     if place > 0
         && let Err(too_fast) = relay.limits.pace.post(staff.programme, staff.number, false)
     {
-        relay.limits.refuse(too_fast.limit, &relay.metrics);
-        let text = "too much at once: wait, and send it again".to_owned();
-        let (code, retry_after_ms) = (ErrorCode::SlowDown, Some(too_fast.retry_after_ms));
-        let no = Refused { code, text, n: None, retry_after_ms, last_n: None, to_close: None };
-        return RelayFrame::Refused(no);
+        return RelayFrame::Refused(problem::too_much(relay, too_fast));
     }
     let done = execute::staff::command(relay, staff.programme, staff.number, family).await;
     done.map_or_else(|failure| RelayFrame::Refused(failure.answer(None)), RelayFrame::Enrolled)

@@ -156,10 +156,7 @@ async fn seated(State(door): State<Door>, mut request: Request, next: Next) -> R
     let mut frame = desk.frame(Part::first_of(desk.staff.role), String::new());
     frame.done = None;
     if let Err(too_fast) = relay.limits.pace.post(programme, number, false) {
-        relay.limits.refuse(too_fast.limit, &relay.metrics);
-        let refusal =
-            Refusal::new(ErrorCode::SlowDown, "too much at once: try again a little later");
-        return answer::refused(frame, refusal.into());
+        return NoPage::of(problem::too_much(relay, too_fast)).shown(frame);
     }
     if request.method() == Method::POST {
         let (parts, body) = request.into_parts();

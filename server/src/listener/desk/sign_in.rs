@@ -5,15 +5,14 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use jiashu_proto::id::DeviceId;
 
-use super::answer::{html, refused};
+use super::answer::{NoPage, html, refused};
 use super::form::Form;
 use super::{cookie, place, query, sit_down, spoken};
 use crate::dashboard::frame::{Frame, Part};
 use crate::dashboard::sign_in as page;
 use crate::dashboard::words::{self, Words};
 use crate::execute::Failure;
-use crate::family::Refusal;
-use crate::listener::problem::No;
+use crate::listener::problem::{self, No};
 use crate::listener::routes::Door;
 use crate::ngo::sign_in::{self, Code};
 use crate::programme::{self, Role, StaffFact, staff_key};
@@ -56,10 +55,8 @@ async fn strangers(relay: &Relay, request: Request) -> Result<Form, No> {
     let words = spoken(request.headers());
     let ticket = place(relay, &request)?;
     if let Err(too_fast) = relay.limits.pace.knock(ticket.address()) {
-        relay.limits.refuse(too_fast.limit, &relay.metrics);
-        let text = "too much at once: try again a little later";
-        let refusal = Refusal::new(jiashu_proto::error::ErrorCode::SlowDown, text);
-        return Err(No::answer(outside(words, refusal.into())));
+        let frame = Frame::outside(words, String::new());
+        return Err(No::answer(NoPage::of(problem::too_much(relay, too_fast)).shown(frame)));
     }
     if !super::is_own(request.headers()) {
         return Err(No::answer(StatusCode::FORBIDDEN));

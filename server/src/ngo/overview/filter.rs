@@ -230,6 +230,9 @@ impl<'a> Within<'a> {
 /// Kinds of children, at most.
 const MOST_KINDS: usize = 8;
 
+// One more for those whose age is not known.
+const _: () = assert!(Standing::ALL.len() <= MOST_KINDS && AgeBand::ALL.len() < MOST_KINDS);
+
 impl Dimension {
     /// The one by which a filter asks, where it asks by one.
     pub(super) fn of(filters: &Filters) -> Option<Self> {

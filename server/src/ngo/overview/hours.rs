@@ -63,7 +63,8 @@ pub(super) fn seen_in_week(
     group: Option<&Option<String>>,
     least: u32,
 ) -> SeenHours {
-    let mut places = vec![[0_u32; HOURS]; by.names(week).len()];
+    let names = by.names(week);
+    let mut places = vec![[0_u32; HOURS]; names.len()];
     for household in week.households() {
         let place = by.place_of_family(&household).and_then(|place| places.get_mut(place));
         let Some(households) = place else { continue };
@@ -74,7 +75,7 @@ pub(super) fn seen_in_week(
         }
     }
     // By name, so that what goes does not hang on the order of families.
-    let groups: BTreeMap<_, _> = by.names(week).into_iter().zip(places).collect();
+    let groups: BTreeMap<_, _> = names.into_iter().zip(places).collect();
     let hidden: Vec<_> = groups.keys().map(|name| !seen.group(name).shared_phones).collect();
     let place = match group {
         None => groups.len(),

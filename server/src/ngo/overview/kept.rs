@@ -194,7 +194,7 @@ pub(crate) async fn aside<T: Send + 'static>(
 ) -> Result<T, StoreError> {
     // It ends early only with the runtime, or if it panicked, which the hook has told.
     spawn_blocking(reckon).await.map_err(|source| StoreError::Unavailable {
-        backend: "in-memory",
+        backend: "reckoning beside the",
         source: Box::new(source),
     })
 }
