@@ -54,7 +54,7 @@ pub fn table(all: &Words, log: &Log, staff: &[Member]) -> Table {
         vec![
             moment::instant(all, &entry.at),
             who(entry.staff),
-            entry.action.clone(),
+            words::name(&all.codes.action, &entry.action).to_owned(),
             entry.subject.clone().unwrap_or_default(),
             entry.detail.clone().unwrap_or_default(),
             allowed.clone(),

@@ -88,6 +88,8 @@ pub struct Codes {
     pub care: Names,
     /// What holds of an agreement.
     pub agreed: Names,
+    /// What staff did, or wanted to see.
+    pub action: Names,
 }
 
 words!(
@@ -225,6 +227,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::ngo::audit::ACTIONS;
 
     /// Every key with its text.
     fn leaves(value: &Value, path: &str, found: &mut BTreeMap<String, String>) {
@@ -289,6 +292,7 @@ mod tests {
             assert!(Band::ALL.iter().all(|one| codes.band.contains_key(one.name())));
             let roles = ["parent", "caregiver", "child", "coordinator", "caseworker", "auditor"];
             assert!(roles.iter().all(|role| codes.role.contains_key(*role)));
+            assert!(ACTIONS.iter().all(|action| codes.action.contains_key(*action)));
         }
     }
 

@@ -58,6 +58,48 @@ impl ProgrammeFact for AuditEntry {
     const KEYS: &'static str = "audit/";
 }
 
+/// All that is asked for, by its word: each language of the dashboard has one for it.
+pub const ACTIONS: [&str; 38] = [
+    "assign",
+    "audit",
+    "consent",
+    "consent-settings",
+    "enrol",
+    "erase",
+    "erase-undo",
+    "export",
+    "family",
+    "mail",
+    "pause",
+    "plan",
+    "programme",
+    "reissue",
+    "report",
+    "resume",
+    "session-end",
+    "sign-in",
+    "sign-in-link",
+    "site",
+    "staff",
+    "staff-add",
+    "staff-me",
+    "staff-remove",
+    "suspend",
+    "task-done",
+    "tasks",
+    "thresholds",
+    "transfer-accept",
+    "transfer-offer",
+    "transfer-site",
+    "transfer-take-back",
+    "transfer-taken",
+    "transfers",
+    "unsuspend",
+    "visit",
+    "void",
+    "worklist",
+];
+
 /// What somebody asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
@@ -125,6 +167,7 @@ pub async fn note(
     asked: &Asked,
     allowed: bool,
 ) -> Result<(), StoreError> {
+    debug_assert!(ACTIONS.contains(&asked.action), "{} has no word", asked.action);
     let store = &*relay.store;
     let mut attempts = 0..ATTEMPTS * 16;
     loop {
