@@ -66,8 +66,8 @@ pub struct Config {
     #[config(env = "JIASHU_TLS_KEY")]
     pub tls_key: Option<PathBuf>,
 
-    /// Web pages that may open a WebSocket, as `https://relay.example`; requests without an Origin
-    /// header (the command line) always may. Default: `public_url` alone.
+    /// Web pages of others that may open a WebSocket, as `https://relay.example`; the relay's own page always may, and so may
+    /// requests without an Origin header (the command line). Default: `public_url` alone.
     #[config(env = "JIASHU_ORIGINS", default = [], parse_env = confique::env::parse::list_by_comma)]
     pub origins: Vec<String>,
 

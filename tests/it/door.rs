@@ -48,6 +48,12 @@ async fn a_page_of_somebody_elses_may_not_use_a_phones_connection() {
         assert_eq!(round_with(&relay, &headers).await, Some(200), "{origin}");
         assert_eq!(upgrade_with(&relay, &headers).await, Ok(()), "{origin}");
     }
+    // The page that the relay itself hands out, at whatever name it was asked for: here `relay`.
+    let own = ("origin", "http://relay");
+    assert_eq!(round_with(&relay, &[own]).await, Some(200));
+    assert_eq!(round_with(&relay, &[own, ("sec-fetch-site", "cross-site")]).await, Some(403));
+    let told = [("origin", "http://proxied"), ("sec-fetch-site", "same-origin")];
+    assert_eq!(round_with(&relay, &told).await, Some(200));
     assert_eq!(round_with(&relay, &[]).await, Some(200), "the command line sends none");
     assert_eq!(upgrade_with(&relay, &[]).await, Ok(()));
 }

@@ -166,7 +166,21 @@ pub(super) fn sorry(relay: &Relay, path: &str, full: Full) -> Response {
 fn origin_allowed(relay: &Relay, headers: &HeaderMap) -> bool {
     match headers.get(header::ORIGIN) {
         None => true,
+        Some(_) if is_own(headers) => true,
         Some(origin) => origin.to_str().is_ok_and(|origin| relay.config.allows_origin(origin)),
+    }
+}
+
+/// Whether the browser says that one of our own pages sent it: by Fetch Metadata; an older one by `Origin`, with the host that
+/// it asked.
+pub(super) fn is_own(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    match (text("sec-fetch-site"), text("origin"), text("host")) {
+        (Some(site), ..) => site == "same-origin",
+        (None, Some(origin), Some(host)) => {
+            origin.split_once("://").is_some_and(|(_, own)| own == host)
+        }
+        _ => false,
     }
 }
 

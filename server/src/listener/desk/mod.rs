@@ -14,7 +14,7 @@ use jiashu_proto::error::ErrorCode;
 
 use super::Guest;
 use super::problem::{self, No};
-use super::routes::{Door, no_place};
+use super::routes::{Door, is_own, no_place};
 use crate::dashboard;
 use crate::dashboard::frame::{Frame, Part};
 use crate::dashboard::words::{self, Words};
@@ -223,19 +223,6 @@ async fn sit_down(
 fn spoken(headers: &HeaderMap) -> &'static Words {
     let header = headers.get(header::ACCEPT_LANGUAGE).and_then(|header| header.to_str().ok());
     words::accepted(header.unwrap_or_default())
-}
-
-/// Whether the browser says that one of our own pages sent it: by Fetch Metadata; an older one by `Origin`, with the host that
-/// it asked.
-fn is_own(headers: &HeaderMap) -> bool {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    match (text("sec-fetch-site"), text("origin"), text("host")) {
-        (Some(site), ..) => site == "same-origin",
-        (None, Some(origin), Some(host)) => {
-            origin.split_once("://").is_some_and(|(_, own)| own == host)
-        }
-        _ => false,
-    }
 }
 
 fn not_signed_in(request: &Request) -> Response {

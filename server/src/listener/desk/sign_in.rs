@@ -13,7 +13,7 @@ use crate::dashboard::sign_in as page;
 use crate::dashboard::words::{self, Words};
 use crate::execute::Failure;
 use crate::listener::problem::{self, No};
-use crate::listener::routes::Door;
+use crate::listener::routes::{self, Door};
 use crate::ngo::sign_in::{self, Code};
 use crate::programme::{self, Role, StaffFact, staff_key};
 use crate::relay::Relay;
@@ -58,7 +58,7 @@ async fn strangers(relay: &Relay, request: Request) -> Result<Form, No> {
         let frame = Frame::outside(words, String::new());
         return Err(No::answer(NoPage::of(problem::too_much(relay, too_fast)).shown(frame)));
     }
-    if !super::is_own(request.headers()) {
+    if !routes::is_own(request.headers()) {
         return Err(No::answer(StatusCode::FORBIDDEN));
     }
     Form::read(relay, request.into_body()).await.map_err(|no| match no {
