@@ -72,7 +72,7 @@ await story(async browser => {
 
   await at('/staff/audit')
   await look(page, 'staff-audit-en')
-  assert.ok(await page.locator('tbody tr', { hasText: 'staff-remove' }).count() > 0)
+  assert.ok(await page.locator('tbody tr', { hasText: 'member of staff removed' }).count() > 0)
 
   // In another language, for who speaks it.
   await at('/staff/me')
