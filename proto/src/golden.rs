@@ -753,7 +753,7 @@ fn relay_frames() -> Vec<(&'static str, u8, RelayFrame)> {
     ]
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

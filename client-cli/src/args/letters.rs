@@ -1,5 +1,8 @@
 //! Arguments of the verbs that write and read letters.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use jiashu_proto::text::Picture;
+
 /// Arguments of `jiashu send`.
 #[derive(Debug, clap::Args)]
 pub struct SendArgs {
@@ -10,11 +13,19 @@ pub struct SendArgs {
     #[arg(long = "as", value_name = "NAME")]
     pub speaker: Option<String>,
     /// Each line of standard input is one letter
-    #[arg(long, conflicts_with = "text")]
+    #[arg(long, conflicts_with_all = ["text", "picture"])]
     pub lines: bool,
+    /// A picture in place of a letter
+    #[arg(long, value_name = "PICTURE", conflicts_with = "text", value_parser = picture())]
+    pub picture: Option<Picture>,
     /// The letter
-    #[arg(required_unless_present = "lines")]
+    #[arg(required_unless_present_any = ["lines", "picture"])]
     pub text: Vec<String>,
+}
+
+fn picture() -> impl clap::builder::TypedValueParser<Value = Picture> {
+    let names = PossibleValuesParser::new(Picture::ALL.map(Picture::name));
+    names.try_map(|name| Picture::from_name(&name).ok_or("there is no such picture"))
 }
 
 /// Arguments of `jiashu inbox`.

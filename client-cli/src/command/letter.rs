@@ -7,7 +7,7 @@ use std::io::Write;
 
 use jiashu_proto::entry::{MessageKind, Rung};
 use jiashu_proto::id::{MemberId, Millis};
-use jiashu_proto::text::{Ring, Text, Voice};
+use jiashu_proto::text::{Picture, Ring, Text, Voice};
 use jiashu_recurrence::utc_text;
 use serde::Serialize;
 
@@ -47,6 +47,9 @@ pub(super) struct Letter {
     /// Of a voice note: what there is to hear.
     #[serde(skip_serializing_if = "Option::is_none")]
     voice: Option<VoiceJson>,
+    /// Of a picture: which.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    picture: Option<&'static str>,
 }
 
 /// A voice note before it is fetched, in `--json`.
@@ -97,6 +100,7 @@ impl Letter {
             perhaps_shown: stored.perhaps_shown,
             rings: text.ring.map(RingsJson::of),
             voice: text.voice.as_ref().map(VoiceJson::of),
+            picture: text.picture.map(Picture::name),
         })
     }
 }
@@ -239,11 +243,12 @@ pub(super) fn text_of(stored: &Stored) -> String {
     format!("    {}{hint}", text.replace('\n', "\n    "))
 }
 
-/// What a text says, safe to print: its lines, or of a voice note what there is to hear.
+/// What a text says, safe to print: its lines, of a voice note what there is to hear, or which picture it is.
 pub(super) fn said(text: &Text) -> String {
-    match &text.voice {
-        Some(voice) => described(voice),
-        None => plain(&text.content),
+    match (&text.voice, text.picture) {
+        (Some(voice), _) => described(voice),
+        (None, Some(picture)) => format!("picture: {}", picture.name()),
+        (None, None) => plain(&text.content),
     }
 }
 

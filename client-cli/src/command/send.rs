@@ -39,6 +39,9 @@ pub(super) async fn run(context: &mut Context<'_>, args: &SendArgs) -> Result<()
     let from = view.people.speaker(args.speaker.as_deref())?;
     let parties = Parties { from, to: view.people.addressees(&args.to)? };
     let mut state = view.state;
+    if let Some(picture) = args.picture {
+        return send(context, &mut state, &parties, &[Said::Picture(picture)], None).await;
+    }
     if !args.lines {
         let text = args.text.join(" ");
         return send(context, &mut state, &parties, &[Said::Words(text)], None).await;

@@ -2,7 +2,7 @@
 
 use jiashu_proto::entry::{Content, Generation, Message, MessageKind, Rung, Seq};
 use jiashu_proto::id::{DeviceId, Millis, Ref};
-use jiashu_proto::text::{Ring, Text};
+use jiashu_proto::text::{Picture, Ring, Text};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
 use super::{damaged, receipt};
@@ -100,11 +100,16 @@ pub fn put(
 pub fn opened(db: &Connection, opened: Ref, text: &Text) -> Result<()> {
     let ring = text.ring.map(|ring| (ring.every_ms(), ring.times())).unzip();
     let voice = text.voice.as_ref().map(|_| text.to_bytes());
+    // A picture stands there by its name.
+    let words = match text.picture {
+        Some(picture) => picture.name(),
+        None => &text.content,
+    };
     db.prepare_cached(
         "UPDATE message SET text = ?2, written_at = ?3, ring_every = ?4, ring_times = ?5, voice = ?6
          WHERE ref = ?1",
     )?
-    .execute((opened.0, &text.content, text.written_at, ring.0, ring.1, voice))?;
+    .execute((opened.0, words, text.written_at, ring.0, ring.1, voice))?;
     Ok(())
 }
 
@@ -269,14 +274,20 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Stored> {
     let voice: Option<Vec<u8>> = row.get("voice")?;
     let voice = voice.map(|voice| Text::from_bytes(MessageKind::Voice.number(), &voice));
     let voice = voice.transpose().map_err(damaged)?.and_then(|text| text.voice);
-    let text = text.zip(written_at);
+    let text = text.zip(written_at).map(|(content, written_at)| {
+        let picture = Picture::from_name(&content);
+        match picture.filter(|_| kind == MessageKind::Picture.number()) {
+            Some(picture) => Text::of_picture(written_at, picture),
+            None => Text { written_at, content, ring, voice, picture: None },
+        }
+    });
     Ok(Stored {
         generation: row.get("generation")?,
         seq: row.get::<_, i64>("seq")?.cast_unsigned(),
         at: row.get("at")?,
         kind,
         message,
-        text: text.map(|(content, written_at)| Text { written_at, content, ring, voice }),
+        text,
         refused: row.get("refused")?,
         perhaps_shown: row.get::<_, u8>("shown")? == 1,
     })

@@ -12,7 +12,7 @@ use jiashu_proto::frame::{
     Report, Turn, Withdraw,
 };
 use jiashu_proto::id::{Epoch, MemberId, Millis, N, Ref};
-use jiashu_proto::text::{Ring, Text, Voice};
+use jiashu_proto::text::{Picture, Ring, Text, Voice};
 use jiashu_seal::{BodyFields, Draft, FamilyKey, TAG_LEN, random};
 use rusqlite::Connection;
 
@@ -39,6 +39,8 @@ pub enum Said {
     Words(String),
     /// A voice note, whose sealed file is on the disk.
     Voice(Voice),
+    /// A picture.
+    Picture(Picture),
 }
 
 /// What goes into a seal, and what stands beside it.
@@ -80,6 +82,10 @@ fn said(said: &Said, ring: Option<Ring>, now: Millis) -> Result<Body> {
             words(kind, text, ring, now)
         }
         Said::Voice(voice) => Ok(of_voice(voice.clone(), now)),
+        Said::Picture(picture) => {
+            let text = Text::of_picture(now, *picture).to_bytes();
+            Ok(Body { kind: MessageKind::Picture, text, blob: None })
+        }
     }
 }
 
@@ -95,7 +101,7 @@ fn words(kind: MessageKind, text: &str, ring: Option<Ring>, now: Millis) -> Resu
             "there is nothing to send: write a few words",
         ));
     }
-    let text = Text { written_at: now, content: text.to_owned(), ring, voice: None };
+    let text = Text { written_at: now, content: text.to_owned(), ring, voice: None, picture: None };
     let bytes = text.to_bytes();
     let most = bounds::MAX_SEALED.saturating_sub(TAG_LEN);
     if bytes.len() > most {
@@ -195,8 +201,12 @@ pub fn exchange(
     valid_for: Option<Millis>,
     now: Millis,
 ) -> Result<Ref> {
-    let Text { written_at, content, ring, voice } = text;
-    let letter = voice.map_or(Said::Words(content), Said::Voice);
+    let Text { written_at, content, ring, voice, picture } = text;
+    let letter = match (voice, picture) {
+        (Some(voice), _) => Said::Voice(voice),
+        (None, Some(picture)) => Said::Picture(picture),
+        (None, None) => Said::Words(content),
+    };
     let body = said(&letter, ring, written_at)?;
     hold_body(db, parties, schedule, body, valid_for, Some(old), now)
 }

@@ -82,9 +82,12 @@ pub(super) fn open(family: &Family, kind: u32, message: &Message) -> Opened {
     }
     match Text::from_bytes(kind, &opened) {
         Ok(text) => Opened::Text(text),
-        Err(error @ (TextError::Malformed(_) | TextError::Ring | TextError::Voice)) => {
-            Opened::Refused(error.to_string())
-        }
+        Err(
+            error @ (TextError::Malformed(_)
+            | TextError::Ring
+            | TextError::Voice
+            | TextError::Picture),
+        ) => Opened::Refused(error.to_string()),
         // It stays sealed on disk, for the day when this client is newer.
         Err(TextError::Version(_) | TextError::Kind(_)) => Opened::NotYet,
     }

@@ -356,6 +356,7 @@ fn a_name_overrides_the_one_on_the_card() {
         content: "Lili".into(),
         ring: None,
         voice: None,
+        picture: None,
     };
     let draft = jiashu_seal::Draft::new(fields, text.to_bytes());
     message.entry_ref = draft.body_ref();
@@ -592,6 +593,7 @@ fn a_letter_of_a_bank_that_was_shown_is_not_shown_again_when_another_key_opens_i
             content: "planned".into(),
             ring: None,
             voice: None,
+            picture: None,
         };
         let body_ref = shown.fired.as_ref().unwrap().body_ref;
         jiashu_seal::Draft::from_stored(body_ref, fields, text.to_bytes())

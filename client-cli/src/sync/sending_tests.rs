@@ -131,6 +131,7 @@ fn an_old_epoch_is_answered_by_the_same_letter_under_the_new_key() {
             content: "sealed twice".into(),
             ring: None,
             voice: None,
+            picture: None,
         }
         .to_bytes();
         ClientFrame::Post(post)
@@ -348,6 +349,7 @@ fn sending_overhead() -> usize {
         content: "x".repeat(1000),
         ring: None,
         voice: None,
+        picture: None,
     };
     around.to_bytes().len() - 1000 + jiashu_seal::TAG_LEN
 }

@@ -140,7 +140,8 @@ impl World {
         let epoch = self.roster.number();
         let fields = self.fields(device, from, None);
         let text =
-            Text { written_at: NOON, content: text.into(), ring: None, voice: None }.to_bytes();
+            Text { written_at: NOON, content: text.into(), ring: None, voice: None, picture: None }
+                .to_bytes();
         let draft = Draft::new(fields, text);
         let link = self.roster.hash_of(epoch).unwrap();
         Message {
@@ -161,8 +162,14 @@ impl World {
     pub(crate) fn fired(&self, device: DeviceId, from: MemberId, planned: &str) -> Message {
         let (epoch, schedule) = (self.roster.number(), Ref([9; 12]));
         let fields = self.fields(device, from, Some(schedule));
-        let text = Text { written_at: NOON, content: "planned".into(), ring: None, voice: None }
-            .to_bytes();
+        let text = Text {
+            written_at: NOON,
+            content: "planned".into(),
+            ring: None,
+            voice: None,
+            picture: None,
+        }
+        .to_bytes();
         let draft = Draft::new(fields, text);
         let body_ref = draft.body_ref();
         let link = self.roster.hash_of(epoch).unwrap();

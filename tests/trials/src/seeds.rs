@@ -63,6 +63,8 @@ fn bodies() -> Vec<(String, Vec<u8>)> {
     let mut seeds = vec![
         ("text".to_owned(), kind(0, &[0x83, 1, 0x1a, 1, 2, 3, 4, 0x63, 0xe5, 0xa5, 0xbd])),
         ("text-newer".to_owned(), kind(0, &[0x83, 2, 1, 0x60])),
+        ("picture".to_owned(), kind(0, &[0x83, 1, 5, 6])),
+        ("picture-that-is-none".to_owned(), kind(0, &[0x83, 1, 5, 7])),
         ("text-not-shortest".to_owned(), kind(0, &[0x83, 0x18, 1, 1, 0x60])),
         ("blob".to_owned(), kind(3, b"a voice")),
         ("wrap".to_owned(), kind(4, &[4; 113])),

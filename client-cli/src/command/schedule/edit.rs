@@ -45,7 +45,7 @@ pub(super) async fn edit(context: &mut Context<'_>, args: &EditArgs) -> Result<(
     let mut refs: Vec<Ref> = Vec::new();
     if let Some((HeldLetter { body_ref, from, to, text: was, valid_for }, content)) = exchanged {
         let ring = was.and_then(|was| was.ring);
-        let text = Text { written_at: now_ms(), content, ring, voice: None };
+        let text = Text { written_at: now_ms(), content, ring, voice: None, picture: None };
         let parties = Parties { from, to };
         refs.push(draft::exchange(&tx, parties, id, body_ref, text, valid_for, now_ms())?);
     }
