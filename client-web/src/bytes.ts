@@ -23,7 +23,7 @@ export function toBase64Url(bytes: Uint8Array): string {
 
 /** Reads what `toBase64Url` writes; throws on any other character. */
 export function fromBase64Url(text: string): Bytes {
-  if (!/^[A-Za-z0-9_-]*$/.test(text)) throw new Error('not base64url')
+  if (!/^[A-Za-z0-9_-]*$/.test(text)) throw new Error('base64url')
   const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'))
   return Uint8Array.from(binary, character => character.charCodeAt(0))
 }
@@ -33,4 +33,22 @@ export function u64(value: bigint): Bytes {
   const bytes = new Uint8Array(8)
   new DataView(bytes.buffer).setBigUint64(0, value)
   return bytes
+}
+
+// A page of entries has hundreds of refs: a table is several times as fast as writing out each byte.
+const DIGITS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
+export function toHex(bytes: Uint8Array): string {
+  let digits = ''
+  for (const byte of bytes) digits += DIGITS[byte]
+  return digits
+}
+
+/** Reads what `toHex` writes. */
+export function fromHex(hex: string): Bytes {
+  return Uint8Array.from(hex.match(/../g) ?? [], byte => parseInt(byte, 16))
+}
+
+export function same(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, at) => byte === other[at])
 }

@@ -11,10 +11,15 @@ const CASES: readonly (readonly [Cbor, string])[] = [
   [255, '18ff'],
   [256, '190100'],
   [65_536, '1a00010000'],
+  [0xffff_ffff, '1affffffff'],
+  [0x1_0000_0000, '1b0000000100000000'],
   [1_800_000_000_000, '1b000001a3185c5000'],
+  [Number.MAX_SAFE_INTEGER, '1b001fffffffffffff'],
+  [2n ** 53n, '1b0020000000000000'],
   [0xffff_ffff_ffff_ffffn, '1bffffffffffffffff'],
   [-1, '20'],
   [-500, '3901f3'],
+  [-(2n ** 53n), '3b001fffffffffffff'],
   [-0x1_0000_0000_0000_0000n, '3bffffffffffffffff'],
   [null, 'f6'],
   [true, 'f5'],
@@ -29,8 +34,12 @@ const CASES: readonly (readonly [Cbor, string])[] = [
 test('values are written in their shortest form, and read back', () => {
   for (const [value, hex] of CASES) {
     assert.equal(toHex(encode(value)), hex)
-    assert.equal(toHex(encode(decode(fromHex(hex)))), hex)
+    assert.deepEqual(decode(fromHex(hex)), value)
   }
+})
+
+test('what is no number of 64 bits is not written', () => {
+  for (const value of [0.5, NaN, Infinity, 2n ** 64n, -(2n ** 64n) - 1n]) assert.throws(() => encode(value), RangeError)
 })
 
 test('what is absent at the end of a record is not written', () => {
