@@ -4,11 +4,14 @@ import { test } from 'node:test'
 import { concat, utf8 } from '../src/bytes.ts'
 import { decode, encode } from '../src/codec.ts'
 import { cardText } from '../src/enrol/draw.ts'
-import { firstBody, writeFirstLink, type Invite, type Role } from '../src/roster.ts'
-import { InviteSecret, derive, generateKeyPair, sha256, sign, type KeyPair } from '../src/seal.ts'
+import { sha256 } from '../src/roster/digest.ts'
+import type { Role } from '../src/roster/link.ts'
+import { firstBody, writeFirstLink, type Invite } from '../src/seal/first.ts'
+import { generateKeyPair, sign, type KeyPair } from '../src/seal/keys.ts'
+import { derive } from '../src/seal/primitive.ts'
+import { chain as roster, pair } from './chain.ts'
 import { fromHex, toHex, vectors } from './files.ts'
 
-const roster = vectors('roster.json')
 const [first] = roster.links
 
 test('keys are derived as everywhere', async () => {
@@ -17,21 +20,9 @@ test('keys are derived as everywhere', async () => {
   }
 })
 
-test('a secret gives its code, its link and its blob', async () => {
-  for (const it of vectors('invite.json').cases) {
-    const secret = new InviteSecret(fromHex(it.S))
-
-    assert.equal(toHex(await secret.code()), it.code, it.name)
-    assert.equal(toHex(await sha256(await secret.code())), it.code_hash, it.name)
-    assert.equal(secret.link(`https://${it.host}`, BigInt(it.scope)), it.link, it.name)
-    assert.equal(toHex(await secret.seal(fromHex(it.text), fromHex(it.nonce))), it.blob, it.name)
-  }
-})
-
 test('the text of a card is written as everywhere', () => {
   const [it] = vectors('invite.json').cases
   const { sign_priv, sign_pub, hpke_priv, hpke_pub } = roster.keys[`invite ${it.fields.invite}`]
-  const pair = (secret: string, shared: string) => ({ private: fromHex(secret), public: fromHex(shared) })
   const members = it.fields.names.map(([number, name]: [number, string]) => ({ number, name }))
 
   const text = cardText(
@@ -42,13 +33,6 @@ test('the text of a card is written as everywhere', () => {
   )
 
   assert.equal(toHex(text), it.text)
-})
-
-test('no link is made for an address that is no origin', () => {
-  const secret = new InviteSecret()
-  for (const origin of ['relay.example', 'https://a/b', 'https://u@a', 'https://', 'ftp://a', 'https://a:', 'https://a#']) {
-    assert.throws(() => secret.link(origin, 7n), origin)
-  }
 })
 
 test('link 1 is written as everywhere', async () => {

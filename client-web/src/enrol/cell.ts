@@ -1,7 +1,7 @@
 // What each cell of the families' list may say, and in which words it is refused: `client-cli/src/ngo/cell.rs`.
 
 import { utf8 } from '../bytes.ts'
-import type { Role } from '../roster.ts'
+import type { Role } from '../roster/link.ts'
 import { HIDDEN, toAsciiLowerCase, trim } from './sheet.ts'
 
 /** Bytes, as the relay bounds them. */

@@ -3,8 +3,11 @@
 
 import type { Bytes } from '../bytes.ts'
 import { encode, record, type Cbor } from '../codec.ts'
-import { writeFirstLink } from '../roster.ts'
-import { InviteSecret, generateKeyPairs, random, sha256, type KeyPairs } from '../seal.ts'
+import { sha256 } from '../roster/digest.ts'
+import { writeFirstLink } from '../seal/first.ts'
+import { InviteSecret, writeInvite } from '../seal/invite.ts'
+import { generateKeyPairs, type KeyPairs } from '../seal/keys.ts'
+import { random } from '../seal/primitive.ts'
 import { CARES } from './cell.ts'
 import { phones, type Family, type Member, type Phone } from './family.ts'
 
@@ -90,9 +93,7 @@ function drawScope(): bigint {
 
 /** The text of an invite's blob: [1, pin, keys, names, device name]. */
 export function cardText(pin: Bytes, keys: KeyPairs, family: Pick<Family, 'members'>, phone: Pick<Phone, 'label'>): Bytes {
-  const names = family.members.map(member => [member.number, member.name])
-  const { sign, hpke } = keys
-  return encode([1, pin, sign.private, sign.public, hpke.private, hpke.public, names, phone.label])
+  return writeInvite(pin, keys, family.members.map(member => [member.number, member.name] as const), phone.label)
 }
 
 function printed(family: Family, phone: Phone, link: string, expiresAt: number): PrintedCard {

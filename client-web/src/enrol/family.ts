@@ -1,6 +1,6 @@
 // A family of the list, and its phones: whom each of them serves.
 
-import type { Role } from '../roster.ts'
+import type { Role } from '../roster/link.ts'
 import type { Planned } from './cell.ts'
 
 /** A person, as one row says; days are `YYYY-MM-DD`. */
