@@ -1,0 +1,23 @@
+// The browser's own microphone and loudspeaker.
+
+import type { Millis } from '../proto/id.ts'
+import { listen } from './microphone.ts'
+import { Speaker } from './speaker.ts'
+import type { Player, Recording } from './types.ts'
+
+export class BrowserPlayer implements Player {
+  readonly #speaker = new Speaker()
+
+  record(): Promise<Recording> {
+    this.stop()
+    return listen()
+  }
+
+  play(sound: Blob | Promise<Blob>, onShare: (percent: number) => void, duration: Millis): Promise<void> {
+    return this.#speaker.play(sound, onShare, duration)
+  }
+
+  stop(): void {
+    this.#speaker.stop()
+  }
+}
