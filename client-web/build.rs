@@ -1,7 +1,7 @@
-//! Bundles what runs in the browser: `npm ci` from the lock, then `build.mjs`, both in a copy under `OUT_DIR`, so that
-//! nothing is written among the sources. Where the lock has not changed, nothing is fetched.
+//! Bundles what runs in the browser: `npm ci` from the lock, then `build.mjs`, which also writes the tables that `lib.rs`
+//! takes in; both in a copy under `OUT_DIR`, so that nothing is written among the sources. Where the lock has not changed,
+//! nothing is fetched.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::{env, fs};
@@ -30,8 +30,7 @@ fn run() -> Result<()> {
     let work = out.join("work");
     copy_sources(&work)?;
     install(&work)?;
-    command("node", &["build.mjs"], &work, "the browser's part does not build")?;
-    write_table(&work.join("dist"), &out.join("assets.rs"))
+    command("node", &["build.mjs"], &work, "the browser's part does not build")
 }
 
 fn copy_sources(work: &Path) -> Result<()> {
@@ -90,31 +89,6 @@ fn command(program: &str, arguments: &[&str], work: &Path, reason: &str) -> Resu
              or build the relay without its `web` feature (--no-default-features)"
         )),
     }
-}
-
-/// Writes the table of assets that `lib.rs` takes in.
-fn write_table(dist: &Path, table: &Path) -> Result<()> {
-    let entries = fs::read_dir(dist).map_err(|error| failed(dist, &error))?;
-    let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-    let names: std::io::Result<Vec<String>> = names.collect();
-    let mut names = names.map_err(|error| failed(dist, &error))?;
-    names.retain(|name| Path::new(name).extension().is_some_and(|extension| extension == "js"));
-    names.sort();
-    let mut code = "&[\n".to_owned();
-    for name in names {
-        let path = dist.join(&name).display().to_string();
-        let (page, _) = name.rsplit_once('-').ok_or("esbuild gave a name without a hash")?;
-        writeln!(
-            code,
-            "Asset {{ page: {page:?}, name: {name:?}, media_type: \"text/javascript; charset=utf-8\", \
-             plain: include_bytes!({path:?}), gzip: include_bytes!({:?}), brotli: include_bytes!({:?}) }},",
-            format!("{path}.gz"),
-            format!("{path}.br"),
-        )
-        .expect("writing to memory cannot fail");
-    }
-    code.push(']');
-    fs::write(table, code).map_err(|error| failed(table, &error))
 }
 
 fn failed(path: &Path, error: &std::io::Error) -> String {

@@ -1,13 +1,13 @@
 //! What of Jiashu runs in a browser, for the relay to hand out: bundled from `src/` (TypeScript) and packed when this
 //! crate is built. Nothing here runs it, and nothing of it is chosen here: which page takes which is the relay's.
 
-/// A file for browsers. Its name changes with its content, so it may be kept for ever.
+/// A file for browsers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Asset {
-    /// The page that it is for: `enrol`.
-    pub page: &'static str,
-    /// `enrol-HASH.js`; between quotes it is its own ETag.
+    /// What it is, whatever its content: `enrol.js`.
+    pub stem: &'static str,
+    /// `enrol-HASH.js`, another for another content; between quotes it is its own ETag.
     pub name: &'static str,
     /// Value of `Content-Type`.
     pub media_type: &'static str,
@@ -19,17 +19,26 @@ pub struct Asset {
     pub brotli: &'static [u8],
 }
 
-/// All of them, by name.
-pub const ASSETS: &[Asset] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+/// What is asked for by its whole name, and may be kept for ever: scripts, the words of a language, pictures.
+pub const FILES: &[Asset] = include!(concat!(env!("OUT_DIR"), "/work/dist/files.rs"));
 
-/// The one of that name, as it stands in an address.
+/// What stands at an address that stays: pages, the service worker, the manifest.
+pub const PAGES: &[Asset] = include!(concat!(env!("OUT_DIR"), "/work/dist/pages.rs"));
+
+/// The file of that name, as it stands in an address.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static Asset> {
-    ASSETS.iter().find(|asset| asset.name == name)
+    FILES.iter().find(|asset| asset.name == name)
 }
 
-/// The script of a page.
+/// The file that is this, whatever its content.
 #[must_use]
-pub fn of_page(page: &str) -> Option<&'static Asset> {
-    ASSETS.iter().find(|asset| asset.page == page)
+pub fn file(stem: &str) -> Option<&'static Asset> {
+    FILES.iter().find(|asset| asset.stem == stem)
+}
+
+/// The page that is this, whatever its content.
+#[must_use]
+pub fn page(stem: &str) -> Option<&'static Asset> {
+    PAGES.iter().find(|asset| asset.stem == stem)
 }

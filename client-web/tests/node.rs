@@ -183,12 +183,16 @@ fn roles_are_those_of_the_list() {
 }
 
 #[test]
-fn every_page_has_one_script_that_packs_well() {
-    let script = jiashu_web::of_page("enrol").unwrap();
+fn what_is_handed_out_is_found_by_its_name_and_packs_well() {
+    let script = jiashu_web::file("enrol.js").unwrap();
 
     assert_eq!(jiashu_web::by_name(script.name), Some(script));
     assert_eq!(jiashu_web::by_name("enrol.js"), None);
     assert!(script.brotli.len() < script.gzip.len() && script.gzip.len() * 2 < script.plain.len());
     // On a slow line a page comes within seconds, or is closed.
     assert!(script.brotli.len() < 32 * 1024, "{}", script.brotli.len());
+    for page in ["phone.html", "outsider.html", "sw.js", "manifest.webmanifest"] {
+        let found = jiashu_web::page(page).unwrap();
+        assert_eq!(jiashu_web::by_name(found.name), None, "{page} has an address of its own");
+    }
 }

@@ -39,6 +39,7 @@ mod anew;
 mod enrolment;
 
 mod door;
+mod phone_page;
 
 mod fragments;
 
@@ -121,6 +122,13 @@ mod story_exactly_once;
 mod story_openapi;
 
 mod story_order;
+
+mod story_phone;
+mod story_phone_faults;
+
+mod story_phone_later;
+
+mod story_phone_shared;
 
 mod story_programme;
 

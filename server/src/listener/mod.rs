@@ -38,6 +38,11 @@ mod api;
 
 mod desk;
 
+mod assets;
+
+#[cfg(feature = "web")]
+mod web;
+
 mod openapi;
 
 mod part;
@@ -63,8 +68,8 @@ const BACKLOG: u32 = 4096;
 /// After a failed accept (too many files are open) the door rests so long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long somebody for whom there is no place has to hear that.
-const SORRY: Duration = Duration::from_secs(2);
+/// How long somebody for whom there is no place has to hear that, or to be handed a page on a slow line.
+const SORRY: Duration = Duration::from_secs(30);
 
 /// To so many at once it is said; the others are hung up on.
 const SORRY_AT_ONCE: usize = 64;
@@ -229,12 +234,21 @@ impl Host {
     fn turn_away(&self, stream: TcpStream, full: Full) {
         self.relay.limits.refuse(full.name(), &self.relay.metrics);
         let Ok(turn) = self.sorry.clone().try_acquire_owned() else { return };
-        let Self { relay, tls, stop, .. } = self.clone();
+        let Self { relay, tls, stop, service, .. } = self.clone();
         self.sockets.spawn(async move {
             let _turn = turn;
             let service = service_fn(|request: Request<Incoming>| {
-                let sorry = routes::sorry(&relay, request.uri().path(), full);
-                std::future::ready(Ok::<_, Infallible>(sorry))
+                // A page costs no more than its bytes, and a browser asks for its parts all at once: where a school's phones
+                // open it together it comes whole. What it asks then finds a place, or is told when to come again.
+                let page = routes::is_page(request.uri().path());
+                let sorry = (!page).then(|| routes::sorry(&relay, request.uri().path(), full));
+                let service = service.clone();
+                async move {
+                    match sorry {
+                        Some(sorry) => Ok(sorry),
+                        None => service.call(request).await,
+                    }
+                }
             });
             let say = async {
                 match tls {

@@ -46,16 +46,27 @@ const PAGE_HEADERS: [(header::HeaderName, &str); 3] = [
 pub(super) fn routes(door: Door) -> Router {
     Router::new()
         .route("/1", get(open_socket).post(one_round))
-        .route("/join", get(card_page))
         .route("/setup", get(card_page))
-        .route("/v", get(voice_page))
         .route("/healthz", get(health))
+        .merge(for_phones(&door))
         .merge(blob::routes())
         .merge(link::routes())
         .merge(api::routes())
         .merge(desk::routes(&door))
         .merge(for_operators(&door))
         .with_state(door)
+}
+
+/// What a person's browser finds where a card or a link leads.
+#[cfg(feature = "web")]
+fn for_phones(door: &Door) -> Router<Door> {
+    super::web::routes(door)
+}
+
+/// The same of a relay without the page for phones.
+#[cfg(not(feature = "web"))]
+fn for_phones(_: &Door) -> Router<Door> {
+    Router::new().route("/join", get(card_page)).route("/v", get(voice_page))
 }
 
 /// What is nobody else's business.
@@ -155,6 +166,13 @@ pub(super) fn no_place(full: Full) -> Response {
     (status, [(header::RETRY_AFTER, after.to_string())]).into_response()
 }
 
+/// Whether that is a page for phones, or a part of one.
+pub(super) fn is_page(path: &str) -> bool {
+    cfg!(feature = "web")
+        && (matches!(path, "/" | "/join" | "/v" | "/sw.js" | "/manifest.webmanifest")
+            || path.starts_with("/web/"))
+}
+
 /// What somebody without a place is told: that, or how the relay is.
 pub(super) fn sorry(relay: &Relay, path: &str, full: Full) -> Response {
     let mut response = if path == "/healthz" { state_of_health(relay) } else { no_place(full) };
@@ -204,12 +222,13 @@ async fn one_round(
     Response::new(round::round(door.relay, ticket, &body).await.into())
 }
 
-/// What a phone's camera finds behind a card: how to go on. The secret stays after the #, unsent.
+/// How to go on from a card without a browser. The secret stays after the #, unsent.
 async fn card_page() -> Response {
     (PAGE_HEADERS, concat!(include_str!("head.html"), include_str!("door.html"))).into_response()
 }
 
-/// What a browser finds behind a link to a voice note, until there is a page that plays it.
+/// What a browser finds behind a link to a voice note.
+#[cfg(not(feature = "web"))]
 async fn voice_page() -> Response {
     (PAGE_HEADERS, concat!(include_str!("head.html"), include_str!("voice.html"))).into_response()
 }

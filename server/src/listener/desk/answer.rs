@@ -15,6 +15,7 @@ use crate::dashboard::frame::{CONTENT_POLICY, Frame};
 use crate::dashboard::sign_in;
 use crate::dashboard::table::Table;
 use crate::execute::Failure;
+use crate::listener::assets::takes;
 use crate::listener::problem;
 use crate::listener::routes::Door;
 
@@ -109,15 +110,6 @@ pub(super) async fn dressed(State(door): State<Door>, request: Request, next: Ne
 /// What a browser may do with a page.
 pub(super) fn policy(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).expect("words of ours and a digest are ASCII")
-}
-
-/// Whether a browser takes what is packed so.
-pub(super) fn takes(headers: &HeaderMap, encoding: &str) -> bool {
-    let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|one| one.to_str().ok());
-    accepted.unwrap_or_default().split(',').any(|one| {
-        let (name, q) = one.split_once(';').unwrap_or((one, ""));
-        name.trim().eq_ignore_ascii_case(encoding) && q.trim() != "q=0"
-    })
 }
 
 /// Files may be large, and are packed by whoever sends them on.
