@@ -18,10 +18,10 @@ export const SIZES = [{ width: 360, height: 640 }, { width: 1280, height: 800 }]
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
 
 /** Tells a story with a browser, and ends it whatever comes. */
-export async function story(tell) {
+export async function story(tell, args = []) {
   const browser = await chromium.launch({
     executablePath: process.env.JIASHU_CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update']
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', ...args]
   })
   try {
     const answer = await tell(browser)

@@ -193,15 +193,3 @@ on_each_ground!(
     no_mutation_of_a_link_opens_anything,
     a_link_is_followed_slowly_by_who_guesses,
 );
-
-#[tokio::test]
-async fn what_a_browser_finds_behind_a_link_says_how_to_hear_it() {
-    let scene = Scene::li().await;
-
-    let page = scene.relay.raw().get("/v").await;
-
-    let text = String::from_utf8(page.body).unwrap();
-    assert_eq!(page.status, 200);
-    assert!(text.contains("jiashu voice open"), "{text}");
-    assert!(page.head.contains("no-referrer"));
-}

@@ -1,9 +1,10 @@
 //! Letters that wait for their hour: each comes once, also when the relay was not there in time.
 
-use jiashu_proto::entry::{Content, RuleText, ScheduleState};
+use jiashu_proto::entry::{Content, MessageKind, RuleText, ScheduleState};
 use jiashu_proto::error::ErrorCode;
 use jiashu_proto::frame::{ClientFrame, Plan};
 use jiashu_proto::id::{Millis, Ref};
+use jiashu_proto::text::Picture;
 use jiashu_tests::log::Letter;
 use jiashu_tests::{RawDevice, until};
 use jiff::Timestamp;
@@ -64,6 +65,25 @@ async fn a_letter_for_the_evening_comes_in_the_evening_and_once() {
     assert!(taken.at >= due_at, "not before its hour");
     assert_eq!(home.log.texts(), ["晚安"]);
     assert_eq!(state(home, id), Some(ScheduleState::Spent));
+}
+
+#[tokio::test]
+async fn a_picture_waits_for_its_hour_as_a_letter_does() {
+    let mut scene = Scene::li().await;
+    let rule = rule(soon(&scene, 2_000).await, None);
+    let [mother, home] = &mut scene.phones;
+    let id = Ref([7; 12]);
+
+    let hold = mother.held_picture(Picture::Hug, &[3], id);
+    mother.command(ClientFrame::Hold(hold)).await.unwrap();
+    let plan = mother.plan(id, &[3], rule);
+    mother.command(ClientFrame::Plan(plan)).await.unwrap();
+    let fired = letter(home, "").await;
+
+    assert_eq!(fired.fired.map(|fired| fired.schedule), Some(id));
+    let taken = home.log.entries.iter().find(|taken| taken.seq == fired.seq).unwrap();
+    let picture = MessageKind::Picture.number();
+    assert!(matches!(taken.content, Content::Message(kind, _) if kind == picture));
 }
 
 #[tokio::test]

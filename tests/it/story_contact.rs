@@ -75,12 +75,12 @@ async fn staff_see_contact_and_never_content(ground: Ground) {
     );
     assert_eq!(programme.listed("LV-003").await["counting"], "not_active");
 
-    // She writes to both; Lili is shown it, Bao is not. Lili answers.
+    // She writes to both; Lili is shown it, Bao is not. Lili answers with a picture, which counts as words do.
     let _ = ask(mother, &["send", "吃饭了吗"]).await;
     let came = ask_all(home, &["inbox"]).await;
     let seq = came[0]["seq"].to_string();
     let _ = home.run(&["heard", &seq, "--by", "Lili"]).await.success();
-    let _ = ask(home, &["send", "--as", "Lili", "--to", "妈妈", "两碗"]).await;
+    let _ = ask(home, &["send", "--as", "Lili", "--to", "妈妈", "--picture", "heart"]).await;
     let _ = ask_all(mother, &["inbox", "--open"]).await;
 
     let heard = programme.once("GS-001", |one| one["children"][0]["days_since_two_way"] == 0).await;
@@ -98,7 +98,7 @@ async fn staff_see_contact_and_never_content(ground: Ground) {
     assert_eq!(not_counted["funnel"], Value::Null);
 
     let whole = ask(&office.worker, &["ngo", "worklist"]).await.to_string();
-    for canary in ["Lili", "Bao", "妈妈", "外婆", "吃饭", "两碗", "2017", "2019"] {
+    for canary in ["Lili", "Bao", "妈妈", "外婆", "吃饭", "heart", "2017", "2019"] {
         assert!(!whole.contains(canary), "{canary} is seen: {whole}");
     }
     let table = office.worker.run(&["ngo", "worklist"]).await.success().stdout;

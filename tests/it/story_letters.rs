@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use jiashu_tests::Cli;
+use jiashu_tests::{Cli, until};
 use serde_json::{Value, json};
 
 use crate::story::{Li, Office, ask, ask_all, failure, mode, text, texts};
@@ -185,6 +185,38 @@ async fn a_father_is_invited_and_reads_what_is_kept_and_addressed_to_all() {
     let came = ask_all(&li.village, &["inbox"]).await;
     assert_eq!(texts(&came), ["kept for all", "between us", "I am here too"]);
     assert_eq!(came[2]["from"], "爸爸", "the others know his name");
+}
+
+#[tokio::test]
+async fn who_does_not_write_answers_with_a_picture() {
+    let li = Li::at_home().await;
+    let mut listening = li.mother.spawn(&["listen", "--json", "--open"]);
+    let answer = ["send", "--as", "Lili", "--to", "妈妈", "--picture", "heart"];
+
+    let sent = ask(&li.village, &answer).await;
+    let came = listening.json_where(|_| true).await;
+    listening.stop().await;
+    let out = li.office.path("export");
+    let _ = li.mother.run(&["export", "--out", &text(&out)]).await.success();
+
+    assert_eq!((&came["seq"], &came["from"]), (&sent["seq"], &json!("Lili")));
+    assert_eq!((&came["kind"], &came["picture"]), (&json!("picture"), &json!("heart")));
+    assert_eq!(came["text"], "");
+    let log = li.mother.run(&["log"]).await.success().stdout;
+    assert!(log.contains("    picture: heart"), "{log}");
+    until("the child's phone hears that it was opened", async || {
+        ask_all(&li.village, &["inbox"]).await;
+        (receipts(&li.village, &sent["seq"]).await == pairs(&[("妈妈", "opened")])).then_some(())
+    })
+    .await;
+    let page = std::fs::read_to_string(out.join("messages.html")).unwrap();
+    assert!(page.contains("<p>picture: heart</p>"), "{page}");
+    let _ = ask(&li.mother, &["send", "--picture", "thumb-up"]).await;
+    let shown = li.village.run(&["inbox"]).await.success().stdout;
+    assert!(shown.contains("    picture: thumb-up"), "{shown}");
+    for wrong in [&["--picture", "skull"][..], &["--picture", "heart", "and words"]] {
+        let _ = failure(&li.mother.run(&[&["send"], wrong].concat()).await, 2);
+    }
 }
 
 #[tokio::test]

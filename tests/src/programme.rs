@@ -38,6 +38,12 @@ impl Programme {
         Self { raw: relay.raw(), token }
     }
 
+    /// That of a coordinator who has come in already.
+    #[must_use]
+    pub fn known(relay: &TestRelay, token: Token) -> Self {
+        Self { raw: relay.raw(), token }
+    }
+
     /// The same programme at a relay that has been given its store.
     #[must_use]
     pub fn at(self, relay: &TestRelay) -> Self {

@@ -5,7 +5,7 @@ use jiashu_proto::frame::{
     Card as CardFrame, ClientFrame, HandIn, Hold, Plan, Post, Posted, RelayFrame, Report, Turn,
 };
 use jiashu_proto::id::{Epoch, MemberId, Millis, Ref};
-use jiashu_proto::text::Text;
+use jiashu_proto::text::{Picture, Text};
 use jiashu_roster::Op;
 use jiashu_seal::{
     BodyFields, DeviceCard, Draft, KeyPairs, NewLink, SealError, Signer, random, write_link,
@@ -114,8 +114,18 @@ impl RawDevice {
     /// A letter that waits for a schedule; not sent.
     #[must_use]
     pub fn held_letter(&self, text: &str, to: &[u32], schedule: Ref) -> Hold {
-        let fields = self.fields(to, Some(schedule));
-        let (epoch, body_ref, sealed) = self.seal(Draft::new(fields.clone(), sealed_text(text)));
+        self.held(self.fields(to, Some(schedule)), sealed_text(text), schedule)
+    }
+
+    /// The same of a picture.
+    #[must_use]
+    pub fn held_picture(&self, picture: Picture, to: &[u32], schedule: Ref) -> Hold {
+        let fields = self.fields_of(MessageKind::Picture, to, Some(schedule));
+        self.held(fields, Text::of_picture(WRITTEN_AT, picture).to_bytes(), schedule)
+    }
+
+    fn held(&self, fields: BodyFields, text: Vec<u8>, schedule: Ref) -> Hold {
+        let (epoch, body_ref, sealed) = self.seal(Draft::new(fields.clone(), text));
         Hold {
             n: self.n + 1,
             body_ref,
@@ -253,5 +263,6 @@ impl RawDevice {
 
 /// The bytes inside a letter's seal.
 fn sealed_text(text: &str) -> Vec<u8> {
-    Text { written_at: WRITTEN_AT, content: text.into(), ring: None, voice: None }.to_bytes()
+    Text { written_at: WRITTEN_AT, content: text.into(), ring: None, voice: None, picture: None }
+        .to_bytes()
 }
