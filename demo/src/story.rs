@@ -310,8 +310,11 @@ impl Stage {
         println!("In a second terminal, be a mother:");
         println!("  {jiashu} --home {mum} join '{}'", link(cards, "GS-002", "Mum", &origin)?);
         println!("  {jiashu} --home {mum} send --to Bo 'Good evening, Bo'");
-        println!("In a third, be the grandmother, who holds the phone for Bo too:");
-        println!("  {jiashu} --home {gran} join '{}'", link(cards, "GS-002", "Bo", &origin)?);
+        let card = link(cards, "GS-002", "Bo", &origin)?;
+        println!("In a browser, be the grandmother, who holds the phone for Bo too: open");
+        println!("  {card}");
+        println!("or, as a card lets in one phone, be her in a third terminal:");
+        println!("  {jiashu} --home {gran} join '{card}'");
         println!("  {jiashu} --home {gran} listen");
         println!("  {jiashu} --home {gran} heard SEQ --by Bo");
         println!("And further:");
