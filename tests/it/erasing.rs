@@ -18,8 +18,8 @@ use crate::two_families::found;
 /// Rounds that count: those in which something of the family still lay in the files when the relay was killed.
 const ROUNDS: usize = 10;
 
-/// Rounds tried at most.
-const MAX_TRIES: usize = 30;
+/// Rounds tried at most: on a machine that is at work a moment is often over before the relay is killed.
+const MAX_TRIES: usize = 120;
 
 /// A family of which something of every kind lies at the relay.
 pub(crate) struct Household {
