@@ -1,5 +1,5 @@
-// SEAM between what works (sync, voice) and what is shown (screens): src/model.ts. Views are plain, immutable objects; a
-// new `View` is handed to the screens whenever something changed.
+// The seam between what works (sync, voice) and what is shown (screens). Views are plain, immutable objects; a new one is
+// handed to the screens whenever something changed.
 
 import type { MemberId, DeviceId, InviteId, Millis, Ref } from './proto/id.ts'
 import type { Role } from './roster/link.ts'

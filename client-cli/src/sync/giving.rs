@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::state::chain::Family;
 use crate::state::lane::Lane;
 use crate::state::outbox::{self, Fate};
-use crate::state::{given, planned, told};
+use crate::state::{given, message, planned, told};
 
 /// A letter that waits for its hour.
 #[derive(Clone, Debug)]
@@ -56,6 +56,8 @@ impl Engine {
     }
 
     pub(super) fn given_back(&mut self, given: &GivenBack, now: Millis) -> Result<Applied> {
+        // Answered: who asks for it later on this connection is to be heard.
+        self.flight.asked.retain(|(schedule, _)| *schedule != given.schedule);
         let tx = self.state.begin()?;
         if given::put(&tx, given)? {
             take_on(&tx, &self.lane, &self.family, given.schedule, now)?;
@@ -109,13 +111,18 @@ fn take_on(
     now: Millis,
 ) -> Result<()> {
     let under_way = exchanges(db, schedule)?;
-    for Waiting { body_ref, message, text } in waiting(db, family, schedule)? {
-        let Some(text) = text.filter(|_| !is_in(family, message.device)) else { continue };
-        if !is_elected(lane, family, message.from) || under_way.contains(&body_ref) {
+    let is_bank = planned::running(db)?.iter().any(|one| one.id == schedule && one.bank);
+    for Waiting { body_ref, message: held, text } in waiting(db, family, schedule)? {
+        let Some(text) = text.filter(|_| !is_in(family, held.device)) else { continue };
+        if !is_elected(lane, family, held.from) || under_way.contains(&body_ref) {
             continue;
         }
-        let parties = Parties { from: message.from, to: message.to };
-        let valid_for = message.fired.and_then(|fired| fired.valid_for);
+        // A relay that gives back what it has released would have it said once more, in the author's name.
+        if is_bank && message::has_fired(db, schedule, body_ref)? {
+            continue;
+        }
+        let parties = Parties { from: held.from, to: held.to };
+        let valid_for = held.fired.and_then(|fired| fired.valid_for);
         draft::exchange(db, parties, schedule, body_ref, text, valid_for, now)?;
     }
     Ok(())

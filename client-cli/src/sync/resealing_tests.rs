@@ -191,17 +191,7 @@ fn a_held_letter_that_the_relay_lost_is_held_again_and_then_sealed_again() {
 #[test]
 fn letters_of_a_removed_phone_are_written_anew_once_however_often_they_are_given_back() {
     let (mut world, stolen) = with_three_phones();
-    let schedule = Schedule {
-        id: Ref([9; 12]),
-        device: stolen,
-        from: NAINAI,
-        to: Vec::new(),
-        rule: rule(),
-        state: ScheduleState::Active,
-        bank: true,
-        version: 0,
-    };
-    world.push(&Content::Schedule(schedule));
+    world.push(&Content::Schedule(bank_of(stolen)));
     let held = world.fired(stolen, NAINAI, "2027-03-28T19:30:00");
     let old = held.fired.as_ref().unwrap().body_ref;
     let body = Content::Message(MessageKind::Text.number(), held).to_bytes();
@@ -216,11 +206,46 @@ fn letters_of_a_removed_phone_are_written_anew_once_however_often_they_are_given
     engine.apply(given(), NOON).unwrap();
     // Somebody looks at the bank before the relay has what was written anew.
     given::ask(engine.db(), Ref([9; 12])).unwrap();
+    let frames = engine.commands(NOON).unwrap();
     engine.apply(given(), NOON).unwrap();
-    let anew = one_hold(&engine.commands(NOON).unwrap());
+    let anew = one_hold(&frames[..1]);
 
-    let wanted = GiveBack { schedule: Ref([9; 12]), after: None };
-    assert_eq!(asked, [ClientFrame::GiveBack(wanted)]);
+    let wanted = ClientFrame::GiveBack(GiveBack { schedule: Ref([9; 12]), after: None });
+    assert!(frames.contains(&wanted), "once it was answered it is asked again: {frames:?}");
+    assert_eq!(asked, [wanted]);
+    assert_eq!(engine.commands(NOON).unwrap(), [], "written anew once");
     assert_eq!((anew.replaces, anew.from), (Some(old), NAINAI));
     assert_ne!(anew.body_ref, old);
+}
+
+#[test]
+fn a_banks_letter_that_was_released_is_not_written_anew() {
+    let (mut world, stolen) = with_three_phones();
+    world.push(&Content::Schedule(bank_of(stolen)));
+    let released = world.fired(stolen, NAINAI, "2027-03-28T19:30:00");
+    let released = Content::Message(MessageKind::Text.number(), released);
+    world.push(&released);
+    let mut engine = world.synced(HOUSE);
+    turned(&mut world, &mut engine, PHONE, vec![remove(stolen)]);
+    engine.commands(NOON).unwrap();
+
+    let bodies = vec![released.to_bytes().into()];
+    let given = GivenBack { schedule: Ref([9; 12]), bodies, more: false };
+    engine.apply(RelayFrame::GivenBack(given), NOON).unwrap();
+
+    assert_eq!(engine.commands(NOON).unwrap(), []);
+}
+
+/// A letter bank that grandmother has filled on that phone.
+fn bank_of(device: DeviceId) -> Schedule {
+    Schedule {
+        id: Ref([9; 12]),
+        device,
+        from: NAINAI,
+        to: Vec::new(),
+        rule: rule(),
+        state: ScheduleState::Active,
+        bank: true,
+        version: 0,
+    }
 }
