@@ -12,7 +12,7 @@ import { tokenOf, type Engine } from '../sync/engine.ts'
 import { isFor, RUNG } from '../sync/receipts.ts'
 import { refuseNaming } from '../sync/sending.ts'
 import { fetchesAhead, fetchVoice, partOf, passesCap, type Connection } from '../voice/fetch.ts'
-import { Sender } from '../voice/queue.ts'
+import { bring } from '../voice/queue.ts'
 import { Stopped, type Part, type Way } from '../voice/transfer.ts'
 import type { Count } from './net.ts'
 
@@ -72,10 +72,7 @@ export class Sounds {
 
   async #send(engine: Engine): Promise<void> {
     try {
-      for (const blob of pending(engine)) {
-        const stored = await engine.stored(blob)
-        if (stored !== null) await this.#senderOf(engine, blob, stored).send(this.way(engine))
-      }
+      for (const blob of pending(engine)) await this.#bring(engine, blob)
     } catch (error) {
       if (!(error instanceof Stopped)) throw error
     } finally {
@@ -83,27 +80,19 @@ export class Sounds {
     }
   }
 
-  /** Of one file: they are large, and go one after the other. */
-  #senderOf(engine: Engine, blob: Ref, stored: Bytes): Sender {
+  async #bring(engine: Engine, blob: Ref): Promise<void> {
     const { now, onDone } = this.#parts
-    const put = (blob: Ref, change: { readonly isBegun: true, readonly isDone: boolean }) => engine.change(step => {
-      const sound = step.tables.sound.get(blob)
-      if (sound !== undefined) step.put('sound', blob, { ...sound, ...change })
-    })
-    return new Sender({
-      pending: () => {
-        const sound = engine.known.tables.sound.get(blob)
-        if (sound === undefined || !pending(engine).includes(blob)) return []
-        return [{ blob, stored, hash: sound.hash, begun: sound.isBegun }]
-      },
-      begun: blob => put(blob, { isBegun: true, isDone: false }),
-      done: async blob => {
-        await put(blob, { isBegun: true, isDone: true })
-        this.moving.delete(blob)
-        onDone()
-      },
-      refused: (blob, code) => engine.change(step => refuseNaming(step, blob, code, engine.relayTime(now()))),
-    }, (blob, share) => this.#move(blob, 'going', share))
+    const sound = engine.known.tables.sound.get(blob)
+    // Others went before it: what names it may have been given up meanwhile.
+    const stored = pending(engine).includes(blob) ? await engine.stored(blob) : null
+    if (sound === undefined || stored === null) return
+    const { hash, isBegun: begun } = sound
+    if (!begun) await engine.change(step => step.put('sound', blob, { ...sound, isBegun: true }))
+    const code = await bring(this.way(engine), { blob, stored, hash, begun }, share => this.#move(blob, 'going', share))
+    if (code !== null) return engine.change(step => refuseNaming(step, blob, code, engine.relayTime(now())))
+    await engine.change(step => step.put('sound', blob, { ...sound, isBegun: true, isDone: true }))
+    this.moving.delete(blob)
+    onDone()
   }
 
   async #fetch(engine: Engine, voice: Voice): Promise<Bytes> {
