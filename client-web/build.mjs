@@ -61,15 +61,17 @@ async function buildPages() {
   await bundle('src/enrol/page.ts', 'enrol')
   const icons = { icon: keep('icon.svg', svg()), touch: keep('touch.png', png(180)) }
   const outsider = await bundle('src/outsider.ts', 'outsider')
-  page('outsider.html', { ...icons, scripts: scripts(outsider, outsider.entry) })
+  page('outsider', { ...icons, manifest: '', root: 'main', scripts: scripts(outsider, outsider.entry) })
 
   const phone = await bundle('src/phone.tsx', 'phone', true)
-  page('phone.html', { ...icons, scripts: scripts(phone, phone.entry) })
+  const manifest = '<link rel="manifest" href="/manifest.webmanifest">\n'
+  // Its screens are a `main` each.
+  page('phone', { ...icons, manifest, root: 'div', scripts: scripts(phone, phone.entry) })
   const drawn = [192, 512].map(size => ({ src: keep(`icon-${size}.png`, png(size)), sizes: `${size}x${size}`, type: 'image/png' }))
-  const manifest = JSON.parse(readFileSync('src/manifest.json', 'utf8'))
+  const shown = JSON.parse(readFileSync('src/manifest.json', 'utf8'))
   const any = { src: icons.icon, sizes: 'any', type: 'image/svg+xml' }
-  manifest.icons = [...drawn, any].flatMap(icon => ['any', 'maskable'].map(purpose => ({ ...icon, purpose })))
-  put('manifest.webmanifest', JSON.stringify(manifest))
+  shown.icons = [...drawn, any].flatMap(icon => ['any', 'maskable'].map(purpose => ({ ...icon, purpose })))
+  put('manifest.webmanifest', JSON.stringify(shown))
   await buildWorker(phone, Object.values(icons))
 }
 
@@ -115,7 +117,7 @@ async function buildWorker({ outputs }, icons) {
     if (entryPoint?.startsWith(WORDS)) (languages[basename(entryPoint, '.json').replace(MORE, '')] ??= []).push(address(path))
     else shell.push(address(path))
   }
-  const kept = { SHELL: shell, LANGUAGES: languages }
+  const kept = { SHELL: shell, WORDS_OF: languages }
   const pages = readdirSync('dist/pages').map(name => readFileSync(`dist/pages/${name}`, 'utf8'))
   const define = { BUILD: JSON.stringify(hash(JSON.stringify([kept, pages]))) }
   for (const [name, value] of Object.entries(kept)) define[name] = JSON.stringify(value)
@@ -123,10 +125,10 @@ async function buildWorker({ outputs }, icons) {
   put('sw.js', outputFiles[0].contents)
 }
 
-/** A page from its template: what stands in double braces is filled in. */
+/** A page: what stands in double braces in the template is filled in. */
 function page(name, values) {
-  const template = readFileSync(`src/${name}`, 'utf8')
-  put(name, template.replace(/\{\{(\w+)\}\}/g, (_, key) => values[key]))
+  const template = readFileSync('src/page.html', 'utf8')
+  put(`${name}.html`, template.replace(/\{\{(\w+)\}\}/g, (_, key) => values[key]))
 }
 
 /** At an address that stays; the hash in its name tells one state from another. */

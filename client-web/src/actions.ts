@@ -8,6 +8,7 @@ import { Sounds } from './line/sounds.ts'
 import {
   Problem, type Actions, type FamilyId, type FamilyView, type Looked, type Said, type Settings, type View,
 } from './model.ts'
+import { Rung, isFor } from './proto/entry.ts'
 import type { MemberId, Millis, Ref } from './proto/id.ts'
 import { decodeText, type Text, type Voice } from './proto/text.ts'
 import { served, type Known, type Step } from './state/known.ts'
@@ -15,7 +16,6 @@ import { NotOwner, StoreFull, type Store } from './state/store.ts'
 import { dayOf, familyView } from './state/view.ts'
 import { newRef, post, report } from './sync/draft.ts'
 import type { Engine } from './sync/engine.ts'
-import { isFor, RUNG } from './sync/receipts.ts'
 import type { Connection } from './voice/fetch.ts'
 import { sealRecorded } from './voice/queue.ts'
 
@@ -208,7 +208,7 @@ export class Phone implements Actions {
       const message = step.tables.message.get(ref)?.message
       if (message === undefined || !isFor(message, member) || !served(step).includes(member)) return
       const played = rung === 'played' ? Math.min(100, Math.round(share ?? 0)) : null
-      report(step, { of: ref, to: message.from, member }, RUNG[rung], played, this.#parts.now())
+      report(step, { of: ref, to: message.from, member }, Rung[rung], played, this.#parts.now())
     })
   }
 
@@ -246,7 +246,6 @@ export class Phone implements Actions {
     }
     return act as Actions[Name]
   }
-
 
   // -- this phone
 

@@ -40,7 +40,7 @@ export function ownFace(member: MemberId, family: number): number {
 export interface Face {
   /** Number of a drawn face. */
   readonly picture: number
-  /** SHA-256 of salt and the pictures of its PIN, null without. */
+  /** Whether its letters are behind secret pictures. */
   readonly hasPin: boolean
 }
 

@@ -2,11 +2,12 @@
 // by the key that stands behind the #, and plays it.
 
 import { element, svg } from './dom.ts'
+import { ours } from './languages.ts'
 import styles from './outsider.css'
 import { CannotOpen } from './seal/primitive.ts'
 import { partOf } from './voice/fetch.ts'
 import { BadVoiceLink, followLink, parseFragment, type VoiceLink } from './voice/link.ts'
-import { SAYINGS, languageOf } from './voice/saying.ts'
+import { SAYINGS } from './voice/saying.ts'
 import { Speaker } from './voice/speaker.ts'
 import { Stopped, type Part, type Way } from './voice/transfer.ts'
 import { CannotPlay } from './voice/types.ts'
@@ -21,7 +22,7 @@ const ICONS = {
 /** Nobody's: the token in the address says which bytes. */
 const WAY: Way = { origin: '', token: null }
 
-const language = languageOf(navigator.languages)
+const language = ours(navigator.languages)
 const say = SAYINGS[language]
 
 class Page {

@@ -2,9 +2,11 @@
 // What a relay hands out in one build belongs together: it has one cache, filled before this worker is at work. A
 // newer worker waits until no page of an older one is open; then the older cache goes.
 
+import { ours } from './languages.ts'
+
 /** What is kept for everybody, and the words of each language, by address; names of ours, put in by the build. */
 declare const SHELL: readonly string[]
-declare const LANGUAGES: Readonly<Record<string, readonly string[]>>
+declare const WORDS_OF: Readonly<Record<string, readonly string[]>>
 /** Of all that; another build has another. */
 declare const BUILD: string
 
@@ -17,8 +19,6 @@ interface Worker {
   addEventListener(type: 'fetch', listener: (event: Fetching) => void): void
 }
 declare const self: Worker
-
-export {}
 
 self.addEventListener('install', event => event.waitUntil(install()))
 self.addEventListener('activate', event => event.waitUntil(activate()))
@@ -38,14 +38,14 @@ async function install(): Promise<void> {
   await (await caches.open(BUILD)).addAll([...SHELL, ...languages])
 }
 
-/** The words of the browser's languages, and of those that somebody has read before. */
+/** The words of the language that this browser's person reads, and of those that somebody has read before. */
 async function wanted(): Promise<string[]> {
   const caught = await Promise.all((await caches.keys()).map(async name => (await caches.open(name)).keys()))
   const before = caught.flat().map(({ url }) => new URL(url).pathname)
   const isWanted = (language: string) =>
-    navigator.languages.some(tag => tag.split('-')[0] === language.split('-')[0]) ||
+    language === ours(navigator.languages) ||
     before.some(path => path.startsWith(`/web/${language}-`))
-  return Object.entries(LANGUAGES).flatMap(([language, words]) => (isWanted(language) ? words : []))
+  return Object.entries(WORDS_OF).flatMap(([language, words]) => (isWanted(language) ? words : []))
 }
 
 async function activate(): Promise<void> {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { compareGroups } from '../src/roster/compare.ts'
 import { BadLink, linkHash, partsOf, readLink, writeBody } from '../src/roster/link.ts'
 import { occurrenceRef } from '../src/roster/occurrence.ts'
 import { DoesNotFollow, Roster } from '../src/roster/roster.ts'
@@ -157,15 +156,4 @@ test('a planned time is nineteen digits and marks', async () => {
   for (const planned of ['2026-11-22 20:00:00', '2026-11-22T20:00:0٣', '2026-11-22T20:00', '2026-11-22T20:00:00\n', '']) {
     assert.equal(await of(planned), null, planned)
   }
-})
-
-test('both screens show the same groups for the same request only', async () => {
-  const { cases, negative } = vectors('compare.json')
-  const shown = (it: any) => compareGroups(fromHex(it.link1_hash), fromHex(it.sign_pub), fromHex(it.hpke_pub))
-  assert.deepEqual([cases.length, negative.length], [3, 2])
-  for (const it of cases) {
-    assert.deepEqual(await shown(it), it.groups)
-    assert.equal((await shown(it)).join(' '), it.shown)
-  }
-  for (const it of negative) assert.notDeepEqual(await shown(it), it.groups, it.name)
 })

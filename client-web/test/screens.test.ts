@@ -6,7 +6,8 @@ import { ANIMALS, ANSWERS, ICONS } from '../src/screens/drawn.ts'
 import { guard } from '../src/screens/guard.ts'
 import { isQuiet } from '../src/screens/ring.ts'
 import { isolated, shownName, shownText } from '../src/screens/shown.ts'
-import { LANGUAGES, civil, counted, day, length, localIn, ours, speakIn, t } from '../src/screens/words.ts'
+import { LANGUAGES, ours } from '../src/languages.ts'
+import { civil, counted, day, length, localIn, speakIn, t } from '../src/screens/words.ts'
 
 type Json = string | readonly Json[] | { readonly [key: string]: Json }
 

@@ -38,7 +38,7 @@ class Cache {
 
 const pretended = {
   SHELL: ['/', '/web/phone-A.js'],
-  LANGUAGES: { ro: ['/web/ro-B.js'], lv: ['/web/lv-B.js'], 'zh-Hans': ['/web/zh-Hans-B.js', '/web/zh-Hans-C.js'] },
+  WORDS_OF: { ro: ['/web/ro-B.js'], lv: ['/web/lv-B.js'], 'zh-Hans': ['/web/zh-Hans-B.js', '/web/zh-Hans-C.js'] },
   BUILD: 'new',
   location: new URL(RELAY),
   navigator: { languages: ['zh-CN', 'en'] },

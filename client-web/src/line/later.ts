@@ -9,7 +9,7 @@ import type { MemberId, Ref } from '../proto/id.ts'
 import type { Text, Voice } from '../proto/text.ts'
 import { sha256 } from '../roster/digest.ts'
 import { random } from '../seal/primitive.ts'
-import { served, type Step } from '../state/known.ts'
+import { ACTIVE, CANCELLED, PAUSED, served, type Step } from '../state/known.ts'
 import { queue } from '../state/outbox.ts'
 import { planned, putAway, restOf } from '../state/rest.ts'
 import type { FaceRow } from '../state/rows.ts'
@@ -51,7 +51,7 @@ export type Seldom =
 
 type Acts = { readonly [Name in Seldom]: (desk: Desk, ...given: Parameters<Actions[Name]>) => ReturnType<Actions[Name]> }
 
-const STATES = { active: 1, cancelled: 2, paused: 4 } as const
+const STATES = { active: ACTIVE, cancelled: CANCELLED, paused: PAUSED } as const
 
 const ADJUST = [null, 'gap', 'overlap'] as const
 

@@ -6,7 +6,7 @@ import { StoreFull } from '../state/store.ts'
 import type { Engine } from '../sync/engine.ts'
 import { Live, type Over } from './live.ts'
 import { Offline, type Net } from './net.ts'
-import { Reconnect, type Ending } from './reconnect.ts'
+import { HIDDEN_MAX_MS, Reconnect, type Ending } from './reconnect.ts'
 import { sync } from './round.ts'
 
 /** Where a socket failed so often in a row the next look is by a round: networks break WebSockets. */
@@ -141,9 +141,9 @@ export class Line {
     // Two that take over from each other would never end: who is behind waits until a person asks.
     if (over === 'replaced') return this.stop()
     // What cannot be kept is not to be fetched again and again.
-    if (over === 'full') return this.#pause(HIDDEN_MS)
+    if (over === 'full') return this.#pause(HIDDEN_MAX_MS)
     // Hidden, and all is said: somebody looks, or does something, or it is tried in some minutes.
-    if (over === 'idle') return this.#pause(isHidden ? HIDDEN_MS : null)
+    if (over === 'idle') return this.#pause(isHidden ? HIDDEN_MAX_MS : null)
     const ending: Ending = over === 'catchUp' ? 'cut' : over
     const { time, mayBeCut } = this.#reconnect.after(ending, Math.random(), isHidden)
     return this.#pause(time, mayBeCut)
@@ -161,6 +161,3 @@ export class Line {
     })
   }
 }
-
-/** While nobody looks and nothing is to be said. */
-const HIDDEN_MS = 5 * 60_000

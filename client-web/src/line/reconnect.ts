@@ -9,8 +9,11 @@ const FIRST_RETRY_MS = 15_000
 /** The first ceiling for who was not connected, as at a person's start; it doubles. */
 const RETRY_MIN_MS = 1_000
 
-/** The last ceiling while somebody looks, and the longest that a relay's word is obeyed; and while nobody looks. */
-const [RETRY_MAX_MS, HIDDEN_MAX_MS] = [60_000, 5 * 60_000]
+/** The last ceiling while somebody looks, and the longest that a relay's word is obeyed. */
+const RETRY_MAX_MS = 60_000
+
+/** The last ceiling while nobody looks: so seldom a phone in a pocket looks, too. */
+export const HIDDEN_MAX_MS = 5 * 60_000
 
 /** A relay that is full names whole seconds: who was told the same is spread over the next. */
 const SPREAD_MS = 1_000

@@ -3,13 +3,13 @@
 
 import { toBase64Url, type Bytes } from '../bytes.ts'
 import { Problem, type Settings, type View, type VoiceView } from '../model.ts'
+import { isFor, Rung } from '../proto/entry.ts'
 import type { Millis, Ref } from '../proto/id.ts'
 import type { Voice } from '../proto/text.ts'
 import { openVoice } from '../seal/voice.ts'
 import { served } from '../state/known.ts'
 import { blobOf, waiting } from '../state/outbox.ts'
 import { tokenOf, type Engine } from '../sync/engine.ts'
-import { isFor, RUNG } from '../sync/receipts.ts'
 import { refuseNaming } from '../sync/sending.ts'
 import { fetchesAhead, fetchVoice, partOf, passesCap, type Connection } from '../voice/fetch.ts'
 import { bring } from '../voice/queue.ts'
@@ -124,7 +124,7 @@ export class Sounds {
       for (const [ref, { message: letter, text, refused }] of message) {
         if (text?.kind !== 2 || refused !== null) continue
         if (sound.has(text.voice.blob) || this.gone.has(text.voice.blob)) continue
-        const isUnheard = (member: number) => (receipt.get(`${ref}/${member}`)?.rung ?? 0) < RUNG.played
+        const isUnheard = (member: number) => (receipt.get(`${ref}/${member}`)?.rung ?? 0) < Rung.played
         const isNew = served(engine.known).some(member => isFor(letter, member) && isUnheard(member))
         if (isNew && may(text.voice)) await this.fetch(engine, text.voice)
       }

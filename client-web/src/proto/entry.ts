@@ -63,6 +63,17 @@ export interface Message {
   readonly fired: Fired | null
 }
 
+/** How far a message came with a member (docs/PROTOCOL.md, 10). */
+export const Rung = { device: 1, opened: 2, played: 3, shown: 4, done: 5 } as const
+
+/** The share of a voice that is heard, at least, in percent: less was only begun. */
+export const HEARD = 50
+
+/** Whether the message speaks to that member. */
+export function isFor({ from, to }: Pick<Message, 'from' | 'to'>, member: MemberId): boolean {
+  return from !== member && (to.length === 0 || to.includes(member))
+}
+
 export interface Receipt {
   readonly type: 'receipt'
   readonly device: DeviceId

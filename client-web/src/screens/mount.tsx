@@ -3,6 +3,7 @@
 import { render, type VNode } from 'preact'
 import { useEffect, useReducer, useState } from 'preact/hooks'
 
+import { ours } from '../languages.ts'
 import { Problem, type Actions, type View } from '../model.ts'
 import styles from '../phone.css'
 import { CannotPlay, type Player } from '../voice/types.ts'
@@ -19,7 +20,7 @@ import { allowSounds, stopRinging } from './ring.ts'
 import { Ringing } from './ringing.tsx'
 import { StageContext, find, hasNew, mailboxOf, served, useStage, type Place, type Stage } from './stage.ts'
 import { Troubles } from './trouble.tsx'
-import { keepTime, language, ours, speakIn, t } from './words.ts'
+import { keepTime, language, speakIn, t } from './words.ts'
 
 /** When words that did not come are asked for again, in ms. */
 const AGAIN_MS = 2000

@@ -2,12 +2,13 @@
 
 import type { VNode } from 'preact'
 
+import { LANGUAGES } from '../languages.ts'
 import { Control, Field } from './control.tsx'
 import { Face } from './picture.tsx'
 import { Name, Screen } from './screen.tsx'
 import { shownName } from './shown.ts'
 import { served, useStage } from './stage.ts'
-import { LANGUAGES, amount, clock, clockNow, filled, language, place, t } from './words.ts'
+import { amount, clock, clockNow, filled, language, place, t } from './words.ts'
 
 const SIZES = [1, 1.25, 1.5, 2] as const
 

@@ -2,6 +2,7 @@
 
 import type en from '../../locale/phone/en.json'
 import type moreEn from '../../locale/phone/more-en.json'
+import { ours } from '../languages.ts'
 import type { Millis } from '../proto/id.ts'
 
 type Loose<T> = T extends string ? string
@@ -35,11 +36,6 @@ const LOAD: Readonly<Record<string, readonly [Load<First>, Load<More>]>> = {
   it: [() => import('../../locale/phone/it.json'), () => import('../../locale/phone/more-it.json')],
 }
 
-/** In their own words. */
-export const LANGUAGES: Readonly<Record<string, string>> = {
-  en: 'English', 'zh-Hans': '中文', ro: 'Română', lv: 'Latviešu', it: 'Italiano',
-}
-
 /** The words and the language in force. */
 export let t: Words
 export let language = ''
@@ -52,16 +48,6 @@ let hasMore = false
 
 function varietyOf(wanted: string): string {
   return globalThis.navigator?.languages?.find(tag => ours([tag]) === wanted) ?? wanted
-}
-
-/** The first of ours that a person reads. */
-export function ours(wanted: readonly string[]): string {
-  for (const tag of wanted) {
-    const first = tag.toLowerCase().split('-')[0] ?? ''
-    const found = first === 'zh' || first === 'cmn' ? 'zh-Hans' : first
-    if (found in LANGUAGES) return found
-  }
-  return 'en'
 }
 
 /** Takes up a language. Where its words cannot be had it stays with the one before, and throws. */

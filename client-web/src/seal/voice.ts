@@ -6,8 +6,13 @@ import { sha256 } from '../roster/digest.ts'
 import { CannotOpen, open, random, seal } from './primitive.ts'
 
 /** Bytes of every chunk but the last, which is empty only alone. */
-const CHUNK = 16 * 1024
-const TAG = 16
+export const CHUNK = 16 * 1024
+export const TAG = 16
+
+/** Bytes of a file of that size once it is sealed. */
+export function storedLength(size: number): number {
+  return size + TAG * Math.max(1, Math.ceil(size / CHUNK))
+}
 
 /** To be kept on disk before anything of it is sent. */
 export interface SealedVoice {
@@ -25,8 +30,7 @@ export async function sealVoice(sound: Bytes, key: Bytes = random(32)): Promise<
 
 /** Throws `CannotOpen`, also if the stored bytes are not those of this size and hash. */
 export async function openVoice(key: Bytes, size: number, hash: Bytes, stored: Bytes): Promise<Bytes> {
-  const isWhole = stored.length === size + TAG * Math.max(1, Math.ceil(size / CHUNK))
-  if (!isWhole || !same(await sha256(stored), hash)) throw new CannotOpen('hash')
+  if (stored.length !== storedLength(size) || !same(await sha256(stored), hash)) throw new CannotOpen('hash')
   return byChunk(stored, CHUNK + TAG, (nonce, chunk) => open(key, nonce, AAD, chunk))
 }
 

@@ -1,3 +1,5 @@
+// A link is written anew for every try, with another key: who met the try that failed knows a key that seals nothing.
+
 import type { Bytes } from '../bytes.ts'
 import { encode } from '../codec.ts'
 import { sha256 } from '../roster/digest.ts'

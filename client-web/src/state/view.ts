@@ -1,10 +1,10 @@
 // What the screens are shown of one family: reckoned from what is known, and nothing else.
 
 import { ownFace, type FamilyView, type LetterView, type MemberView, type Trouble, type VoiceView } from '../model.ts'
+import { HEARD, isFor, Rung } from '../proto/entry.ts'
 import type { Command } from '../proto/frame.ts'
 import type { MemberId, Millis, Ref } from '../proto/id.ts'
 import { decodeText, type Text, type Voice } from '../proto/text.ts'
-import { HALF, isFor, RUNG } from '../sync/receipts.ts'
 import { laneOf, served, type Known } from './known.ts'
 import { inOrder, waiting } from './outbox.ts'
 import type { Heard } from './rows.ts'
@@ -115,8 +115,8 @@ type Shown = Pick<LetterView, 'kind' | 'text' | 'picture' | 'voice'>
 const EXPIRED = 2
 
 function hasHeard(heard: Heard | undefined, text: Text | null): boolean {
-  if (heard === undefined || heard.rung < RUNG.opened) return false
-  return text?.kind !== 2 || heard.rung > RUNG.played || (heard.share ?? 0) >= HALF
+  if (heard === undefined || heard.rung < Rung.opened) return false
+  return text?.kind !== 2 || heard.rung > Rung.played || (heard.share ?? 0) >= HEARD
 }
 
 export function said(text: Text | null, known: Known, now: Now): Shown {

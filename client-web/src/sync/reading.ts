@@ -2,7 +2,7 @@
 
 import { same, type Bytes } from '../bytes.ts'
 import type { LogEntry, Message, Tombstone } from '../proto/entry.ts'
-import { factKey } from '../proto/entry.ts'
+import { Rung, factKey } from '../proto/entry.ts'
 import type { Entries } from '../proto/frame.ts'
 import type { Epoch, MemberId, Millis, Ref } from '../proto/id.ts'
 import { linkHash, readLink } from '../roster/link.ts'
@@ -10,7 +10,7 @@ import { Roster } from '../roster/roster.ts'
 import { openBack, openWrap } from '../seal/wrap.ts'
 import { isIn, laneOf, rawLink, scheduleOf, served, type Step } from '../state/known.ts'
 import { mayBeShown, named, open } from './opening.ts'
-import { noteHeard, RUNG } from './receipts.ts'
+import { noteHeard } from './receipts.ts'
 
 /** The roster failed a check: reading stops before that entry, and nothing is sealed. */
 class Broken extends Error {}
@@ -169,7 +169,7 @@ function onceOfBank(step: Step, schedule: Ref): void {
   )
   const seen = new Set<Ref | undefined>()
   const rungOf = (ref: Ref, member: MemberId) => step.tables.receipt.get(`${ref}/${member}`)?.rung ?? 0
-  const isRead = (ref: Ref) => served(step).some(member => rungOf(ref, member) >= RUNG.opened)
+  const isRead = (ref: Ref) => served(step).some(member => rungOf(ref, member) >= Rung.opened)
   for (const [ref, row] of shown.sort(([, a], [, b]) => a.arrived - b.arrived)) {
     const body = row.message.fired?.bodyRef
     if (seen.has(body) && !isRead(ref)) step.put('message', ref, { ...row, refused: 'again' })

@@ -1,15 +1,10 @@
 // How far messages came: what is told, and the rung that nobody sends, *on the device*, which follows from how far a
 // phone has read.
 
-import type { Message } from '../proto/entry.ts'
+import { Rung, isFor } from '../proto/entry.ts'
 import type { MemberId, Ref } from '../proto/id.ts'
 import { laneOf, served, servedBy, type Step } from '../state/known.ts'
 import type { Heard } from '../state/rows.ts'
-
-/** The share of a voice that is heard, at least, in percent: less was only begun. */
-export const HALF = 50
-
-export const RUNG = { device: 1, opened: 2, played: 3, shown: 4, done: 5 } as const
 
 /** Notes a rung; whether it is news: higher than what stands, or a larger share. */
 export function noteHeard(step: Step, of: Ref, member: MemberId, heard: Heard): boolean {
@@ -21,11 +16,6 @@ export function noteHeard(step: Step, of: Ref, member: MemberId, heard: Heard): 
     (heard.rung === known.rung && (heard.share ?? 0) > (known.share ?? 0))
   if (isNews) step.put('receipt', key, heard)
   return isNews
-}
-
-/** Whether the message speaks to that member. */
-export function isFor({ from, to }: Pick<Message, 'from' | 'to'>, member: MemberId): boolean {
-  return from !== member && (to.length === 0 || to.includes(member))
 }
 
 /** Notes of our own messages whose phones have them by now, as far as we have read ourselves. */
@@ -40,7 +30,7 @@ export function derive(step: Step): void {
       const isOurs = served(step).includes(message.from) && message.key === null
       if (!isOurs || generation !== cursor.generation || seq <= row.derived || seq > upto) continue
       for (const member of members) {
-        if (isFor(message, member)) noteHeard(step, ref, member, { rung: RUNG.device, at: row.at, share: null })
+        if (isFor(message, member)) noteHeard(step, ref, member, { rung: Rung.device, at: row.at, share: null })
       }
     }
     step.put('reached', device, { ...row, derived: upto })

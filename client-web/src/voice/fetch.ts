@@ -4,18 +4,10 @@ import type { Bytes } from '../bytes.ts'
 import type { Settings, View } from '../model.ts'
 import type { Voice } from '../proto/text.ts'
 import { CannotOpen } from '../seal/primitive.ts'
-import { openVoice } from '../seal/voice.ts'
+import { openVoice, storedLength } from '../seal/voice.ts'
 import { Part, blobPath, download, type OnShare, type Way } from './transfer.ts'
 
-/** Bytes of a chunk before sealing, and of its tag. */
-const [CHUNK, TAG] = [16 * 1024, 16]
-
 const MB = 1_000_000
-
-/** Bytes of a file of that size once it is sealed. */
-export function storedLength(size: number): number {
-  return size + TAG * Math.max(1, Math.ceil(size / CHUNK))
-}
 
 /** Where a voice note's bytes grow. Kept while the page is open, a note that was cut goes on from there. */
 export function partOf({ size }: Pick<Voice, 'size'>): Part {

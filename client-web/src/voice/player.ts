@@ -1,4 +1,4 @@
-// The browser's own microphone and loudspeaker.
+// One microphone and one loudspeaker: whoever begins to speak hears nothing of before.
 
 import type { Millis } from '../proto/id.ts'
 import { listen } from './microphone.ts'

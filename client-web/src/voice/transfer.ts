@@ -6,11 +6,12 @@
 
 import type { Bytes } from '../bytes.ts'
 import type { Ref } from '../proto/id.ts'
+import { CHUNK, TAG } from '../seal/voice.ts'
 
-/** A sealed chunk and its tag: what the relay makes durable at once, and the smallest piece. */
-const CHUNK = 16 * 1024 + 16
+/** A sealed chunk with its tag: what the relay makes durable at once. */
+const MIN_PIECE = CHUNK + TAG
 
-const MAX_PIECE = 8 * CHUNK
+const MAX_PIECE = 8 * MIN_PIECE
 
 /** A piece is to take so long: long enough that the answers cost little, short enough that a cut does, too. */
 const PIECE_MS = 6_000
@@ -130,7 +131,7 @@ interface Stand {
 export async function upload(way: Way, file: Upload, onShare: OnShare = () => {}): Promise<void> {
   const { length } = file.stored
   const patience = new Patience(way)
-  let piece = CHUNK
+  let piece = MIN_PIECE
   // Where the relay may know of it, it tells how far it is: that is less than sending it again.
   let at = file.begun ? null : 0
   let best = 0
@@ -154,15 +155,15 @@ export async function upload(way: Way, file: Upload, onShare: OnShare = () => {}
       // What the relay has by now it will say; more than before, if the line brought anything.
       if (at === null || error.pauseMs !== null) await patience.tried(error)
       else broke = error
-      ;[piece, at] = [CHUNK, null]
+      ;[piece, at] = [MIN_PIECE, null]
     }
   }
 }
 
 /** How much to send next, after a piece that took so long. */
 export function nextPiece(piece: number, tookMs: number): number {
-  const inTime = Math.floor((piece * PIECE_MS) / Math.max(tookMs, 1) / CHUNK) * CHUNK
-  return Math.max(CHUNK, Math.min(inTime, 2 * piece, MAX_PIECE))
+  const inTime = Math.floor((piece * PIECE_MS) / Math.max(tookMs, 1) / MIN_PIECE) * MIN_PIECE
+  return Math.max(MIN_PIECE, Math.min(inTime, 2 * piece, MAX_PIECE))
 }
 
 /** The address of a family's stored bytes, for its members. */
