@@ -31,10 +31,14 @@ export async function story(tell, args = []) {
   }
 }
 
-/** Somebody's browser: whatever a page writes to its console, or fetches from elsewhere, is a fault. */
+/** Somebody's browser. */
 export async function somebody(browser, options = {}) {
   const context = await browser.newContext({ locale: 'en', viewport: SIZES[1], ...options })
-  const page = await context.newPage()
+  return heard(await context.newPage())
+}
+
+/** Whatever a page writes to its console, or fetches from elsewhere, is a fault. */
+export function heard(page) {
   page.faults = []
   page.on('console', message => {
     if (['error', 'warning'].includes(message.type())) page.faults.push(message.text())
@@ -55,12 +59,12 @@ export async function comeIn(page, link) {
 }
 
 /** Looks at the page in each size, light and dark: nothing stands over the edge, nobody is kept out. Keeps pictures under `name`. */
-export async function look(page, name, { sizes = SIZES, full = false } = {}) {
+export async function look(page, name, { sizes = SIZES, full = false, colors = ['dark', 'light'] } = {}) {
   for (const size of sizes) {
     await page.setViewportSize(size)
     const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
     assert.ok(over <= 0, `${name}: ${over} px stand over the edge of ${size.width}`)
-    for (const colorScheme of ['dark', 'light']) {
+    for (const colorScheme of colors) {
       await page.emulateMedia({ colorScheme })
       await nobodyIsKeptOut(page, `${name} ${size.width} ${colorScheme}`)
     }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import fs from 'node:fs'
 
 import { look, story, told } from './browser.mjs'
-import { MICROPHONE, control, jiashu, join, now, pass, phone, press, until } from './phone.mjs'
+import { MICROPHONE, control, jiashu, join, now, pass, phone, press, speak, until } from './phone.mjs'
 
 const [MINUTE_MS, HOUR_MS] = [60_000, 3_600_000]
 
@@ -98,8 +98,7 @@ async function itComesInTime(page, { language, home, zone, answer, parent }) {
   const due = Math.ceil((now() + MINUTE_MS / 2) / MINUTE_MS) * MINUTE_MS
   const evening = local(due, zone)
   await open(page, ...evening.split('T'))
-  await press(page, 'record')
-  await until('two seconds to be said', async () => /0[:,.]0?[2-9]/.test(await page.locator('.meter-line').innerText()))
+  await speak(page)
   await press(page, 'record')
   await press(page, 'keep')
   await page.locator('.draft').waitFor()

@@ -98,6 +98,7 @@ async function askAgain(browser, language, whole, brief) {
     }
     await page.getByRole('status').filter({ hasText: why }).waitFor()
     assert.equal(await page.getByRole('textbox', { name: words.ask }).inputValue(), words.request)
+    await page.evaluate(() => navigator.clipboard.writeText(''))
     const copy = page.getByRole('button', { name: words.copy })
     if (what === 'cut') await copy.focus()
     await until('the keys to be there', () => copy.evaluate(it => it === document.activeElement))
@@ -107,7 +108,7 @@ async function askAgain(browser, language, whole, brief) {
     // That the relay has it no more is said in the console, too.
     page.faults = page.faults.filter(fault => !/status of 404/.test(fault))
     await look(page, `phone-outsider-${what}-${language}`)
-    await silent(page, link)
+    await silent(page, link, what !== 'cut')
     await page.context().close()
   }
 }
@@ -118,7 +119,8 @@ function turned(text, at) {
 }
 
 /** Nothing of what opens the note was asked of anybody: of the link the token alone. */
-async function silent(page, link) {
-  const [, , opens] = /#(.*)\.(.*)$/.exec(link)
+async function silent(page, link, isAsked = true) {
+  const [, token, opens] = /#(.*)\.(.*)$/.exec(link)
+  if (isAsked) assert.ok(page.asked.some(it => it.includes(token)), 'the token is asked for')
   for (const asked of page.asked) assert.ok(!asked.includes(opens.slice(0, 12)) && !asked.includes('#'), asked)
 }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 
 import { SIZES, look, story, told } from './browser.mjs'
-import { MICROPHONE, control, jiashu, join, phone, press, until } from './phone.mjs'
+import { MICROPHONE, control, jiashu, join, phone, press, speak, until } from './phone.mjs'
 
 await story(async browser => {
   for (const family of told.families) await abroad(browser, family)
@@ -15,9 +15,7 @@ async function abroad(browser, { language, card, home, text, answer }) {
 
   // Said.
   await press(page, 'compose')
-  await press(page, 'record')
-  await page.locator('meter').waitFor()
-  await until('two seconds to be said', async () => /0[:,.]0?[2-9]/.test(await page.locator('.meter-line').innerText()))
+  await speak(page)
   await press(page, 'record')
   await look(page, `phone-recorded-${language}`)
   await press(page, 'send')

@@ -5,7 +5,7 @@ import { execFile } from 'node:child_process'
 import fs from 'node:fs'
 import { promisify } from 'node:util'
 
-import { somebody, told } from './browser.mjs'
+import { heard, somebody, told } from './browser.mjs'
 
 /** Something that takes as long as it takes; on a machine at work with others, longer. */
 const DEADLINE_MS = 60_000
@@ -20,9 +20,7 @@ export const MICROPHONE = [
 /** A phone on which the page has not been opened. */
 export async function phone(browser, language, options = {}) {
   const viewport = { width: 360, height: 640 }
-  const page = await somebody(browser, { locale: language, viewport, hasTouch: true, permissions: ['microphone'], ...options })
-  page.setDefaultTimeout(DEADLINE_MS)
-  page.actions = 0
+  const page = held(await somebody(browser, { locale: language, viewport, hasTouch: true, permissions: ['microphone'], ...options }))
   // What it says aloud.
   await page.addInitScript(() => {
     globalThis.spoken = []
@@ -32,6 +30,19 @@ export async function phone(browser, language, options = {}) {
       speak.call(this, saying)
     }
   })
+  return page
+}
+
+/** The page once more on the same phone. */
+export async function tab(context) {
+  const page = held(heard(await context.newPage()))
+  await page.goto(`${told.origin}/`)
+  return page
+}
+
+function held(page) {
+  page.setDefaultTimeout(DEADLINE_MS)
+  page.actions = 0
   return page
 }
 
@@ -49,6 +60,12 @@ export async function press(page, name) {
 /** The face of a member, whatever family it is in. */
 export function face(page, member) {
   return page.locator(`[data-control^="face-"][data-control$="-${member}"]`)
+}
+
+/** Speaks for two seconds, and goes on. */
+export async function speak(page) {
+  await press(page, 'record')
+  await until('two seconds to be said', async () => /0[:,.]0?[2-9]/.test(await page.locator('.meter-line').textContent()))
 }
 
 /** Opens an invite's link and says that this will be their phone. */

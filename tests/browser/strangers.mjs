@@ -23,8 +23,9 @@ await story(async browser => {
       const evil = await page.context().newPage()
       await evil.goto(theirs)
       assert.deepEqual(await evil.evaluate(attack, told.origin), {
-        socket: 'closed 1006', round: 'TypeError', blind: 'opaque', blob: 'TypeError', put: 'TypeError', script: 'error', frame: 'closed', window: 'severed',
+        socket: 'closed 1006', round: 'TypeError', blind: 'opaque', blob: 'TypeError', put: 'TypeError', script: 'error', window: 'severed',
       }, theirs)
+      assert.deepEqual(evil.frames().slice(1).map(it => it.url()), ['chrome-error://chromewebdata/'], 'it is in no frame')
       await evil.close()
       // What it opened is a page of ours like any other: it takes over, and gives back.
       for (const other of page.context().pages()) if (other !== page) await other.close()
@@ -58,11 +59,9 @@ async function attack(origin) {
     made.onerror = () => resolve('error')
     document.body.append(made)
   })
-  const frame = await element('iframe', { src: `${origin}/` }, it => {
-    // What a browser does not show in a frame it puts a page of its own there for: nothing of it can be reached, nor counted.
-    try { return it.contentWindow.length === 0 && it.contentDocument === null ? 'closed' : 'open' } catch { return 'closed' }
-  })
-  const script = await element('script', { src: `${origin}/1` }, () => 'ran')
+  // Whether it is shown there the frame cannot say: its browser is asked.
+  await element('iframe', { src: `${origin}/` }, () => null)
+  const script = await element('script', { src: `${origin}/sw.js` }, () => 'ran')
   const opened = open(`${origin}/`)
   const severed = await new Promise(resolve => {
     const end = Date.now() + 10_000
@@ -70,7 +69,7 @@ async function attack(origin) {
     look()
   })
   return {
-    socket, frame, script, window: severed,
+    socket, script, window: severed,
     round: await get('/1', { method: 'POST', body: new Uint8Array(8) }),
     // Sent without asking, as a form would be; the answer is not shown, and it is 403.
     blind: await get('/1', { method: 'POST', body: new Uint8Array(8), mode: 'no-cors' }),

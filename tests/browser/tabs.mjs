@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 
 import { look, story, told } from './browser.mjs'
-import { MICROPHONE, control, face, jiashu, join, phone, press, until } from './phone.mjs'
+import { MICROPHONE, control, face, jiashu, join, phone, press, tab, until } from './phone.mjs'
 
 /** How often the page is gone. */
 const GONE = 12
@@ -11,11 +11,10 @@ const GONE = 12
 const PICTURES = ['heart', 'smile', 'tear', 'thumb-up', 'hug', 'telephone']
 
 await story(async browser => {
-  for (const family of told.families) {
+  await Promise.all(told.families.map(async family => {
     const page = await phone(browser, family.language)
-    const came = await inTwoTabs(page, family)
-    await cutOff(page, family, came)
-  }
+    await cutOff(page, family, await inTwoTabs(page, family))
+  }))
 }, MICROPHONE)
 
 async function inTwoTabs(first, { language, card, mother }) {
@@ -33,10 +32,7 @@ async function inTwoTabs(first, { language, card, mother }) {
   await press(first, face(first, 3))
   await sentBy(first, 1)
 
-  const second = await first.context().newPage()
-  second.setDefaultTimeout(60_000)
-  second.actions = 0
-  await second.goto(`${told.origin}/`)
+  const second = await tab(first.context())
   await press(second, face(second, 3))
   await control(first, 'takeOver').waitFor()
   await look(first, `phone-second-tab-${language}`)
@@ -49,6 +45,7 @@ async function inTwoTabs(first, { language, card, mother }) {
   await press(second, 'takeOver')
   await control(first, 'takeOver').waitFor()
   await sentBy(second, 4)
+  assert.deepEqual(second.faults, [])
   await second.close()
   await press(first, 'takeOver')
   await sentBy(first, 5)
@@ -62,10 +59,7 @@ async function cutOff(first, { mother }, before) {
   await first.close()
   const said = []
   const say = async (picture, isSure) => {
-    const page = await context.newPage()
-    page.setDefaultTimeout(60_000)
-    page.actions = 0
-    await page.goto(`${told.origin}/`)
+    const page = await tab(context)
     await press(page, face(page, 3))
     await press(page, `answer-${picture}`)
     // What is said to be on its way is on the disk.
@@ -94,11 +88,13 @@ async function cutOff(first, { mother }, before) {
   assert.deepEqual(await jiashu(mother, 'inbox'), [])
   const numbers = [...before, ...after].map(it => it.seq)
   assert.deepEqual(numbers, [...new Set(numbers)].sort((one, other) => one - other))
+  assert.deepEqual(page.faults, [])
   await page.close()
 }
 
 /** Closed by a person, or ended by the system. */
 async function gone(page, isCrash) {
+  assert.deepEqual(page.faults, [])
   if (isCrash) {
     const session = await page.context().newCDPSession(page)
     const crashed = page.waitForEvent('crash')

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import path from 'node:path'
 
 import { story, told } from './browser.mjs'
-import { MICROPHONE, control, face, jiashu, join, phone, press, until } from './phone.mjs'
+import { MICROPHONE, control, face, jiashu, join, phone, press, speak, until } from './phone.mjs'
 
 const MOST = 3
 
@@ -14,7 +14,7 @@ await story(async browser => {
   return { counted }
 }, MICROPHONE)
 
-async function atHome(browser, { language, card, mother, text, voice }) {
+async function atHome(browser, { case: code, language, card, mother, text, voice }) {
   const page = await phone(browser, language)
   await join(page, card)
   await face(page, 3).waitFor()
@@ -41,8 +41,7 @@ async function atHome(browser, { language, card, mother, text, voice }) {
   })
   await task('answer', async () => {
     await press(page, face(page, 3))
-    await press(page, 'record')
-    await until('two seconds to be said', async () => /0[:,.]0?[2-9]/.test(await page.locator('.meter-line').textContent()))
+    await speak(page)
     await everyControl(page)
     await press(page, 'send')
     await until('the voice to come', () => came(mother, it => it.kind === 'voice'))
@@ -55,7 +54,7 @@ async function atHome(browser, { language, card, mother, text, voice }) {
   await task('help', async () => {
     await press(page, 'help')
     await press(page, 'askForHelp')
-    await until('staff to know', async () => (await jiashu(told.worker, 'ngo', 'tasks')).some(asksForHelp))
+    await until('staff to know', async () => (await jiashu(told.worker, 'ngo', 'tasks')).some(it => it.kind === 'help' && it.case_code === code))
   })
   assert.deepEqual(page.faults, [])
   return task.counted
@@ -106,10 +105,6 @@ async function seesIt(mother, isIt) {
 
 function reached({ receipts }, rung) {
   return receipts.some(receipt => receipt.member === 'Lili' && receipt.rung === rung)
-}
-
-function asksForHelp(task) {
-  return JSON.stringify(task).includes('help')
 }
 
 async function came(mother, isIt) {

@@ -8,7 +8,7 @@ use jiashu_tests::ground::Ground;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::story::Office;
+use crate::story::{Cards, Office};
 
 pub(crate) const FAMILIES: &str = "\
 GS-001,1,parent,妈妈,Europe/Rome,zh-Hans,mother's phone,,2026-11-01,
@@ -25,20 +25,29 @@ pub(crate) const SPOKEN: [[&str; 5]; 2] = [
     ["MD-001", "ro", "Ana", "Ai mâncat?", "Da, mamă"],
 ];
 
-async fn a_letter_is_heard_in_the_village(ground: Ground) {
-    let folder = tempfile::tempdir().unwrap();
-    let office = Office::on(ground.relay(&folder, &[]).await).await;
-    let cards = office.enrol(FAMILIES).await;
+/// Each family's mother has joined by the command line; what a script is told of them.
+pub(crate) async fn mothers(office: &Office, cards: &Cards, voice: &Path) -> Vec<Value> {
     let mut families = Vec::new();
     for [case, language, parent, text, answer] in SPOKEN {
         let mother = office.join(case, &cards.link(case, parent)).await;
         families.push(json!({
-            "language": language, "card": cards.link(case, "Lili"), "mother": mother.home(),
-            "text": text, "answer": answer,
+            "case": case, "language": language, "card": cards.link(case, "Lili"),
+            "mother": mother.home(), "text": text, "answer": answer, "voice": voice,
         }));
     }
+    families
+}
 
-    tell("village.mjs", &told(&office, &json!({ "families": families }))).await;
+/// A script tells what happens at home.
+async fn at_home(script: &str, ground: Ground) {
+    let folder = tempfile::tempdir().unwrap();
+    let office = Office::on(ground.relay(&folder, &[]).await).await;
+    let cards = office.enrol(FAMILIES).await;
+    let voice = office.path("song.ogg");
+    hum(&voice).await;
+    let families = mothers(&office, &cards, &voice).await;
+
+    tell(script, &told(&office, &json!({ "families": families }))).await;
 }
 
 async fn a_parent_speaks_and_writes(ground: Ground) {
@@ -55,22 +64,6 @@ async fn a_parent_speaks_and_writes(ground: Ground) {
     }
 
     tell("parent.mjs", &told(&office, &json!({ "families": families }))).await;
-}
-
-async fn without_a_line_letters_are_read_and_answers_wait(ground: Ground) {
-    let folder = tempfile::tempdir().unwrap();
-    let office = Office::on(ground.relay(&folder, &[]).await).await;
-    let cards = office.enrol(FAMILIES).await;
-    let [case, language, parent, text, _] = SPOKEN[0];
-    let mother = office.join(case, &cards.link(case, parent)).await;
-    let voice = office.path("song.ogg");
-    hum(&voice).await;
-    let more = json!({
-        "language": language, "card": cards.link(case, "Lili"), "mother": mother.home(),
-        "text": text, "voice": voice,
-    });
-
-    tell("offline.mjs", &told(&office, &more)).await;
 }
 
 /// Two seconds of a sound that a browser can play.
@@ -93,12 +86,12 @@ pub(crate) fn told(office: &Office, more: &Value) -> Value {
 
 #[tokio::test]
 async fn a_letter_is_heard_in_the_village_from_one_file() {
-    a_letter_is_heard_in_the_village(Ground::own()).await;
+    at_home("village.mjs", Ground::own()).await;
 }
 
 #[tokio::test]
 async fn a_letter_is_heard_in_the_village_over_redis() {
-    a_letter_is_heard_in_the_village(Ground::shared().await).await;
+    at_home("village.mjs", Ground::shared().await).await;
 }
 
 #[tokio::test]
@@ -108,5 +101,5 @@ async fn a_parent_speaks_and_writes_from_one_file() {
 
 #[tokio::test]
 async fn without_a_line_letters_are_read_and_answers_wait_from_one_file() {
-    without_a_line_letters_are_read_and_answers_wait(Ground::own()).await;
+    at_home("offline.mjs", Ground::own()).await;
 }

@@ -14,7 +14,7 @@ use jiashu_tests::programme::Programme;
 use serde_json::{Value, json};
 
 use crate::story::{Cards, Office};
-use crate::story_phone::{FAMILIES, SPOKEN, hum, told};
+use crate::story_phone::{FAMILIES, hum, mothers, told};
 
 /// Code, language, zone at home, the names of two parents of one family and one of another, and of the child that each writes to.
 type School = (&'static str, &'static str, &'static str, [[&'static str; 2]; 3]);
@@ -118,15 +118,7 @@ async fn who_cannot_read_needs_three_actions(ground: Ground) {
     let cards = office.enrol(FAMILIES).await;
     let voice = office.path("song.ogg");
     hum(&voice).await;
-    let mut families = Vec::new();
-    for [case, language, parent, text, _] in SPOKEN {
-        let mother = office.join(case, &cards.link(case, parent)).await;
-        families.push(json!({
-            "language": language, "card": cards.link(case, "Lili"), "mother": mother.home(),
-            "text": text, "voice": voice,
-        }));
-    }
-
+    let families = mothers(&office, &cards, &voice).await;
     let more = json!({ "families": families, "worker": office.worker.home() });
     tell("unread.mjs", &told(&office, &more)).await;
 }

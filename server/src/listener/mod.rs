@@ -240,8 +240,8 @@ impl Host {
             let service = service_fn(|request: Request<Incoming>| {
                 // A page costs no more than its bytes, and a browser asks for its parts all at once: where a school's phones
                 // open it together it comes whole. What it asks then finds a place, or is told when to come again.
-                let page = routes::is_page(request.uri().path());
-                let sorry = (!page).then(|| routes::sorry(&relay, request.uri().path(), full));
+                let path = request.uri().path();
+                let sorry = (!routes::is_for_all(path)).then(|| routes::sorry(&relay, path, full));
                 let service = service.clone();
                 async move {
                     match sorry {

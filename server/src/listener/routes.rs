@@ -63,6 +63,18 @@ fn for_phones(door: &Door) -> Router<Door> {
     super::web::routes(door)
 }
 
+/// Whether that is handed out to whoever asks, place or not.
+#[cfg(feature = "web")]
+pub(super) fn is_for_all(path: &str) -> bool {
+    super::web::has(path)
+}
+
+/// The same of a relay without the page for phones: each of its pages wants a place.
+#[cfg(not(feature = "web"))]
+pub(super) fn is_for_all(_: &str) -> bool {
+    false
+}
+
 /// The same of a relay without the page for phones.
 #[cfg(not(feature = "web"))]
 fn for_phones(_: &Door) -> Router<Door> {
@@ -164,13 +176,6 @@ pub(super) fn no_place(full: Full) -> Response {
         StatusCode::SERVICE_UNAVAILABLE
     };
     (status, [(header::RETRY_AFTER, after.to_string())]).into_response()
-}
-
-/// Whether that is a page for phones, or a part of one.
-pub(super) fn is_page(path: &str) -> bool {
-    cfg!(feature = "web")
-        && (matches!(path, "/" | "/join" | "/v" | "/sw.js" | "/manifest.webmanifest")
-            || path.starts_with("/web/"))
 }
 
 /// What somebody without a place is told: that, or how the relay is.

@@ -25,16 +25,28 @@ const NO_SNIFFING: (HeaderName, &str) = (header::X_CONTENT_TYPE_OPTIONS, "nosnif
 const OURS_ALONE: (HeaderName, &str) =
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
 
+/// What stands at an address that stays.
+const PAGES: [&str; 5] = ["/", "/join", "/v", "/sw.js", "/manifest.webmanifest"];
+
+/// Where the parts of pages are.
+const PARTS: &str = "/web/";
+
+/// Whether that is a page for phones, or a part of one.
+pub(super) fn has(path: &str) -> bool {
+    PAGES.contains(&path) || path.starts_with(PARTS)
+}
+
 /// Their addresses.
 pub(super) fn routes(door: &Door) -> Router<Door> {
+    let [home, join, link, at_work, shown] = PAGES;
     Router::new()
-        .route("/", get(phone))
-        .route("/join", get(phone))
-        .route("/v", get(outsider))
-        .route("/sw.js", get(worker))
-        .route("/manifest.webmanifest", get(manifest))
+        .route(home, get(phone))
+        .route(join, get(phone))
+        .route(link, get(outsider))
+        .route(at_work, get(worker))
+        .route(shown, get(manifest))
         .layer(from_fn_with_state(door.clone(), dressed))
-        .route("/web/{name}", get(file))
+        .route(&format!("{PARTS}{{name}}"), get(file))
 }
 
 /// With the address of the words that the browser asks for, so that they come together with the script that takes them.
@@ -43,9 +55,10 @@ async fn phone(headers: HeaderMap) -> Response {
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|header| header.to_str().ok());
     let language = &words::accepted(accepted.unwrap_or_default()).language;
     let words = jiashu_web::file(&format!("{language}.js"));
-    let link = words.map(|words| format!("</web/{}>; rel=modulepreload", words.name));
+    let link = words.map(|words| format!("<{PARTS}{}>; rel=modulepreload", words.name));
     if let Some(Ok(link)) = link.map(HeaderValue::try_from) {
         answer.headers_mut().insert(header::LINK, link);
+        answer.headers_mut().append(header::VARY, HeaderValue::from_static("accept-language"));
     }
     answer
 }
