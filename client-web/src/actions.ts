@@ -2,11 +2,12 @@
 
 import { Families } from './line/families.ts'
 import type { Desk, Ready, Seldom } from './line/later.ts'
-import { Line, type LineState } from './line/line.ts'
+import { Line } from './line/line.ts'
 import type { Count, Net } from './line/net.ts'
 import { Sounds } from './line/sounds.ts'
 import {
-  Problem, type Actions, type FamilyId, type FamilyView, type Looked, type Said, type Settings, type View,
+  Problem, type Actions, type FamilyId, type FamilyView, type LineState, type Looked, type Said, type Settings,
+  type View,
 } from './model.ts'
 import { Rung, isFor } from './proto/entry.ts'
 import type { MemberId, Millis, Ref } from './proto/id.ts'

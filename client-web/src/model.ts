@@ -7,14 +7,16 @@ import type { Role } from './roster/link.ts'
 export interface View {
   /** Families on this phone, in the order in which it joined them. */
   readonly families: readonly FamilyView[]
-  /** 'closed': another tab or window is at work. */
-  readonly line: 'live' | 'connecting' | 'offline' | 'closed'
+  readonly line: LineState
   /** The relay's clock less this phone's, in ms, once it was heard: a phone may believe that it is 1970. */
   readonly clock: Millis
   readonly settings: Settings
   /** Bytes of this month, both ways, as far as the page can count them. */
   readonly used: { readonly month: string, readonly up: number, readonly down: number }
 }
+
+/** 'closed': another tab of this phone, or another connection of it, is at work. */
+export type LineState = 'live' | 'connecting' | 'offline' | 'closed'
 
 export interface Settings {
   /** BCP 47, one of ours; null: the browser's. */
@@ -64,7 +66,7 @@ export interface FamilyView {
   readonly letters: readonly LetterView[]
   readonly schedules: readonly ScheduleView[]
   /** What is intended, and what staff propose: rules as on the wire. */
-  readonly plan: { readonly rules: readonly RuleView[], readonly seq: number } | null
+  readonly plan: { readonly rules: readonly RuleView[] } | null
   readonly proposal: { readonly rules: readonly RuleView[] } | null
   /** Why nothing is sent just now, or will be any more. */
   readonly trouble: Trouble | null
@@ -72,16 +74,50 @@ export interface FamilyView {
   readonly waiting: number
   /** What the relay will never take, and nobody has put away; of a schedule once. `from`: null where it is the phone's. */
   readonly refused: readonly Refused[]
-  readonly phones: readonly { readonly device: DeviceId, readonly members: readonly MemberId[], readonly isThis: boolean, readonly readAt: Millis | null }[]
-  readonly cards: readonly { readonly invite: InviteId, readonly members: readonly MemberId[], readonly expiresAt: Millis, readonly isOurs: boolean }[]
+  readonly phones: readonly PhoneView[]
+  /** Open ones. */
+  readonly cards: readonly CardView[]
   /** Changes of the roster of the last 30 days, the newest first. */
-  readonly changes: readonly { readonly at: Millis, readonly what: 'member' | 'card' | 'joined' | 'removed' | 'closed' | 'serves', readonly device: DeviceId | null, readonly invite: InviteId | null, readonly by: 'staff' | 'phone' | 'card', readonly byDevice: DeviceId | null, readonly askedByRelay: boolean }[]
+  readonly changes: readonly ChangeView[]
   /** Of those what nobody was told on this phone. */
   readonly news: readonly ('joined' | 'removed' | 'changed')[]
   /** Children that would be glad to hear from a parent: this phone is one to say so. */
   readonly nudges: readonly MemberId[]
-  readonly consents: readonly { readonly member: MemberId, readonly taking: 'agreed' | 'missing' | 'withdrawn' | 'expired', readonly counting: boolean }[]
+  readonly consents: readonly ConsentView[]
   readonly leaving: { readonly by: MemberId, readonly until: Millis } | null
+}
+
+export interface PhoneView {
+  readonly device: DeviceId
+  /** Whom it serves. */
+  readonly members: readonly MemberId[]
+  readonly isThis: boolean
+  /** Since when it has all that the relay had then; null where nobody has told. */
+  readonly readAt: Millis | null
+}
+
+export interface CardView {
+  readonly invite: InviteId
+  readonly members: readonly MemberId[]
+  readonly expiresAt: Millis
+}
+
+/** What a link of the roster changed: an op of it. */
+export interface ChangeView {
+  readonly at: Millis
+  readonly what: 'member' | 'card' | 'joined' | 'removed' | 'closed' | 'serves'
+  readonly device: DeviceId | null
+  readonly invite: InviteId | null
+  readonly by: 'staff' | 'phone' | 'card'
+  /** For something that staff voided, or that expired. */
+  readonly askedByRelay: boolean
+}
+
+export interface ConsentView {
+  readonly member: MemberId
+  /** To taking part. */
+  readonly taking: 'agreed' | 'missing' | 'withdrawn' | 'expired'
+  readonly counting: boolean
 }
 
 export interface Refused {
@@ -96,11 +132,11 @@ export type Trouble =
   /** This phone was removed; what is here stays. */
   | { readonly kind: 'removed' } | { readonly kind: 'newChain' } | { readonly kind: 'erased' }
   /** The roster failed a check. */
-  | { readonly kind: 'unsafe', readonly reason: string }
+  | { readonly kind: 'unsafe' }
   /** The programme has not recorded that all take part. */
   | { readonly kind: 'notActive' }
   /** Something else keeps the outbox: it goes on by itself. */
-  | { readonly kind: 'waits', readonly reason: string }
+  | { readonly kind: 'waits' }
   /** The phone's store is full: so much is only in memory. */
   | { readonly kind: 'full' }
 
@@ -136,7 +172,6 @@ export interface VoiceView {
   readonly duration: Millis
   /** Bytes. */
   readonly size: number
-  readonly mediaType: string
   /** Where its bytes are; `share` of 1 while they come or go. */
   readonly state: 'here' | 'away' | 'coming' | 'going' | 'gone'
   readonly share: number
@@ -149,7 +184,6 @@ export interface ScheduleView {
   readonly rule: RuleView
   readonly state: 'active' | 'paused' | 'cancelled' | 'spent' | 'waits'
   readonly bank: boolean
-  readonly version: number
   /** Letters that wait there, as far as this phone knows. */
   readonly held: readonly { readonly ref: Ref, readonly kind: LetterView['kind'], readonly text: string, readonly voice: VoiceView | null }[]
 }
@@ -214,7 +248,7 @@ export interface Actions {
 }
 
 export interface Looked {
-  readonly families: readonly { readonly members: readonly { readonly id: MemberId, readonly role: Role, readonly name: string }[], readonly deviceName: string | null, readonly expiresAt: Millis }[]
+  readonly families: readonly { readonly members: readonly { readonly id: MemberId, readonly role: Role, readonly name: string }[], readonly expiresAt: Millis }[]
 }
 
 /** Something that a person is to be told, by a word that each language has. */

@@ -31,9 +31,8 @@ class Ways implements Looked {
   readonly families: Looked['families']
 
   constructor(readonly ways: readonly Checked[]) {
-    this.families = ways.map(({ card: { names, deviceName }, pinned, roster, expiresAt }) => ({
+    this.families = ways.map(({ card: { names }, pinned, roster, expiresAt }) => ({
       members: pinned.members.map(id => ({ id, role: roster.members.get(id) ?? 'child', name: names.get(id) ?? '' })),
-      deviceName,
       expiresAt,
     }))
   }

@@ -1,6 +1,7 @@
 // Staying in touch with the relay: a live connection while somebody looks, rounds where it cannot be had or nobody
 // looks, and coming back.
 
+import type { LineState } from '../model.ts'
 import type { Millis } from '../proto/id.ts'
 import { StoreFull } from '../state/store.ts'
 import type { Engine } from '../sync/engine.ts'
@@ -23,9 +24,6 @@ export interface LineParts {
   /** What nobody expected, and what stops this tab: the store's. */
   readonly onFault: (error: unknown) => void
 }
-
-/** 'closed': another connection of this phone took over. */
-export type LineState = 'live' | 'connecting' | 'offline' | 'closed'
 
 export class Line {
   readonly #parts: LineParts

@@ -94,10 +94,10 @@ const STATES: Readonly<Record<number, ScheduleView['state']>> = {
 }
 
 function schedules(known: Known, now: Now): ScheduleView[] {
-  return planned(known).map(({ id, from, to, rule, state, bank, version }) => {
+  return planned(known).map(({ id, from, to, rule, state, bank }) => {
     const isComing = state === ACTIVE && !known.tables.fact.has(`schedule/${id}`)
     const shown = isComing ? 'waits' : (STATES[state] ?? 'spent')
-    return { id, from, to, rule: ruleView(rule, null), state: shown, bank, version, held: held(known, now, id, bank) }
+    return { id, from, to, rule: ruleView(rule, null), state: shown, bank, held: held(known, now, id, bank) }
   })
 }
 
@@ -130,20 +130,17 @@ function intentions(known: Known): Pick<FamilyView, 'plan' | 'proposal'> {
   const standing = coming?.type === 'intend' ? coming : plan?.content.type === 'plan' ? plan.content : null
   // A family that writes its plan anew has declined what was proposed before.
   const open = proposal?.content.type === 'proposal' && proposal.seq > seq ? proposal.content : null
-  return { plan: standing && { rules: rules(standing.rules), seq }, proposal: open && { rules: rules(open.rules) } }
+  return { plan: standing && { rules: rules(standing.rules) }, proposal: open && { rules: rules(open.rules) } }
 }
 
 function cards(known: Known): FamilyView['cards'] {
-  const { device: me } = laneOf(known)
-  return [...known.roster.invites].map(([invite, { members, expiresAt, by }]) =>
-    ({ invite, members, expiresAt, isOurs: by.kind === 'device' && by.device === me }))
+  return [...known.roster.invites].map(([invite, { members, expiresAt }]) => ({ invite, members, expiresAt }))
 }
 
 function changes(known: Known, since: Millis): FamilyView['changes'] {
   const all = known.links.flatMap(({ number, author, ops }) => {
     const at = known.tables.link.get(`${number}`)?.at ?? 0
     const by = ({ founder: 'staff', device: 'phone', invite: 'card' } as const)[author.kind]
-    const byDevice = author.kind === 'device' ? author.device : null
     const usedInvite = author.kind === 'invite' ? author.invite : null
     return ops.map(op => ({
       at,
@@ -151,7 +148,6 @@ function changes(known: Known, since: Millis): FamilyView['changes'] {
       device: 'device' in op ? op.device : null,
       invite: 'invite' in op ? op.invite : usedInvite,
       by,
-      byDevice,
       askedByRelay: 'asked' in op && op.asked,
     }))
   })

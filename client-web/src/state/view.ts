@@ -126,8 +126,8 @@ export function said(text: Text | null, known: Known, now: Now): Shown {
   return { ...nothing, kind: text?.kind === 4 ? 'reminder' : 'text', text: text?.text ?? '' }
 }
 
-function voiceView({ blob, duration, size, mediaType }: Voice, { tables }: Known, now: Now): VoiceView {
-  const rest = { duration, size, mediaType }
+function voiceView({ blob, duration, size }: Voice, { tables }: Known, now: Now): VoiceView {
+  const rest = { duration, size }
   const moving = now.moving.get(blob)
   if (moving !== undefined) return { ...rest, ...moving }
   if (tables.sound.has(blob)) return { ...rest, state: 'here', share: 1 }
@@ -141,10 +141,10 @@ export function textOf({ kind, sealed }: Command & { readonly type: 'post' | 'ho
 function trouble(known: Known, { isFull }: Now): Trouble | null {
   const { ended, broken, waits } = laneOf(known)
   if (ended !== null) return { kind: ended }
-  if (broken !== null) return { kind: 'unsafe', reason: broken }
+  if (broken !== null) return { kind: 'unsafe' }
   if (isFull) return { kind: 'full' }
   if (waits === 'notActive') return { kind: 'notActive' }
-  return waits === null ? null : { kind: 'waits', reason: waits }
+  return waits === null ? null : { kind: 'waits' }
 }
 
 function phones(known: Known): FamilyView['phones'] {
